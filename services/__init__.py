@@ -1,0 +1,1 @@
+"""The four services: events, profiles, segments, messaging."""

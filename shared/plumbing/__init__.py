@@ -1,0 +1,1 @@
+"""Plumbing: thin, and without a word of the domain."""

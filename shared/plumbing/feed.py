@@ -1,0 +1,156 @@
+"""A service's feed: appended in the transaction of the cause, pulled by consumers, dropped when everybody has passed.
+
+Guarantees: sequence numbers of a lane rise in commit order without gaps (rows erased later leave some); whoever has read up
+to n has missed nothing below n.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from shared.plumbing.db import Connection, Database
+from shared.plumbing.lanes import by_lane, take_sequences
+from shared.plumbing.wake import Wake
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is to be appended: `message` is JSON text."""
+
+    lane: int
+    profile_id: UUID | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What was appended. `message` is JSON text."""
+
+    lane: int
+    seq: int
+    message: str
+
+
+class FeedReading(Protocol):
+    """Reads what comes after the cursors: in order within a lane, at most about `limit` rows, no lane starved."""
+
+    async def __call__(self, db: Database, cursors: Mapping[int, int], limit: int) -> list[Item]: ...
+
+
+async def append(tx: Connection, entries: Iterable[Entry], *, at: datetime) -> dict[int, int]:
+    """Append to the feed; call it last in a transaction (it takes the lanes' counters). Returns first numbers by lane."""
+    groups = by_lane(entries, lambda entry: entry.lane)
+    first = await take_sequences(tx, {lane: len(group) for lane, group in groups})
+    await tx.executemany(
+        """INSERT INTO feed (lane, seq, profile_id, written_at, message)
+           SELECT $1, $2 + row - 1, profile_id, $3, message
+           FROM unnest($4::uuid[], $5::text[]) WITH ORDINALITY AS rows (profile_id, message, row)""",
+        [(lane, first[lane], at, [e.profile_id for e in group], [e.message for e in group]) for lane, group in groups],
+    )
+    return first
+
+
+async def read_feed(db: Database, cursors: Mapping[int, int], limit: int) -> list[Item]:
+    """What comes after the cursors in table `feed`."""
+    lanes = list(cursors)
+    rows = await db.fetch(
+        """SELECT after.lane, next.seq, next.message
+           FROM unnest($1::smallint[], $2::bigint[]) AS after (lane, seq),
+           LATERAL (SELECT seq, message FROM feed WHERE feed.lane = after.lane AND feed.seq > after.seq
+                    ORDER BY feed.seq LIMIT $3) AS next""",
+        lanes,
+        [cursors[lane] for lane in lanes],
+        max(1, -(-limit // max(1, len(lanes)))),
+    )
+    return [Item(row["lane"], row["seq"], row["message"]) for row in rows]
+
+
+class FeedServer:
+    """Answers pulls, with a long poll, and drops what every consumer has passed."""
+
+    def __init__(
+        self,
+        db: Database,
+        wake: Wake,
+        *,
+        consumers: Sequence[str],
+        reading: FeedReading = read_feed,
+        fallback: float = 1.0,
+    ) -> None:
+        self._db = db
+        self._wake = wake
+        self._consumers = consumers
+        self._reading = reading
+        self._fallback = fallback
+        self._seen: dict[tuple[str, int], int] = {}
+
+    async def pull(self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float) -> list[Item]:
+        """What comes after the cursors; waits up to `wait` seconds when there is nothing."""
+        self._seen |= {(consumer, lane): seq for lane, seq in cursors.items()}
+        deadline = asyncio.get_running_loop().time() + wait
+        while True:
+            hint = self._wake.next_hint()
+            heads = await read_heads(self._db)
+            behind = {lane: seq for lane, seq in cursors.items() if heads.get(lane, 0) > seq}
+            items = await self._reading(self._db, behind, limit) if behind else []
+            left = deadline - asyncio.get_running_loop().time()
+            if items or left <= 0:
+                return items
+            with suppress(TimeoutError):
+                await asyncio.wait_for(hint.wait(), min(left, self._fallback))
+
+    async def run(self, *, every: float = 5.0, drop: bool = True) -> None:
+        """Write down how far the consumers are, and drop what all have passed, until cancelled."""
+        while True:
+            await asyncio.sleep(every)
+            await self.write_down()
+            if drop:
+                await drop_passed(self._db, self._consumers)
+
+    async def write_down(self) -> None:
+        """Keep how far each consumer is (in memory until now, so that a pull costs no write)."""
+        seen, self._seen = self._seen, {}
+        if not seen:
+            return
+        async with self._db.transaction() as tx:
+            await tx.executemany(
+                """INSERT INTO feed_readers (lane, consumer, seq) VALUES ($1, $2, $3)
+                   ON CONFLICT (lane, consumer) DO UPDATE SET seq = excluded.seq WHERE feed_readers.seq < excluded.seq""",
+                sorted((lane, consumer, seq) for (consumer, lane), seq in seen.items()),
+            )
+
+
+async def read_heads(db: Database) -> dict[int, int]:
+    """Last sequence number of every lane of the service's own feed."""
+    rows = await db.fetch("SELECT lane, seq FROM lane_heads")
+    return {row["lane"]: row["seq"] for row in rows}
+
+
+async def passed_by_all(db: Database, consumers: Sequence[str]) -> dict[int, int]:
+    """Per lane, the last sequence number that every one of these consumers has passed."""
+    rows = await db.fetch(
+        """SELECT lane, min(seq) AS seq FROM feed_readers WHERE consumer = ANY($1::text[])
+           GROUP BY lane HAVING count(*) = $2""",
+        list(consumers),
+        len(consumers),
+    )
+    return {row["lane"]: row["seq"] for row in rows}
+
+
+async def drop_passed(db: Database, consumers: Sequence[str]) -> int:
+    """Delete feed rows that all consumers have passed, lane by lane, a few thousand at a time. Returns how many."""
+    passed = await passed_by_all(db, consumers)
+    dropped = 0
+    for lane, seq in sorted(passed.items()):
+        status = await db.execute(
+            """DELETE FROM feed WHERE lane = $1 AND seq IN (
+                 SELECT seq FROM feed WHERE lane = $1 AND seq <= $2 ORDER BY seq LIMIT 5000)""",
+            lane,
+            seq,
+        )
+        dropped += int(status.rsplit(" ", 1)[-1])
+    return dropped

@@ -1,0 +1,100 @@
+"""HTTP in and out: exact JSON both ways, one client per neighbour, never a transaction open meanwhile."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import httpx
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from shared.plumbing import json
+from shared.plumbing.errors import Malformed, Unavailable
+
+FEED_WAIT = 20.0
+
+
+class JsonResponse(Response):
+    """An answer in exact JSON."""
+
+    media_type = "application/json"
+
+    def __init__(self, content: Any, status_code: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(json.dumps(content), status_code, headers=dict(headers or {}))
+
+
+class ExactRequest(Request):
+    """A request whose JSON body keeps exact decimals."""
+
+    async def json(self) -> Any:
+        if not hasattr(self, "_json"):
+            try:
+                self._json = json.loads(await self.body())
+            except json.JsonError as error:
+                raise Malformed(f"The body is not JSON: {_first_line(error)}") from error
+        return self._json
+
+
+def _first_line(error: Exception) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0][:200]
+
+
+class ExactRoute(APIRoute):
+    """Route class of every router: bodies are read as exact JSON."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def exact(request: Request) -> Response:
+            return await handler(ExactRequest(request.scope, request.receive))
+
+        return exact
+
+
+class Neighbour:
+    """Another service of the deployment, over HTTP."""
+
+    def __init__(self, base_url: str, *, token: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self.base_url = base_url
+        self._client = httpx.AsyncClient(
+            base_url=base_url,
+            headers={"Authorization": f"Bearer {token}"},
+            transport=transport,
+            timeout=httpx.Timeout(10, connect=2),
+        )
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._client.aclose()
+
+    async def get(self, path: str, **params: Any) -> Any:
+        """The decoded answer of a GET. Raises Unavailable when the service is away or answers anything but 2xx."""
+        return await self._send("GET", path, params=params)
+
+    async def post(self, path: str, body: Any, *, timeout: float = 10) -> Any:
+        """The decoded answer of a POST. Raises Unavailable likewise."""
+        return await self._send(
+            "POST",
+            path,
+            content=json.dumps(body),
+            headers={"Content-Type": "application/json"},
+            timeout=timeout,
+        )
+
+    async def _send(self, method: str, path: str, **options: Any) -> Any:
+        try:
+            answer = await self._client.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise Unavailable(f"{self.base_url} is out of reach ({type(error).__name__}).") from error
+        if not answer.is_success:
+            raise Unavailable(f"{self.base_url}{path} answered {answer.status_code}.")
+        return json.loads(answer.content) if answer.content else None
+
+    async def pull(self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float = FEED_WAIT) -> Any:
+        """The next page of its feed, as decoded JSON (`items` of lane, seq, message)."""
+        body = {
+            "consumer": consumer,
+            "cursors": {str(k): v for k, v in cursors.items()},
+            "limit": limit,
+            "wait": wait,
+        }
+        return await self.post("/internal/feed", body, timeout=wait + 10)

@@ -1,0 +1,41 @@
+"""Exact JSON: numbers keep their decimal value both ways.
+
+Integers are read as int and all others as Decimal; Decimals are written as numbers. The standard readers would turn 0.1 into
+the nearest binary fraction, and three of them into 0.30000000000000004.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel
+
+Raw = msgspec.Raw
+JsonError = (msgspec.DecodeError, UnicodeError, RecursionError)
+
+
+def _encode_other(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return dict(value)
+    if isinstance(value, frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number", uuid_format="canonical", enc_hook=_encode_other)
+
+
+def loads(text: bytes | str) -> Any:
+    """The value. Raises one of `JsonError`."""
+    return _decoder.decode(text)
+
+
+def dumps(value: Any) -> bytes:
+    """UTF-8 JSON of plain values, Decimals, datetimes (RFC 3339), dates, UUIDs, pydantic models and `Raw` passages."""
+    return _encoder.encode(value)
+
+
+def dumps_text(value: Any) -> str:
+    """The same as text, for jsonb parameters."""
+    return _encoder.encode(value).decode()

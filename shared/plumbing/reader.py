@@ -1,0 +1,194 @@
+"""Reads another service's feed: the effect and the cursor are committed together, so each message has its effect once.
+
+A message whose effect cannot be had (a defect, a poisonous value) is tried three times by itself and then parked with its
+reason; those behind it go on.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from prometheus_client import Counter
+
+from shared.plumbing.clock import Clock
+from shared.plumbing.db import TRY_AGAIN, Connection, Database, is_unavailable
+from shared.plumbing.errors import Unavailable
+from shared.plumbing.ids import new_id
+from shared.plumbing.leases import Held, LeaseLost, Leases
+from shared.plumbing.log import get_logger
+
+log = get_logger()
+taken_in = Counter("regulars_feed_items_total", "Messages whose effect was committed", ["feed"])
+parked_total = Counter(
+    "regulars_feed_parked_total", "Messages put aside because their effect could not be had", ["feed"]
+)
+MAX_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One message of a feed, decoded."""
+
+    lane: int
+    seq: int
+    message: dict[str, Any]
+
+
+class Pull(Protocol):
+    """Asks the provider for the next page."""
+
+    async def __call__(self, consumer: str, cursors: dict[int, int], *, limit: int, wait: float) -> Any: ...
+
+
+Apply = Callable[[Connection, Sequence[Incoming]], Awaitable[None]]
+"""Takes messages in, in their order, within a transaction that may be rolled back and done again."""
+
+
+class FeedReader:
+    """One loop: pull what follows the cursors of the leased lanes, apply, commit with the cursors, look again."""
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        feed: str,
+        consumer: str,
+        pull: Pull,
+        leases: Leases,
+        apply: Apply,
+        committed: Callable[[], None],
+        clock: Clock,
+        batch: int = 500,
+        wait: float = 20.0,
+    ) -> None:
+        self._db = db
+        self._feed = feed
+        self._consumer = consumer
+        self._pull = pull
+        self._leases = leases
+        self._apply = apply
+        self._committed = committed
+        self._clock = clock
+        self._batch = batch
+        self._wait = wait
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            if not self._leases.held:
+                await self._wait_for_lanes()
+                continue
+            try:
+                await self.step(wait=self._wait)
+            except Exception as error:
+                if not (isinstance(error, Unavailable) or is_unavailable(error)):
+                    raise
+                log.warning("feed_waits", feed=self._feed, kind=type(error).__name__)
+                await asyncio.sleep(0.5)
+
+    async def _wait_for_lanes(self) -> None:
+        self._leases.changed.clear()
+        if not self._leases.held:
+            await self._leases.changed.wait()
+
+    async def step(self, *, wait: float = 0) -> int:
+        """One pull and its effect. Returns how many messages were taken in."""
+        held = dict(self._leases.held)
+        self._leases.changed.clear()
+        page = await self._pull_or_change({lane: state.cursor for lane, state in held.items()}, wait)
+        items = [Incoming(item["lane"], item["seq"], item["message"]) for item in page["items"]]
+        if items:
+            await self._take_in(items, held)
+        return len(items)
+
+    async def _pull_or_change(self, cursors: dict[int, int], wait: float) -> Any:
+        """A long poll, cut short when lanes are gained, so that they don't wait for its end."""
+        pulling = asyncio.ensure_future(self._pull(self._consumer, cursors, limit=self._batch, wait=wait))
+        changing = asyncio.ensure_future(self._leases.changed.wait())
+        try:
+            await asyncio.wait({pulling, changing}, return_when=asyncio.FIRST_COMPLETED)
+            return await pulling if pulling.done() else {"items": []}
+        finally:
+            for task in (pulling, changing):
+                task.cancel()
+
+    async def _take_in(self, items: Sequence[Incoming], held: dict[int, Held], tries: int = 0) -> None:
+        try:
+            await self._commit(items, held, self._apply)
+        except LeaseLost:
+            log.warning("lease_lost", work=self._leases.work)
+            await self._leases.renew()
+        except TRY_AGAIN:
+            await asyncio.sleep(0.01)
+            await self._take_in(items, held, tries)
+        except Exception as error:
+            if is_unavailable(error) or isinstance(error, Unavailable):
+                raise
+            if len(items) > 1:
+                await self._halve(items, held)
+            elif tries + 1 < MAX_TRIES:
+                await asyncio.sleep(0.05 * 2**tries)
+                await self._take_in(items, held, tries + 1)
+            else:
+                await self._park(items[0], held, error)
+
+    async def _halve(self, items: Sequence[Incoming], held: dict[int, Held]) -> None:
+        """Find the poisonous one: lane order is kept, since each half keeps it and the first goes first."""
+        middle = len(items) // 2
+        await self._take_in(items[:middle], held)
+        await self._take_in(items[middle:], held)
+
+    async def _commit(self, items: Sequence[Incoming], held: dict[int, Held], apply: Apply) -> None:
+        cursors = {item.lane: item.seq for item in items}
+        async with self._db.transaction() as tx:
+            await apply(tx, items)
+            await self._leases.advance(tx, cursors, held)
+        for lane, seq in cursors.items():
+            held[lane].cursor = seq
+        taken_in.labels(feed=self._feed).inc(len(items))
+        self._committed()
+
+    async def _park(self, item: Incoming, held: dict[int, Held], error: Exception) -> None:
+        log.error("message_parked", feed=self._feed, lane=item.lane, seq=item.seq, kind=type(error).__name__)
+        reason = f"{type(error).__name__}: {error}"[:500]
+
+        async def park(tx: Connection, items: Sequence[Incoming]) -> None:
+            await put_aside(tx, feed=self._feed, item=item, reason=reason, at=self._clock.now())
+
+        await self._commit([item], held, park)
+        parked_total.labels(feed=self._feed).inc()
+
+
+async def put_aside(tx: Connection, *, feed: str, item: Incoming, reason: str, at: datetime) -> None:
+    """Keep a message that could not be taken in."""
+    profile_id = item.message.get("profile_id")
+    await tx.execute(
+        """INSERT INTO parked (lane, id, feed, seq, profile_id, message, reason, tries, parked_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
+        item.lane,
+        new_id(),
+        feed,
+        item.seq,
+        UUID(profile_id) if isinstance(profile_id, str) else None,
+        item.message,
+        reason,
+        MAX_TRIES,
+        at,
+    )
+
+
+async def apply_parked(db: Database, *, parked_id: UUID, apply: Apply) -> bool:
+    """Try a parked message again and forget it when that works. False if there is no such message."""
+
+    async def work(tx: Connection) -> bool:
+        row = await tx.fetchrow("SELECT lane, seq, message FROM parked WHERE id = $1 FOR UPDATE", parked_id)
+        if row is None:
+            return False
+        await tx.execute("DELETE FROM parked WHERE lane = $1 AND id = $2", row["lane"], parked_id)
+        await apply(tx, [Incoming(row["lane"], row["seq"], row["message"])])
+        return True
+
+    return await db.run(work)

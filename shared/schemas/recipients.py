@@ -1,0 +1,67 @@
+"""messaging asks profiles just before it speaks (`POST /internal/recipients`): who is this now, and may we?"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.schemas.message import Message
+from shared.schemas.resolved import Identifier, LifeEvent
+
+
+class RecipientsRequest(Message):
+    """Up to 1,000 profile ids."""
+
+    profile_ids: tuple[UUID, ...] = Field(max_length=1000)
+
+
+class Consent(Message):
+    """One recorded consent. `channel` may be `any`. `status`: granted, denied, withdrawn."""
+
+    purpose: str
+    channel: str
+    status: str
+    at: datetime
+    source: str | None = None
+
+
+class Device(Message):
+    """Where a push message can go."""
+
+    token: str
+    platform: str | None = None
+    app_version: str | None = None
+
+
+class Recipient(Message):
+    """A person as known now. `requested_id` may be a profile that was merged into `id`."""
+
+    requested_id: UUID
+    id: UUID
+    user_id: str | None = None
+    identifiers: tuple[Identifier, ...] = ()
+    traits: dict[str, Any] = Field(default_factory=dict)
+    life_events: tuple[LifeEvent, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    preferences: dict[str, Any] = Field(default_factory=dict)
+    devices: tuple[Device, ...] = ()
+
+
+class RecipientsAnswer(Message):
+    """Those that exist; a missing one was erased (or never was)."""
+
+    recipients: tuple[Recipient, ...]
+    as_of: datetime
+
+
+class ConsentChange(Message):
+    """A recipient's own word by a link in a message, told to profiles (`POST /internal/consents`, idempotent by `id`)."""
+
+    id: UUID
+    profile_id: UUID
+    purpose: str
+    channel: str
+    status: str
+    source: str
+    at: datetime
