@@ -139,7 +139,7 @@ def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(asyncpg.DataError)
     @app.exception_handler(asyncpg.ProgramLimitExceededError)
     @app.exception_handler(UnicodeEncodeError)
-    async def unstorable(_: Request, error: Exception) -> Response:
+    async def unstorable(_: Request, __: Exception) -> Response:
         return _problem(
             Invalid("A value can't be stored: a null character, half a surrogate pair, or a number too large.")
         )
@@ -148,14 +148,14 @@ def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(asyncpg.InterfaceError)
     @app.exception_handler(OSError)
     @app.exception_handler(TimeoutError)
-    async def away(_: Request, error: Exception) -> Response:
+    async def away(request: Request, error: Exception) -> Response:
         if isinstance(error, ValueError):
-            return await unstorable(_, error)
+            return await unstorable(request, error)
         if is_unavailable(error):
             return _problem(Unavailable("The database is out of reach; try again."))
         log.error("request_failed", exc_info=error)
         return _problem(Problem("Something went wrong here; it is in the log."))
 
     @app.exception_handler(Exception)
-    async def broken(_: Request, error: Exception) -> Response:
+    async def broken(_: Request, __: Exception) -> Response:
         return _problem(Problem("Something went wrong here; it is in the log."))

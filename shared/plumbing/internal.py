@@ -35,7 +35,7 @@ def parked_routes(applies: Callable[[Request], Mapping[str, Apply]]) -> APIRoute
 
     @router.get("/v1/parked", summary="Messages that could not be taken in, with their reason", dependencies=[Reader])
     async def list_parked(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:
-        after = read_cursor(cursor, lambda value: UUID(value))
+        after = read_cursor(cursor, UUID)
         rows = await request.app.state.frame.db.fetch(
             """SELECT id, feed, seq, lane, profile_id, message, reason, tries, parked_at FROM parked
                WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2""",

@@ -155,7 +155,7 @@ class FeedReader:
         log.error("message_parked", feed=self._feed, lane=item.lane, seq=item.seq, kind=type(error).__name__)
         reason = f"{type(error).__name__}: {error}"[:500]
 
-        async def park(tx: Connection, items: Sequence[Incoming]) -> None:
+        async def park(tx: Connection, _: Sequence[Incoming]) -> None:
             await put_aside(tx, feed=self._feed, item=item, reason=reason, at=self._clock.now())
 
         await self._commit([item], held, park)

@@ -55,8 +55,9 @@ class Wake:
                 connection = await asyncpg.connect(self._db.url)
                 try:
                     await connection.add_listener(self._channel, self._wake_here)
-                    while not connection.is_closed():
-                        await asyncio.sleep(1)
+                    closed = asyncio.Event()
+                    connection.add_termination_listener(lambda _: closed.set())
+                    await closed.wait()
                 finally:
                     connection.terminate()
             except Exception as error:

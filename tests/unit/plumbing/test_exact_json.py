@@ -1,0 +1,20 @@
+"""Numbers keep their decimal value through our JSON."""
+
+from decimal import Decimal
+
+import pytest
+
+from shared.plumbing import json
+
+
+@pytest.mark.parametrize("text", ["0.1", "1.10", "12345678901234567890.123456789", "1E+3", "-0.0", "1234567890" * 4])
+def test_a_number_comes_back_with_its_exact_value(text: str) -> None:
+    value = json.loads(text)
+    assert not isinstance(value, float)
+    assert Decimal(json.dumps_text(json.loads(json.dumps(value)))) == Decimal(text)
+
+
+@pytest.mark.parametrize("text", ["NaN", "[1", '"\\ud800"', "[" * 5000 + "]" * 5000, b"\xff"])
+def test_what_is_not_json_raises_one_of_the_named_errors(text: str | bytes) -> None:
+    with pytest.raises(json.JsonError):
+        json.loads(text)
