@@ -1,0 +1,116 @@
+"""The tree of a condition: an immutable tagged union, and nothing else."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, assert_never
+
+from shared.language.compare import Cmp, Op
+from shared.language.exact import Number
+from shared.language.predicates import Predicate
+
+Aggregate = Literal["count", "sum", "avg", "min", "max", "distinct"]
+Basis = Literal["total", "revenue", "subtotal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Events of any of these names that satisfy all of `where`."""
+
+    names: tuple[str, ...]
+    where: tuple[Predicate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Subtrahend:
+    selection: Selection
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    of: "tuple[Condition, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Any:
+    of: "tuple[Condition, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    of: "Condition"
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    path: str
+    op: Op
+    value: object  # None with exists and not_exists
+
+
+@dataclass(frozen=True, slots=True)
+class EventAggregate:
+    selection: Selection
+    op: Cmp
+    value: Number
+    aggregate: Aggregate = "count"
+    path: str | None = None  # None with count alone
+    minus: Subtrahend | None = None
+    within: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    basis: Basis
+    op: Cmp
+    value: Number
+    currency: str | None = None
+    within: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LifeEvent:
+    kind: str
+    first_day: int  # days from the date on which it begins to hold, and the last on which it does
+    last_day: int
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    first: Selection
+    second: Selection
+    gap: timedelta
+    absent: bool = False
+    within: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRef:
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    start: Number
+    end: Number
+    salt: str
+
+
+Leaf = Trait | EventAggregate | Spend | LifeEvent | Sequence | Bucket
+Condition = All | Any | Not | SegmentRef | Leaf
+
+
+def leaves(condition: Condition) -> Iterator[Leaf | SegmentRef]:
+    """Depth first, in the order they are written."""
+    match condition:
+        case All(of) | Any(of):
+            for child in of:
+                yield from leaves(child)
+        case Not(child):
+            yield from leaves(child)
+        case Trait() | EventAggregate() | Spend() | LifeEvent() | Sequence() | SegmentRef() | Bucket():
+            yield condition
+        case _:
+            assert_never(condition)

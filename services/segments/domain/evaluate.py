@@ -1,0 +1,143 @@
+"""Whether a condition is true of one profile at an instant, straight from all its events: the reference."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import assert_never
+from uuid import UUID
+
+from services.segments.domain.condition import (
+    All,
+    Any,
+    Bucket,
+    Condition,
+    EventAggregate,
+    Leaf,
+    LifeEvent,
+    Not,
+    SegmentRef,
+    Selection,
+    Sequence,
+    Spend,
+    Trait,
+)
+from services.segments.domain.definition import Definition
+from services.segments.domain.facts import Event, ProfileFacts
+from services.segments.domain.local_time import local_date, zone_of
+from services.segments.domain.occurrences import holds_on
+from services.segments.domain.spending import spend_at
+from shared.language.compare import compare, holds, kind_of
+from shared.language.exact import Number, add, is_number, multiply, normal, subtract
+from shared.language.paths import find_all, find_one
+from shared.language.predicates import all_hold
+
+
+def is_true(definition: Definition, events: Iterable[Event], facts: ProfileFacts, t: datetime) -> bool:
+    """`events` are the profile's, each once, in any order; those after `t` have not happened yet."""
+    happened = [event for event in events if event.timestamp <= t]
+    segments: dict[str, bool] = {}
+    for key, condition in definition.segments.items():
+        segments[key] = _is_true(condition, happened, facts, t, segments)
+    return _is_true(definition.condition, happened, facts, t, segments)
+
+
+def _is_true(
+    condition: Condition, happened: list[Event], facts: ProfileFacts, t: datetime, segments: Mapping[str, bool]
+) -> bool:
+    match condition:
+        case All(of):
+            return all(_is_true(child, happened, facts, t, segments) for child in of)
+        case Any(of):
+            return any(_is_true(child, happened, facts, t, segments) for child in of)
+        case Not(child):
+            return not _is_true(child, happened, facts, t, segments)
+        case SegmentRef(key):
+            return segments[key]
+        case Trait() | EventAggregate() | Spend() | LifeEvent() | Sequence() | Bucket():
+            return leaf_is_true(condition, happened, facts, t)
+        case _:
+            assert_never(condition)
+
+
+def leaf_is_true(leaf: Leaf, happened: list[Event], facts: ProfileFacts, t: datetime) -> bool:
+    """`happened` holds nothing later than `t`."""
+    match leaf:
+        case Trait(path, op, value):
+            return holds(op, find_all(facts.traits, path), value)
+        case EventAggregate():
+            return aggregate_holds(leaf, in_window(happened, leaf.within, t))
+        case Spend():
+            return compare(leaf.op, spend_at(leaf, happened, t), leaf.value)
+        case LifeEvent():
+            day = local_date(t, zone_of(facts.traits, facts.default_zone))
+            return any(holds_on(leaf, fact, day) for fact in facts.life_events)
+        case Sequence():
+            return sequence_holds(leaf, happened, t)
+        case Bucket(start, end, salt):
+            return start <= bucket_of(salt, facts.id) < end
+        case _:
+            assert_never(leaf)
+
+
+def in_window(happened: Iterable[Event], within: timedelta | None, t: datetime) -> list[Event]:
+    """Compares ages, not instants: `t − within` may lie before the first instant there is."""
+    return [event for event in happened if within is None or t - event.timestamp < within]
+
+
+def selected(selection: Selection, events: Iterable[Event]) -> list[Event]:
+    return [
+        event
+        for event in events
+        if event.name in selection.names and all_hold(selection.where, event.properties, event.context)
+    ]
+
+
+def numbers_of(selection: Selection, path: str, events: Iterable[Event]) -> list[Number]:
+    found = (find_one(event.properties, path) for event in selected(selection, events))
+    return [value for value in found if is_number(value)]
+
+
+def total(numbers: Iterable[Number]) -> Number:
+    result: Number = 0
+    for number in numbers:
+        result = add(result, number)
+    return result
+
+
+def distinct_values(selection: Selection, path: str, events: Iterable[Event]) -> set[tuple[str, object]]:
+    found = (find_one(event.properties, path) for event in selected(selection, events))
+    kinds = ((kind_of(value), normal(value) if is_number(value) else value) for value in found)
+    return {(kind, value) for kind, value in kinds if kind is not None}
+
+
+def aggregate_holds(leaf: EventAggregate, events: list[Event]) -> bool:
+    if leaf.aggregate == "count" or leaf.path is None:
+        return compare(leaf.op, len(selected(leaf.selection, events)), leaf.value)
+    if leaf.aggregate == "distinct":
+        return compare(leaf.op, len(distinct_values(leaf.selection, leaf.path, events)), leaf.value)
+    numbers = numbers_of(leaf.selection, leaf.path, events)
+    if leaf.aggregate == "sum":
+        less = total(numbers_of(leaf.minus.selection, leaf.minus.path, events)) if leaf.minus else 0
+        return compare(leaf.op, subtract(total(numbers), less), leaf.value)
+    if not numbers:
+        return False
+    if leaf.aggregate == "avg":  # without dividing, which would round
+        return compare(leaf.op, total(numbers), multiply(leaf.value, len(numbers)))
+    return compare(leaf.op, min(numbers) if leaf.aggregate == "min" else max(numbers), leaf.value)
+
+
+def sequence_holds(leaf: Sequence, happened: list[Event], t: datetime) -> bool:
+    seconds = [event.timestamp for event in selected(leaf.second, happened)]
+    for first in selected(leaf.first, happened):
+        s = first.timestamp
+        following = [second for second in seconds if s < second and second - s <= leaf.gap]
+        if leaf.absent:
+            if t - s >= leaf.gap and (leaf.within is None or t - s < leaf.within) and not following:
+                return True
+        elif any(leaf.within is None or t - second < leaf.within for second in following):
+            return True
+    return False
+
+
+def bucket_of(salt: str, profile_id: UUID) -> int:
+    return int.from_bytes(hashlib.sha256(f"{salt}:{profile_id}".encode()).digest(), "big") % 100

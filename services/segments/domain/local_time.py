@@ -1,0 +1,74 @@
+"""Local dates of people: which one it is at an instant, and the instants at which one begins."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from functools import cache, lru_cache
+from importlib import resources
+from zoneinfo import ZoneInfo
+
+from services.segments.domain.facts import EPOCH, MICROSECOND, instant, micros
+
+_SECOND = 1_000_000
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """Exact IANA names, of the packaged database: the machine's own may lag behind or hold names of its own."""
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
+
+
+@cache
+def zone(name: str) -> ZoneInfo:
+    with resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as data:
+        return ZoneInfo.from_file(data, key=name)
+
+
+def zone_of(traits: Mapping[str, object], default_zone: str) -> ZoneInfo:
+    name = traits.get("timezone")
+    return zone(name if isinstance(name, str) and name in zone_names() else default_zone)
+
+
+def local_date(at: datetime, place: ZoneInfo) -> date:
+    try:
+        return at.astimezone(place).date()
+    except OverflowError:  # within a day of the first or the last instant a datetime can hold
+        return at.date()
+
+
+@lru_cache(maxsize=10_000)
+def starts_of(day: date, place: ZoneInfo) -> tuple[int, ...]:
+    """The instants, in microseconds, at which the local date passes from before `day` to it or later, or back.
+
+    One where local midnight exists once. Where clocks are set forward over it, the instant they are. Where they are
+    set back over it the date begins, may end again as the clocks change, and begins once more: all three.
+    """
+    midnight = datetime.combine(day, time(), place)
+    try:
+        earlier, later = (micros(midnight.replace(fold=fold).astimezone(EPOCH.tzinfo)) for fold in (0, 1))
+    except OverflowError:
+        return ()
+    if earlier == later:
+        return (earlier,)
+    changed = _offset_change(min(earlier, later) - _SECOND, max(earlier, later), place)
+    return (changed,) if later < earlier else tuple(sorted({earlier, changed, later}))
+
+
+def _offset_change(before: int, after: int, place: ZoneInfo) -> int:
+    """The first whole second in (before, after] with another offset than `before`, found by bisection."""
+    old = _offset(before, place)
+    while after - before > _SECOND:
+        middle = before + (after - before) // (2 * _SECOND) * _SECOND
+        if _offset(middle, place) == old:
+            before = middle
+        else:
+            after = middle
+    return after
+
+
+def _offset(at: int, place: ZoneInfo) -> timedelta | None:
+    return (EPOCH + at * MICROSECOND).astimezone(place).utcoffset()
+
+
+def next_start(day: date, place: ZoneInfo, after: int) -> int | None:
+    """The first of `starts_of` the day later than `after`, if there is one that a datetime can hold."""
+    return next((at for at in starts_of(day, place) if at > after and instant(at) is not None), None)

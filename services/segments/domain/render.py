@@ -1,0 +1,99 @@
+"""A condition back to JSON in one canonical form, and the key by which equal leaves are one."""
+
+import hashlib
+import json
+from decimal import Decimal
+from typing import assert_never
+
+from services.segments.domain.condition import (
+    All,
+    Any,
+    Bucket,
+    Condition,
+    EventAggregate,
+    Leaf,
+    LifeEvent,
+    Not,
+    SegmentRef,
+    Selection,
+    Sequence,
+    Spend,
+    Trait,
+)
+from shared.language.durations import format_day_offset, format_duration
+from shared.language.exact import is_number, normal
+from shared.language.predicates import comparison_to_json, predicate_to_json
+from shared.language.reading import Object
+
+
+def to_json(condition: Condition) -> Object:
+    match condition:
+        case All(of):
+            return {"all": [to_json(child) for child in of]}
+        case Any(of):
+            return {"any": [to_json(child) for child in of]}
+        case Not(child):
+            return {"not": to_json(child)}
+        case SegmentRef(key):
+            return {"segment": key}
+        case Trait() | EventAggregate() | Spend() | LifeEvent() | Sequence() | Bucket():
+            return _leaf_to_json(condition)
+        case _:
+            assert_never(condition)
+
+
+def _leaf_to_json(leaf: Leaf) -> Object:
+    match leaf:
+        case Trait(path, op, value):
+            return {"trait": path, **comparison_to_json(op, value)}
+        case EventAggregate():
+            return _event_to_json(leaf)
+        case Spend(basis, op, value, currency, within):
+            return _present({"spend": basis, "currency": currency, "within": within, "op": op, "value": value})
+        case LifeEvent(kind, first, last, subject):
+            days = {"from": format_day_offset(first), "until": format_day_offset(last)}
+            return _present({"life_event": kind, "subject": subject, **days})
+        case Sequence(first_step, second_step, gap, absent, within):
+            second = {**_selection_to_json(second_step), **({"absent": True} if absent else {})}
+            return _present({"sequence": [_selection_to_json(first_step), second], "gap": gap, "within": within})
+        case Bucket(start, end, salt):
+            return {"bucket": [start, end], "salt": salt}
+        case _:
+            assert_never(leaf)
+
+
+def leaf_key(leaf: Leaf) -> str:
+    """Equal for leaves that mean the same as they are written; the key of their common state."""
+    return hashlib.sha256(_canonical(to_json(leaf)).encode()).hexdigest()[:32]
+
+
+def _event_to_json(leaf: EventAggregate) -> Object:
+    minus = leaf.minus and {**_selection_to_json(leaf.minus.selection), "property": leaf.minus.path}
+    aggregate = None if leaf.aggregate == "count" else leaf.aggregate
+    what = {"aggregate": aggregate, "property": leaf.path, "minus": minus, "within": leaf.within}
+    return _present({**_selection_to_json(leaf.selection), **what, "op": leaf.op, "value": leaf.value})
+
+
+def _selection_to_json(selection: Selection) -> Object:
+    names = selection.names[0] if len(selection.names) == 1 else list(selection.names)
+    where = [predicate_to_json(predicate) for predicate in selection.where]
+    return _present({"event": names, "where": where or None})
+
+
+def _present(fields: Object) -> Object:
+    """Without what is None; durations as text."""
+    durations = {key: format_duration(fields[key]) for key in ("within", "gap") if fields.get(key) is not None}  # type: ignore[arg-type]
+    return {key: value for key, value in {**fields, **durations}.items() if value is not None}
+
+
+def _canonical(value: object) -> str:
+    """One text for equal values: 1 and 1.0 the same, 1 and "1" not."""
+    if isinstance(value, dict):
+        items = sorted((json.dumps(key), _canonical(inner)) for key, inner in value.items())
+        return "{" + ",".join(f"{key}:{inner}" for key, inner in items) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_canonical, value)) + "]"
+    if is_number(value):
+        number = normal(value)
+        return str(number) if isinstance(number, Decimal) else f"{number:d}"
+    return json.dumps(value)
