@@ -11,7 +11,7 @@ run: .venv/run ## start PostgreSQL, migrate, and run the four services (Ctrl-C s
 	@exec $(LOCAL)
 
 demo: .venv/dev ## load a shop's real purchase history into what `make run` runs, and look at it
-	@$(PY) -m bench.demo $(ARGS)
+	@$(PY) -m deploy.demo $(ARGS)
 
 ##@ Work on it
 setup: .venv/dev ## make .venv with everything for development

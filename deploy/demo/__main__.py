@@ -1,0 +1,121 @@
+"""`make demo`: real purchases in, segments and messages out. Runs on what `make run` runs, or starts it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from deploy.demo import steps
+from deploy.demo.api import Api, DemoError, connect, is_ready, service_urls
+from deploy.demo.findings import Findings, read_findings
+from deploy.demo.people import Person, make_people
+from deploy.demo.plan import SEGMENTS
+from deploy.demo.purchases import Purchase, read_purchases, sample_file
+
+console = Console()
+
+
+async def play(api: Api) -> Findings:
+    """All steps, with a bar each."""
+    today = datetime.now(UTC).date()
+    purchases = read_purchases(sample_file(), today=today)
+    people = make_people((p.customer for p in purchases), today=today)
+    columns = (TextColumn("{task.description:<52}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+
+        def bar(text: str, total: int) -> steps.Advance:
+            task = progress.add_task(text, total=total)
+            return lambda by: progress.advance(task, by)
+
+        await steps.write_down_consents(api, people, bar("people and consents (made up)", len(people)))
+        await steps.set_up(api)
+        await _send(api, purchases, people, bar)
+        findings_bar = bar("reading back what came out", 1)
+        findings = await read_findings(api, first=purchases[0].at.date(), last=purchases[-1].at.date())
+        findings_bar(1)
+    return findings
+
+
+async def _send(api: Api, purchases: list[Purchase], people: list[Person], bar: steps.MakeBar) -> None:
+    sender = steps.Sender(api)
+    try:
+        sender.identify(people)
+        await sender.deliver(bar("identify, by the Segment SDK (traits made up)", len(people)))
+        await steps.settle(api, bar("taking effect", 0))
+        sender.order(purchases)
+        await sender.deliver(bar("purchases, by the Segment SDK (real)", len(purchases)))
+        await steps.settle(api, bar("taking effect", 0))
+    finally:
+        sender.close()
+
+
+def show(findings: Findings) -> None:
+    """Three tables and where to read on."""
+    sizes = Table("segment", "customers", title="Who belongs where, now")
+    for segment in SEGMENTS:
+        sizes.add_row(str(segment["name"]), f"{findings.sizes[segment['key']]:,}")
+    crossings = Table("total spend", "customer", "on", title="First dates over a threshold")
+    for (amount, nth), day in findings.crossings.items():
+        crossings.add_row(f"{amount} dollars", f"no. {nth}", str(day or "not yet"))
+    decisions = Table("campaign", "decision", "reason", "customers", title="Messages sent and not sent")
+    for (campaign, decision, reason), count in sorted(findings.decisions.items(), key=str):
+        decisions.add_row(campaign, decision, reason or "", f"{count:,}")
+    for table in (sizes, crossings, decisions):
+        console.print(table)
+    mailbox = service_urls()["messaging"] + "/v1/mailbox"
+    home = os.environ.get("REGULARS_HOME", ".local")
+    console.print(f"The mailbox ({findings.mails:,} messages):")
+    console.print(
+        f'  key=$(python3 -c \'import json; print(json.load(open("{home}/credentials.json"))["api_key"])\')',
+        soft_wrap=True,
+    )
+    console.print(f'  curl -s -H "Authorization: Bearer $key" "{mailbox}?limit=1"', soft_wrap=True)
+
+
+async def _ready_now() -> bool:
+    try:
+        return await is_ready(connect())
+    except DemoError:
+        return False
+
+
+async def _start_deployment() -> "subprocess.Popen[bytes]":
+    console.print("Nothing is running yet: starting it as `make run` does.")
+    deployment = subprocess.Popen([sys.executable, "-m", "deploy.local"], start_new_session=True)  # noqa: ASYNC220
+    for _ in range(600):
+        if deployment.poll() is not None:
+            raise DemoError("It did not start; the line above says why.")
+        if await _ready_now():
+            return deployment
+        await asyncio.sleep(0.2)
+    deployment.send_signal(signal.SIGTERM)
+    raise DemoError("It was not ready after two minutes; see the logs in .local/logs.")
+
+
+async def main() -> None:
+    """The demo on a running deployment, or on one of its own that then runs on until Ctrl-C."""
+    deployment = None if await _ready_now() else await _start_deployment()
+    try:
+        show(await play(connect()))
+        if deployment is not None and sys.stdin.isatty():
+            console.print("Everything runs on for you to look at; Ctrl-C stops it.")
+            await asyncio.to_thread(deployment.wait)
+    finally:
+        if deployment is not None and deployment.poll() is None:
+            deployment.send_signal(signal.SIGTERM)
+            deployment.wait(30)
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except DemoError as error:
+        sys.exit(f"demo: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
