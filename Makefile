@@ -8,7 +8,7 @@ LOCAL := $(PY) -m deploy.local
 
 ##@ Use it
 run: .venv/run ## start PostgreSQL, migrate, and run the four services (Ctrl-C stops them)
-	@exec $(LOCAL)
+	@exec $(LOCAL) --with-parent
 
 demo: .venv/dev ## load a shop's real purchase history into what `make run` runs, and look at it
 	@$(PY) -m deploy.demo $(ARGS)

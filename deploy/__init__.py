@@ -1,0 +1,1 @@
+"""How Regulars is run: on one machine (local), in containers, on Kubernetes."""
