@@ -1,0 +1,99 @@
+"""Reading a feed: every message has its effect once, whatever fails in between; a poisonous one stops nobody."""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+
+import asyncpg
+import pytest
+
+from shared.plumbing.db import Connection
+from shared.plumbing.leases import Leases
+from shared.plumbing.reader import FeedReader, Incoming, apply_parked
+from tests.services.plumbing.conftest import Bench
+
+
+class Effects:
+    """An effect that can be counted afterwards; raises for the numbers in `poison`, and at random `shaky` of the time."""
+
+    def __init__(self, poison: Sequence[int] = (), *, shaky: float = 0) -> None:
+        self.poison = set(poison)
+        self._shaky = shaky
+        self._dice = random.Random(7)
+
+    async def apply(self, tx: Connection, items: Sequence[Incoming]) -> None:
+        for item in items:
+            await tx.execute("INSERT INTO effects VALUES ($1, $2, $3)", item.lane, item.seq, item.message["n"])
+            if item.message["n"] in self.poison:
+                raise ZeroDivisionError("poison")
+        if self._dice.random() < self._shaky:
+            raise asyncpg.DeadlockDetectedError
+
+
+def _reader(bench: Bench, leases: Leases, effects: Effects) -> FeedReader:
+    return FeedReader(
+        bench.db,
+        feed="trial",
+        consumer="reader",
+        pull=bench.pull,
+        leases=leases,
+        apply=effects.apply,
+        committed=lambda: None,
+        clock=bench.clock,
+        batch=50,
+    )
+
+
+@pytest.fixture
+async def effects_table(bench: Bench) -> None:
+    await bench.db.execute("CREATE TABLE effects (lane int, seq bigint, n int)")
+
+
+async def _numbers(bench: Bench) -> list[int]:
+    return [row["n"] for row in await bench.db.fetch("SELECT n FROM effects ORDER BY n")]
+
+
+@pytest.mark.usefixtures("effects_table")
+async def test_two_readers_with_passing_faults_take_in_everything_once(bench: Bench) -> None:
+    await bench.publish(*range(500))
+    one, two = bench.leases("one"), bench.leases("two")
+    readers = [(lease, _reader(bench, lease, Effects(shaky=0.3))) for lease in (one, two)]
+    for _ in range(60):
+        for lease, reader in readers:
+            await lease.renew()
+            await reader.step()
+    assert await _numbers(bench) == list(range(500))
+
+
+@pytest.mark.usefixtures("effects_table")
+async def test_a_poisonous_message_is_parked_and_the_others_go_on(bench: Bench) -> None:
+    await bench.publish(*range(100))
+    lease, effects = bench.leases(), Effects(poison=[41, 77])
+    await lease.renew()
+    reader = _reader(bench, lease, effects)
+    while await reader.step():
+        pass
+    assert await _numbers(bench) == [n for n in range(100) if n not in (41, 77)]
+    parked = await bench.db.fetch("SELECT id, message, reason FROM parked")
+    assert Counter(row["message"]["n"] for row in parked) == Counter([41, 77])
+    assert all("ZeroDivisionError" in row["reason"] for row in parked)
+
+    effects.poison.clear()
+    assert await apply_parked(bench.db, parked_id=parked[0]["id"], apply=effects.apply)
+    assert not await apply_parked(bench.db, parked_id=parked[0]["id"], apply=effects.apply)
+    assert len(await _numbers(bench)) == 99
+
+
+@pytest.mark.usefixtures("effects_table")
+async def test_messages_of_a_lane_are_taken_in_in_their_order(bench: Bench) -> None:
+    for start in range(0, 300, 30):
+        await bench.publish(*range(start, start + 30))
+    lease = bench.leases()
+    await lease.renew()
+    reader = _reader(bench, lease, Effects(poison=[100]))
+    while await reader.step():
+        pass
+    rows = await bench.db.fetch("SELECT lane, seq FROM effects ORDER BY ctid")
+    for lane in range(64):
+        seqs = [row["seq"] for row in rows if row["lane"] == lane]
+        assert seqs == sorted(seqs)
