@@ -1,0 +1,1 @@
+"""Step 3: where does that put them, now and as time passes."""

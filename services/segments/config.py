@@ -1,0 +1,44 @@
+"""Settings of the segments service."""
+
+from zoneinfo import available_timezones
+
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from shared.plumbing.settings import CommonSettings
+
+
+class Settings(CommonSettings):
+    """Each field is `REGULARS_SEGMENTS_<FIELD>` or, where all services share it, `REGULARS_<FIELD>`."""
+
+    model_config = SettingsConfigDict(env_prefix="REGULARS_", extra="ignore", frozen=True, populate_by_name=True)
+
+    database_url: str = Field(
+        validation_alias=AliasChoices("REGULARS_SEGMENTS_DATABASE_URL", "REGULARS_DATABASE_URL"),
+        description="PostgreSQL, 15 or newer",
+    )
+    port: int = Field(default=8003, validation_alias="REGULARS_SEGMENTS_PORT", description="Port to listen on")
+    default_timezone: str = Field(
+        default="UTC", description="Time zone (IANA) of profiles without a `timezone` trait that is one"
+    )
+    feed_batch: int = Field(
+        default=500,
+        ge=1,
+        le=5000,
+        validation_alias="REGULARS_SEGMENTS_FEED_BATCH",
+        description="Resolved events taken in by one transaction, at most",
+    )
+    backfill_batch: int = Field(
+        default=200,
+        ge=1,
+        le=5000,
+        validation_alias="REGULARS_SEGMENTS_BACKFILL_BATCH",
+        description="Profiles that one transaction of a backfill evaluates, at most",
+    )
+
+    @field_validator("default_timezone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("is no IANA time zone")
+        return name

@@ -1,0 +1,4 @@
+from services.segments.models import metadata
+from shared.plumbing.migrate import run_environment
+
+run_environment(metadata)

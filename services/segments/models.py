@@ -1,0 +1,172 @@
+"""The tables of the segments service, for migrations and for the test that compares them with the database.
+
+Catalogue (small, read by every transaction): `catalogue`, `segments`, `segment_versions`, `builds`, `removals`.
+Hot (by lane): `history`, `profiles`, `memberships`, `changes`, `build_lanes`.
+"""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from shared.plumbing.tables import AT, lane_tables
+
+metadata = MetaData()
+lane_tables(metadata)
+
+# One row. `revision` rises with every change of what is evaluated; whoever evaluated by an older one may not commit.
+Table(
+    "catalogue",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("last_version_id", BigInteger, nullable=False),
+)
+
+Table(
+    "segments",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", AT, nullable=False),
+    Column("updated_at", AT, nullable=False),
+)
+
+# Versions that are made together and take over together. They finish in the order of their numbers (the revision
+# that made them).
+Table(
+    "builds",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),  # create, edit
+    Column("total", BigInteger, nullable=False),  # profiles there were when it began
+    Column("created_at", AT, nullable=False),
+    Column("done_at", AT),
+)
+
+# `condition` as it was given; `segments` are the [key, condition] pairs it leads to, dependencies first.
+# `revision`: the catalogue's when it was made; a profile that is behind it lacks this version's first truth.
+# `status`: building, live, replaced, failing.
+Table(
+    "segment_versions",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("segment_id", UUID(as_uuid=True), ForeignKey("segments.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("condition", JSONB, nullable=False),
+    Column("segments", JSONB, nullable=False),
+    Column("build_id", UUID(as_uuid=True), ForeignKey("builds.id"), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("created_at", AT, nullable=False),
+    Column("live_at", AT),
+    Column("stale_since", AT),
+    Column("error", Text),
+    UniqueConstraint("segment_id", "number"),
+)
+
+# Rows of segments that were deleted, to be removed lane by lane.
+Table(
+    "removals",
+    metadata,
+    Column("segment_id", UUID(as_uuid=True), primary_key=True),
+    Column("lane", SmallInteger, nullable=False),  # the next one
+    Column("requested_at", AT, nullable=False),
+)
+
+Table(
+    "build_lanes",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("build_id", UUID(as_uuid=True), nullable=False),
+    Column("cursor", UUID(as_uuid=True)),
+    Column("passed", BigInteger, nullable=False),
+    Column("done", Boolean, nullable=False),
+    PrimaryKeyConstraint("lane", "build_id"),
+)
+
+# Every named event of every profile, once.
+Table(
+    "history",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("profile_id", UUID(as_uuid=True), nullable=False),
+    Column("timestamp", AT, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("properties", JSONB, nullable=False),
+    Column("context", JSONB, nullable=False),
+    PrimaryKeyConstraint("lane", "profile_id", "timestamp", "source", "message_id"),
+)
+
+# What is known of a profile and what its conditions' leaves hold. `version`: of the newest snapshot. `truths`: ids of the
+# versions that were true at `evaluated_at`; they and `states` are complete up to the catalogue's `revision`.
+# `merged_into`, `erased`: tombstones, of which nothing but the id is kept.
+Table(
+    "profiles",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("profile_id", UUID(as_uuid=True), nullable=False),
+    Column("user_id", Text),
+    Column("version", BigInteger, nullable=False),
+    Column("traits", JSONB, nullable=False),
+    Column("life_events", JSONB, nullable=False),
+    Column("created_at", AT, nullable=False),
+    Column("states", JSONB, nullable=False),
+    Column("truths", ARRAY(BigInteger), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("evaluated_at", AT, nullable=False),
+    Column("next_due_at", AT),
+    Column("merged_into", UUID(as_uuid=True)),
+    Column("erased", Boolean, nullable=False),
+    PrimaryKeyConstraint("lane", "profile_id"),
+    Index("profiles_due", "lane", "next_due_at", postgresql_where=text("next_due_at IS NOT NULL")),
+    postgresql_with={"fillfactor": 80},
+)
+
+# Who is in, by the version that serves.
+Table(
+    "memberships",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("segment_id", UUID(as_uuid=True), nullable=False),
+    Column("profile_id", UUID(as_uuid=True), nullable=False),
+    Column("entered_at", AT, nullable=False),
+    PrimaryKeyConstraint("lane", "segment_id", "profile_id"),
+    Index("memberships_profile", "lane", "profile_id"),
+)
+
+# Every entry and exit for good: the service's feed and the public list in one.
+Table(
+    "changes",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("id", UUID(as_uuid=True), nullable=False),
+    Column("segment_id", UUID(as_uuid=True), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("profile_id", UUID(as_uuid=True), nullable=False),
+    Column("user_id", Text),
+    Column("change", Text, nullable=False),  # entered, left
+    Column("at", AT, nullable=False),
+    Column("cause", JSONB, nullable=False),
+    PrimaryKeyConstraint("lane", "seq"),
+    Index("changes_segment", "lane", "segment_id", "seq"),
+    Index("changes_profile", "lane", "profile_id"),
+)
