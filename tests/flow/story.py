@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.support.world import World
+from tests.support.calls import Calls
 
 SPENT_100 = {"spend": "total", "op": ">=", "value": 100}
 
@@ -14,7 +14,7 @@ def order(user: str, order_id: str, total: Any, **more: Any) -> dict[str, Any]:
     return {"messageId": f"m-{order_id}"} | message | more
 
 
-async def thank_spenders(world: World, *, key: str = "spenders", **campaign: Any) -> None:
+async def thank_spenders(world: Calls, *, key: str = "spenders", **campaign: Any) -> None:
     """A live segment of those who spent 100, and a running campaign that mails them on entry."""
     await world.call("POST", "segments", "/v1/segments", {"key": key, "name": key, "condition": SPENT_100}, status=201)
     await until_live(world, key)
@@ -32,7 +32,7 @@ async def thank_spenders(world: World, *, key: str = "spenders", **campaign: Any
     await world.call("POST", "messaging", f"/v1/campaigns/thank-{key}/start")
 
 
-async def until_live(world: World, key: str) -> None:
+async def until_live(world: Calls, key: str) -> None:
     """Wait for a segment's backfill."""
     import asyncio
 
@@ -43,7 +43,7 @@ async def until_live(world: World, key: str) -> None:
     raise AssertionError(f"{key} is not live")
 
 
-async def consenting(world: World, user: str, **traits: Any) -> str:
+async def consenting(world: Calls, user: str, **traits: Any) -> str:
     """A profile with an address and a consent; returns its id."""
     body = {
         "identifiers": [{"namespace": "user_id", "value": user}],
@@ -55,7 +55,7 @@ async def consenting(world: World, user: str, **traits: Any) -> str:
     return str(profile["id"])
 
 
-async def mails_to(world: World, user: str) -> list[Any]:
+async def mails_to(world: Calls, user: str) -> list[Any]:
     """The messages in the mailbox for a user's address."""
     mails = await world.items("messaging", "/v1/mailbox")
     return [mail for mail in mails if mail["to"] == f"{user}@example.com"]

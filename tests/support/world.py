@@ -13,10 +13,9 @@ import httpx
 from fastapi import FastAPI
 
 import services
-from shared.plumbing import json
 from shared.plumbing.clock import ShiftedClock
-from shared.plumbing.ids import new_id
 from shared.plumbing.migrate import upgrade
+from tests.support.calls import Calls
 
 SERVICES = ("events", "profiles", "segments", "messaging")
 SECRET = "a secret for tests only, not for any deployment"
@@ -55,11 +54,13 @@ def settings_for(service: str, url: str, **more: Any) -> Any:
     return module.Settings(**(values | more))
 
 
-class World:
+class World(Calls):
     """A deployment: `async with World(url) as world`. `clock` steps time for all four."""
 
     def __init__(self, url: str, settings: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self.url = url
+        self.urls = {name: f"http://{name}" for name in SERVICES}
+        self.write_key = WRITE_KEY
         self.clock = ShiftedClock()
         self.joined = Joined()
         self.apps: dict[str, FastAPI] = {}
@@ -93,50 +94,6 @@ class World:
         self.joined.apps.pop(name, None)
         await self._running.pop(name).aclose()
 
-    async def call(self, method: str, service: str, path: str, body: Any = None, *, status: int | None = None) -> Any:
-        """One request with the API key. Fails the test on an unexpected status."""
-        content = None if body is None else json.dumps(body)
-        headers = {"Content-Type": "application/json"}
-        answer = await self.http.request(method, f"http://{service}{path}", content=content, headers=headers)
-        assert (answer.status_code == status) if status else answer.is_success, (answer.status_code, answer.text)
-        return json.loads(answer.content) if answer.content else None
-
-    async def send(self, *messages: Mapping[str, Any], path: str = "/v1/batch") -> Any:
-        """Messages as an SDK sends them; a `messageId` is made where there is none."""
-        batch = [{"messageId": str(new_id()), **message} for message in messages]
-        answer = await self.http.post(f"http://events{path}", content=json.dumps({"batch": batch}), auth=(WRITE_KEY, ""))
-        assert answer.status_code == 200, answer.text
-        return json.loads(answer.content)
-
-    async def settle(self, *, seconds: float = 30) -> None:
-        """Until `/v1/lag` says that everything has taken effect."""
-        for _ in range(int(seconds / 0.02)):
-            lag = await self.call("GET", "events", "/v1/lag")
-            if lag["events"] == 0:
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"still pending: {lag}")
-
     async def step(self, by: timedelta) -> None:
         """Step the clock, and let the timers that became due have their effect."""
         self.clock.step(by)
-
-    async def items(self, service: str, path: str) -> list[Any]:
-        """All items of a list."""
-        items: list[Any] = []
-        cursor = None
-        while True:
-            joint = "&" if "?" in path else "?"
-            page = await self.call("GET", service, path + (f"{joint}cursor={cursor}" if cursor else ""))
-            items += page["items"]
-            cursor = page["next"]
-            if cursor is None:
-                return items
-
-    async def members(self, segment: str) -> set[str]:
-        """The user ids of a segment's members."""
-        return {item["user_id"] for item in await self.items("segments", f"/v1/segments/{segment}/members")}
-
-    async def profile(self, user_id: str) -> Any:
-        """The profile of a user id."""
-        return await self.call("GET", "profiles", f"/v1/profiles/lookup?user_id={user_id}")
