@@ -29,16 +29,14 @@ def next_steps(ports: Mapping[str, int], credentials: str) -> list[str]:
 
 def lines(*, ports: Mapping[str, int], credentials: str, logs: str, database: str) -> list[tuple[str, str]]:
     """Label and text of each line."""
-    services = [
-        (name, f"http://127.0.0.1:{port}/docs  {DOES.get(name, '')}") for name, port in ports.items()
-    ]
+    services = [(name, f"http://127.0.0.1:{port}/docs  {DOES.get(name, '')}") for name, port in ports.items()]
     return [*services, ("database", database), ("keys", credentials), ("logs", logs)]
 
 
 def show(*, ports: Mapping[str, int], credentials: str, logs: str, database: str) -> None:
     # Loaded here: a run that never gets ready, and the tests' server, do without it.
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
 
     console = Console(highlight=False, soft_wrap=True)
     table = Table.grid(padding=(0, 2))

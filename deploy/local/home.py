@@ -29,7 +29,7 @@ def write_private(path: Path, text: str) -> None:
     """Write the whole file or nothing, readable by its owner only."""
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -106,9 +106,7 @@ class Home:
 
     def _note(self, *, stopping: bool) -> None:
         pid = os.getpid()
-        write_private(
-            self.path / "run.json", json.dumps({"pid": pid, "started": start_of(pid), "stopping": stopping})
-        )
+        write_private(self.path / "run.json", json.dumps({"pid": pid, "started": start_of(pid), "stopping": stopping}))
 
     def _holder(self) -> dict[str, object]:
         try:

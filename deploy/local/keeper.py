@@ -74,7 +74,7 @@ class Keeper:
         return self._task.done()
 
     async def _keep(self) -> None:
-        while not self._stopping:
+        while True:
             began = time.monotonic()
             code = await self._run_once()
             if self._stopping:

@@ -36,5 +36,5 @@ async def serve_postgres(
 
 async def _ended(pid: int) -> None:
     started = start_of(pid)
-    while started is not None and start_of(pid) == started:
+    while started is not None and start_of(pid) == started:  # noqa: ASYNC110 (another process sets no event)
         await asyncio.sleep(0.5)

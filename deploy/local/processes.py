@@ -1,5 +1,6 @@
 """Which processes are ours: remembered by pid and start, so that no stranger with a reused pid is ever ended."""
 
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+ON_LINUX: bool = sys.platform == "linux"
 LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
@@ -52,7 +54,7 @@ def _linux_start(pid: int) -> str | None:
 
 def start_of(pid: int) -> str | None:
     """What tells this process from a later one with the same pid; None when there is none (or a zombie)."""
-    if sys.platform == "linux":
+    if ON_LINUX:
         # Clock ticks since boot, and which boot: unlike a time of day it never moves when the clock is set.
         return _linux_start(pid)
     try:
@@ -68,10 +70,8 @@ def is_running(known: Known) -> bool:
 
 def _signal(known: Known, number: int) -> None:
     if is_running(known):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(known.pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def _wait(known: Sequence[Known], seconds: float) -> list[Known]:

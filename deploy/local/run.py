@@ -18,7 +18,7 @@ from deploy.local.keeper import Keeper, Program
 from deploy.local.logs import ChildLog
 from deploy.local.postgres.server import STOP_SIGNALS, Server
 from deploy.local.postgres.server import environment as postgres_environment
-from deploy.local.processes import Register, launched
+from deploy.local.processes import Register, end_all, launched
 from deploy.local.readiness import status_of, until
 from deploy.local.settings import Settings, service_environment
 
@@ -43,8 +43,6 @@ def say(text: str) -> None:
 
 def end_leftovers(register: Register) -> None:
     """End what a killed run left behind."""
-    from deploy.local.processes import end_all  # noqa: PLC0415
-
     left = register.leftovers()
     if not left:
         return
@@ -140,7 +138,7 @@ class Run:
             process = await asyncio.create_subprocess_exec(
                 *launched(command, on_parent_death=signal.SIGKILL),
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                env=dict(environment), cwd=CHECKOUT, start_new_session=True,
+                env=dict(environment), start_new_session=True,
             )  # fmt: skip
         self._register.add(name, process.pid, stop=(signal.SIGTERM, signal.SIGKILL))
         try:
@@ -190,7 +188,7 @@ def service_program(name: str, environment: Mapping[str, str]) -> Program:
     return Program(
         name=name,
         command=lambda: launched(command, on_parent_death=signal.SIGKILL),
-        environment={**environment, "REGULARS_WORKER_NAME": worker, "PYTHONPATH": str(CHECKOUT)},
+        environment={**environment, "REGULARS_WORKER_NAME": worker},
         stop=SERVICE_STOP,
     )
 
@@ -202,10 +200,12 @@ async def run(settings: Settings, home: Home, register: Register, server: Server
     this.listen_for_signals()
     try:
         if server:
-            say(f"Starting PostgreSQL {server.version} in {banner.shown(home.path / 'postgres', relative_to=Path.cwd())}")
+            say(
+                f"Starting PostgreSQL {server.version} in {banner.shown(home.path / 'postgres', relative_to=Path.cwd())}"
+            )
             await this.unless_stopped(this.start_postgres(server))
         environment = service_environment(
-            os.environ,
+            {**os.environ, "PYTHONPATH": str(CHECKOUT)},
             settings=settings,
             secret=secret,
             credentials=credentials,

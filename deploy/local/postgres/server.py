@@ -82,7 +82,9 @@ class Server:
             started = start_of(found.pid)
             known = Known("postgres", found.pid, started or "", tuple(STOP_SIGNALS))
             if end_all([known]):
-                raise Fault(f"PostgreSQL (process {found.pid}) still uses {self._data} and does not stop; end it first.")
+                raise Fault(
+                    f"PostgreSQL (process {found.pid}) still uses {self._data} and does not stop; end it first."
+                )
         (self._data / "postmaster.pid").unlink(missing_ok=True)
 
     @property

@@ -1,0 +1,31 @@
+"""The tests' own databases (tests/support/postgres.py)."""
+
+import asyncpg
+import pytest
+
+from tests.support.postgres import MakeDatabase
+
+
+async def migrate(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute("CREATE TABLE migrated (n int)")
+    await connection.execute("INSERT INTO migrated VALUES (1)")
+    await connection.close()
+
+
+@pytest.mark.parametrize("number", range(4))
+async def test_every_asker_gets_a_clone_of_its_own(make_database: MakeDatabase, number: int) -> None:
+    connection = await asyncpg.connect(await make_database(migrate))
+    try:
+        await connection.execute("INSERT INTO migrated VALUES (2)")
+        assert await connection.fetchval("SELECT count(*) FROM migrated") == 2
+    finally:
+        await connection.close()
+
+
+async def test_a_worker_has_an_empty_database(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        assert await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+    finally:
+        await connection.close()
