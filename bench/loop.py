@@ -1,0 +1,108 @@
+"""The whole loop at 1,000 events a second: from the 200 to the change, and to the message in the mailbox."""
+
+import asyncio
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+
+from bench.figures import Figure, percentile
+from bench.wire import Line, prepare
+from shared.plumbing import json
+from tests.flow.story import consenting, order, thank_spenders
+from tests.support.deployment import Deployment
+
+RATE, SECONDS, PROBES_A_SECOND = 1_000, 30, 10
+
+
+class Watch:
+    """Notes when a probe was sent, when its change was visible and when its message was in the mailbox."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self.sent: dict[str, float] = {}
+        self.changed: dict[str, float] = {}
+        self.mailed: dict[str, float] = {}
+
+    async def changes(self) -> None:
+        """Follow the changes feed, as an integrator would."""
+        cursor = ""
+        while True:
+            path = f"/v1/segments/spenders/changes?limit=1000{cursor}"
+            page = await self._deployment.call("GET", "segments", path)
+            now = perf_counter()
+            for item in page["items"]:
+                self.changed.setdefault(item["user_id"], now)
+                cursor = f"&cursor={item['cursor']}"
+            await asyncio.sleep(0.02)
+
+    async def mails(self) -> None:
+        """Look into the mailbox."""
+        while True:
+            page = await self._deployment.call("GET", "messaging", "/v1/mailbox?limit=100")
+            now = perf_counter()
+            for item in page["items"]:
+                self.mailed.setdefault(item["to"].split("@")[0], now)
+            await asyncio.sleep(0.05)
+
+    async def probes(self, users: list[str]) -> None:
+        """One order over the threshold after the other."""
+        for number, user in enumerate(users):
+            await self._deployment.send(order(user, f"probe-{number}", 150))
+            self.sent[user] = perf_counter()
+            await asyncio.sleep(1 / PROBES_A_SECOND)
+
+
+async def _load(deployment: Deployment, stop: asyncio.Event) -> int:
+    """Batches of 50 views and small orders by 2,000 people, at the rate; returns how many were sent."""
+    line = await Line.open(deployment.urls["events"])
+    loop = asyncio.get_running_loop()
+    started, number = loop.time(), 0
+    while not stop.is_set():
+        batch = []
+        for _ in range(50):
+            number += 1
+            message = order(f"load-{number % 2000}", f"load-{number}", 0.01)
+            batch.append(message if number % 5 == 0 else message | {"event": "Product Viewed"})
+        body = json.dumps({"batch": batch, "sentAt": datetime.now(UTC)})
+        status = await line.send(prepare(deployment.urls["events"] + "/v1/batch", body, write_key=deployment.write_key))
+        assert status == 200, status
+        await asyncio.sleep(max(0, started + number / RATE - loop.time()))
+    line.close()
+    return number
+
+
+async def _watch(deployment: Deployment, users: list[str]) -> tuple[Watch, float]:
+    watch, stop = Watch(deployment), asyncio.Event()
+    watching = [asyncio.create_task(watch.changes()), asyncio.create_task(watch.mails())]
+    started = perf_counter()
+    load = asyncio.create_task(_load(deployment, stop))
+    await asyncio.sleep(5)
+    await watch.probes(users)
+    stop.set()
+    rate = await load / (perf_counter() - started)
+    await deployment.settle()
+    await asyncio.sleep(1)
+    for task in watching:
+        task.cancel()
+    return watch, rate
+
+
+async def measure() -> list[Figure]:
+    """`SECONDS` of load with probes in it."""
+    users = [f"probe{number}" for number in range(SECONDS * PROBES_A_SECOND)]
+    with tempfile.TemporaryDirectory(prefix="regulars-bench-") as folder:
+        async with Deployment(Path(folder) / "home") as deployment:
+            await thank_spenders(deployment)
+            for user in users:
+                await consenting(deployment, user)
+            watch, rate = await _watch(deployment, users)
+    changed = [1000 * (watch.changed[user] - watch.sent[user]) for user in users]
+    mailed = [1000 * (watch.mailed[user] - watch.sent[user]) for user in users]
+    beside = f"{rate:,.0f} events/s beside {len(users)} probes"
+    p50, p99, mail99 = percentile(changed, 0.5), percentile(changed, 0.99), percentile(mailed, 0.99)
+    return [
+        Figure("event to membership change, p50", f"{p50:.0f} ms", beside, "< 150 ms", p50 < 150),
+        Figure("event to membership change, p99", f"{p99:.0f} ms", beside, "< 1 s", p99 < 1000),
+        Figure("event to message in the mailbox, p99", f"{mail99:.0f} ms", beside, "< 2 s", mail99 < 2000),
+    ]
