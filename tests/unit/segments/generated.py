@@ -1,0 +1,200 @@
+"""Generated conditions, profiles and histories: small ranges, so that boundaries meet."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts
+
+START = datetime(2024, 2, 27, tzinfo=UTC)
+STEP = timedelta(hours=6)
+STEPS = 32
+
+Json = dict[str, object]
+ORDER_NAMES = ["Order Completed", "Order Updated", "Order Cancelled", "Order Refunded", "Completed Order"]
+NUMBERS: list[object] = [0, 1, 2, Decimal("0.1"), Decimal("1.0"), -1, Decimal("2.5")]
+VALUES: list[object] = [*NUMBERS, "1", "a", True, False, None, ["a", 1], [{"k": 1}, {"k": 2}], {"k": 2}]
+
+durations = st.sampled_from(["PT6H", "PT12H", "P1D", "P2D", "PT1S", "P100W"])
+day_offsets = st.integers(-3, 3)
+cmps = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
+thresholds = st.sampled_from(NUMBERS)
+paths = st.sampled_from(["v", "w", "v.k", "a.b"])
+names = st.sampled_from(["A", "B"])
+
+_tests = st.one_of(
+    st.tuples(cmps, st.sampled_from([value for value in VALUES if value is not None])),
+    st.tuples(st.sampled_from(["in", "not_in"]), st.lists(st.sampled_from(VALUES), max_size=2)),
+    st.tuples(st.sampled_from(["contains", "starts_with"]), st.sampled_from(["a", 1, True])),
+    st.tuples(st.sampled_from(["exists", "not_exists"]), st.none()),
+)
+
+
+def _tested(kind: str) -> SearchStrategy[Json]:
+    def build(path: str, test: tuple[str, object]) -> Json:
+        return {kind: path, "op": test[0], **({} if test[1] is None else {"value": test[1]})}
+
+    return st.builds(build, paths, _tests)
+
+
+predicates: SearchStrategy[Json] = st.one_of(
+    _tested("property"),
+    _tested("context"),
+    st.builds(
+        lambda path, inner: {"each": path, "where": inner},
+        paths,
+        st.lists(
+            st.builds(lambda op, value: {"property": "k", "op": op, "value": value}, cmps, thresholds), max_size=2
+        ),
+    ),
+)
+wheres = st.lists(predicates, max_size=1)
+
+
+def _optional(**fields: SearchStrategy[object]) -> SearchStrategy[Json]:
+    return st.fixed_dictionaries({}, optional=dict(fields))
+
+
+def _merged(*parts: SearchStrategy[Json]) -> SearchStrategy[Json]:
+    return st.tuples(*parts).map(lambda found: {key: value for part in found for key, value in part.items()})
+
+
+_selected: SearchStrategy[Json] = st.fixed_dictionaries(
+    {"event": st.one_of(names, st.just(["A", "B"]))}, optional={"where": wheres}
+)
+_compared: SearchStrategy[Json] = st.fixed_dictionaries(
+    {"op": cmps, "value": thresholds}, optional={"within": durations}
+)
+
+traits = _tested("trait")
+counts = _merged(_selected, _compared)
+aggregates = _merged(
+    _selected,
+    _compared,
+    st.fixed_dictionaries({"aggregate": st.sampled_from(["sum", "avg", "min", "max", "distinct"]), "property": paths}),
+)
+differences = _merged(
+    _selected,
+    _compared,
+    st.fixed_dictionaries(
+        {
+            "aggregate": st.just("sum"),
+            "property": paths,
+            "minus": _merged(_selected, st.fixed_dictionaries({"property": paths})),
+        }
+    ),
+)
+spends = _merged(
+    st.fixed_dictionaries({"spend": st.sampled_from(["total", "revenue"])}, optional={"currency": st.just("EUR")}),
+    _compared,
+)
+life_events = st.builds(
+    lambda kind, ends, subject: {
+        "life_event": kind,
+        "from": f"{'-' if min(ends) < 0 else ''}P{abs(min(ends))}D",
+        "until": f"{'-' if max(ends) < 0 else ''}P{abs(max(ends))}D",
+        **subject,
+    },
+    st.sampled_from(["birthday", "wedding"]),
+    st.tuples(day_offsets, day_offsets),
+    _optional(subject=st.sampled_from(["self", "child"])),
+)
+sequences = st.builds(
+    lambda first, second, absent, times: {"sequence": [first, {**second, **absent}], **times},
+    _selected,
+    _selected,
+    _optional(absent=st.booleans()),
+    st.fixed_dictionaries({"gap": durations}, optional={"within": durations}),
+)
+buckets = st.builds(
+    lambda ends, salt: {"bucket": [min(ends), max(ends) + 1], "salt": salt},
+    st.tuples(st.integers(0, 99), st.integers(0, 99)),
+    st.sampled_from(["", "x", "é"]),
+)
+leaves: SearchStrategy[Json] = st.one_of(
+    traits, counts, aggregates, differences, spends, life_events, sequences, buckets
+)
+
+
+def conditions(*, segments: tuple[str, ...] = ()) -> SearchStrategy[Json]:
+    references = [st.sampled_from(segments).map(lambda key: {"segment": key})] if segments else []
+    return st.recursive(
+        st.one_of(leaves, *references),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3).map(lambda of: {"all": of}),
+            st.lists(inner, max_size=3).map(lambda of: {"any": of}),
+            inner.map(lambda of: {"not": of}),
+        ),
+        max_leaves=4,
+    )
+
+
+instants = st.builds(
+    lambda step, nudge: START + step * STEP + timedelta(seconds=nudge),
+    st.integers(0, STEPS),
+    st.sampled_from([0, 0, 0, 1, -1]),
+)
+properties = st.fixed_dictionaries(
+    {},
+    optional={
+        "v": st.sampled_from(VALUES),
+        "w": st.sampled_from(VALUES),
+        "a": st.just({"b": 2}),
+        "a.b": st.just(1),
+        "order_id": st.sampled_from(["1", 1, Decimal("1.0"), Decimal("1.5"), "2", "", True]),
+        "total": st.sampled_from([*NUMBERS, "9"]),
+        "revenue": st.sampled_from([*NUMBERS, None]),
+        "currency": st.sampled_from(["EUR", "USD", 5]),
+    },
+)
+_events = st.builds(
+    Event,
+    timestamp=instants,
+    message_id=st.sampled_from(["m1", "m2", "m3", "é", "Z"]),
+    source=st.sampled_from(["web", "pos"]),
+    name=st.one_of(names, st.sampled_from(ORDER_NAMES)),
+    properties=properties,
+    context=st.fixed_dictionaries({}, optional={"v": st.sampled_from(VALUES)}),
+)
+
+
+def _without_duplicates(events: list[Event]) -> list[Event]:
+    """Each (source, message id) once: made unique where it is not."""
+    return [
+        Event(e.timestamp, f"{e.message_id}-{position}", e.source, e.name, e.properties, e.context)
+        for position, e in enumerate(events)
+    ]
+
+
+histories = st.lists(_events, max_size=12).map(_without_duplicates)
+facts = st.builds(
+    ProfileFacts,
+    id=st.integers(0, 10**6).map(lambda number: UUID(int=number)),
+    traits=st.fixed_dictionaries(
+        {},
+        optional={
+            "v": st.sampled_from(VALUES),
+            "w": st.sampled_from(VALUES),
+            "a": st.just({"b": 2}),
+            "timezone": st.sampled_from(
+                ["Pacific/Kiritimati", "America/New_York", "europe/berlin", "nowhere", "Pacific/Pago_Pago", 5]
+            ),
+        },
+    ),
+    life_events=st.lists(
+        st.builds(
+            LifeEventFact,
+            kind=st.sampled_from(["birthday", "wedding"]),
+            date=st.sampled_from(
+                [date(2020, 2, 29), date(1990, 2, 28), date(2024, 3, 1), date(2024, 2, 29), date(2030, 3, 2)]
+            ),
+            recurs=st.sampled_from(["yearly", None]),
+            subject=st.sampled_from(["self", "child"]),
+        ),
+        max_size=2,
+    ).map(tuple),
+    default_zone=st.sampled_from(["UTC", "Asia/Kolkata"]),
+)

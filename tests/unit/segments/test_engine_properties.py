@@ -1,0 +1,89 @@
+"""Whatever the order of arrival: the states, stepped past every boundary, say what the whole history says."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.segments.domain.definition import Definition, define
+from services.segments.domain.evaluate import is_true
+from services.segments.domain.facts import Event, ProfileFacts
+from services.segments.domain.parse import parse
+from services.segments.domain.ruleset import Ruleset
+from services.segments.domain.timeline import advance
+from tests.unit.segments import generated
+
+MIDNIGHTS = (0, 5, 10, 11, 18.5)  # in UTC, where the generated profiles live
+TICK = timedelta(microseconds=1)
+LENGTHS = [timedelta(0), timedelta(seconds=1), *(timedelta(hours=hours) for hours in (6, 12, 24, 48))]
+thorough = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def telling_instants(events: Iterable[Event], since: datetime, until: datetime) -> list[datetime]:
+    """Where a truth can change, and just before: event times moved by every length, and the zones' local midnights."""
+    marks = {event.timestamp + length for event in events for length in LENGTHS}
+    days = [since.replace(hour=0, minute=0, second=0) + timedelta(days=n) for n in range((until - since).days + 2)]
+    midnights = {day + timedelta(hours=hour) for day in days for hour in MIDNIGHTS}
+    return sorted(at for mark in marks | midnights for at in (mark - TICK, mark) if since < at <= until)
+
+
+@thorough
+@given(st.data())
+def test_states_stepped_through_time_agree_with_the_whole_history_at_every_instant(data: st.DataObject) -> None:
+    base = define(parse(data.draw(generated.conditions())), {})
+    other = define(parse(data.draw(generated.conditions(segments=("base",)))), {"base": base.condition})
+    definitions = {1: base, 2: other}
+    ruleset = Ruleset.build(definitions)
+    facts = data.draw(generated.facts)
+    arriving = data.draw(st.permutations(data.draw(generated.histories)))
+    looks = sorted(data.draw(st.lists(generated.instants, min_size=2, max_size=4, unique=True)))
+
+    known, states = arriving[:4], ruleset.refold(arriving[:4], looks[0])
+    for since, until in pairwise(looks):
+        truths = ruleset.evaluate(states, facts, since).truths
+        assert truths == truths_of(definitions, known, facts, since)
+        flips = advance(ruleset, states, facts, truths, since, until).flips
+        for at in telling_instants(known, since, until):
+            followed = truths | {flip.version_id: flip.truth for flip in flips if flip.at <= at}
+            assert followed == truths_of(definitions, known, facts, at), at
+        batch = arriving[len(known) : len(known) + 4]
+        known = [*known, *batch]
+        states = ruleset.trim(ruleset.fold(states, batch), until)
+    assert states == ruleset.refold(known, looks[-1])
+
+
+def truths_of(
+    definitions: dict[int, Definition], events: list[Event], facts: ProfileFacts, at: datetime
+) -> dict[int, bool]:
+    return {version: is_true(definition, events, facts, at) for version, definition in definitions.items()}
+
+
+@thorough
+@given(st.data())
+def test_the_state_does_not_depend_on_arrival_order_batches_or_trims(data: st.DataObject) -> None:
+    ruleset = Ruleset.build({1: define(parse(data.draw(generated.leaves)), {})})
+    events = data.draw(generated.histories)
+    shuffled = data.draw(st.permutations(events))
+    trims = iter(sorted(data.draw(st.lists(generated.instants, min_size=len(events), max_size=len(events)))))
+    states: dict[str, object] = {}
+    last = generated.START
+    for event in shuffled:
+        last = next(trims)
+        states = ruleset.trim(ruleset.fold(states, [event]), last)
+    assert ruleset.trim(states, last) == ruleset.refold(events, last)
+
+
+@thorough
+@given(generated.conditions(), generated.facts)
+def test_every_instant_named_is_later_than_the_one_asked_about(written: object, facts: ProfileFacts) -> None:
+    ruleset = Ruleset.build({1: define(parse(written), {})})
+    at = datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC)
+    next_at = ruleset.evaluate({}, facts, at).next_at
+    assert next_at is None or next_at > at
