@@ -119,7 +119,7 @@ async def _copy(url: str, rows: list[asyncpg.Record]) -> float:
     """The same rows into the same table of another database, by 8 connections, 500 at a time."""
     connections = [await asyncpg.connect(url, server_settings={"search_path": "events"}) for _ in range(8)]
     columns = [column.strip().strip('"') for column in COLUMNS.split(",")]
-    chunks = iter([rows[start : start + 500] for start in range(0, len(rows), 500)])
+    chunks = iter([[tuple(row) for row in rows[start : start + 500]] for start in range(0, len(rows), 500)])
 
     async def work(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         for chunk in chunks:

@@ -39,15 +39,43 @@ for _name in SERVICES:
     _add(_name)
 
 
+def _database_url(service: str) -> str:
+    url = os.environ.get(f"REGULARS_{service.upper()}_DATABASE_URL") or os.environ.get("REGULARS_DATABASE_URL")
+    return url or sys.exit("Set REGULARS_DATABASE_URL to a PostgreSQL (15 or newer), or use `make run`.")
+
+
 @cli.command(help="Bring the database of one service, or of all, to the newest migration.")
 def migrate(service: Annotated[str, typer.Argument(help="a service's name, or all")] = "all") -> None:
     from shared.plumbing.migrate import upgrade
 
     for name in SERVICES if service == "all" else (service,):
-        url = os.environ.get(f"REGULARS_{name.upper()}_DATABASE_URL") or os.environ.get("REGULARS_DATABASE_URL")
-        if not url:
-            sys.exit("Set REGULARS_DATABASE_URL to a PostgreSQL (15 or newer), or use `make run`.")
-        upgrade(service=name, url=url, directory=Path(__file__).parent / name / "migrations")
+        upgrade(service=name, url=_database_url(name), directory=Path(__file__).parent / name / "migrations")
+
+
+@cli.command(help="Write a migration from the difference between models and database.")
+def revision(service: str, message: str) -> None:
+    from alembic import command
+
+    from shared.plumbing.migrate import alembic_config
+
+    directory = Path(__file__).parent / service / "migrations"
+    number = max((int(path.name[:4]) for path in (directory / "versions").glob("[0-9]*_*.py")), default=0) + 1
+    config = alembic_config(service=service, url=_database_url(service), directory=directory)
+    command.revision(config, message, autogenerate=True, rev_id=f"{number:04d}")
+
+
+@cli.command(help="Write the OpenAPI document of every service to docs/openapi/.")
+def openapi() -> None:
+    from shared.plumbing import json
+
+    folder = Path(__file__).parents[1] / "docs" / "openapi"
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("REGULARS_SECRET", "not used for writing documents")
+    os.environ.setdefault("REGULARS_DATABASE_URL", "postgresql://not.used/for-writing-documents")
+    for name in SERVICES:
+        module: Any = importlib.import_module(f"services.{name}.app")
+        document = json.pretty(module.create_app(module.load_settings()).openapi())
+        (folder / f"{name}.json").write_bytes(document + b"\n")
 
 
 if __name__ == "__main__":

@@ -39,3 +39,8 @@ def dumps(value: Any) -> bytes:
 def dumps_text(value: Any) -> str:
     """The same as text, for jsonb parameters."""
     return _encoder.encode(value).decode()
+
+
+def pretty(value: Any) -> bytes:
+    """The same, indented, for people."""
+    return msgspec.json.format(_encoder.encode(value), indent=2)

@@ -52,19 +52,22 @@ class Wake:
     async def _listen(self) -> None:
         while True:
             try:
-                connection = await asyncpg.connect(self._db.url)
-                try:
-                    await connection.add_listener(self._channel, self._wake_here)
-                    closed = asyncio.Event()
-                    connection.add_termination_listener(lambda _: closed.set())
-                    await closed.wait()
-                finally:
-                    connection.terminate()
+                await self._listen_until_closed()
             except Exception as error:
                 if not is_unavailable(error):
                     raise
                 log.warning("wake_listen_failed", kind=type(error).__name__)
                 await asyncio.sleep(1)
+
+    async def _listen_until_closed(self) -> None:
+        closed = asyncio.Event()
+        connection = await asyncpg.connect(self._db.url)
+        try:
+            connection.add_termination_listener(lambda _: closed.set())
+            await connection.add_listener(self._channel, self._wake_here)
+            await closed.wait()
+        finally:
+            connection.terminate()
 
     async def _notify(self) -> None:
         while True:
