@@ -1,0 +1,69 @@
+"""The demo's numbers are those that pandas computes straight from the file."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from deploy.demo import __main__ as demo
+from deploy.demo.findings import Findings
+from deploy.demo.people import make_people
+from deploy.demo.purchases import sample_file
+from tests.support.deployment import Deployment
+
+
+def _frame(today: date) -> pd.DataFrame:
+    """The file as it is, moved so that it ends the day before `today`."""
+    frame = pd.read_csv(
+        sample_file(), sep=r"\s+", header=None, names=["master", "customer", "day", "items", "cents"], dtype=str
+    )
+    frame["cents"] = (frame["cents"].astype(float) * 100).round().astype(int)
+    days = pd.to_datetime(frame["day"], format="%Y%m%d")
+    frame["day"] = (days + (pd.Timestamp(today) - pd.Timedelta(days=1) - days.max())).dt.date
+    return frame
+
+
+def _crossings(frame: pd.DataFrame, cents: int) -> list[date]:
+    """On which day each customer who ever did crossed the threshold, in order."""
+    daily = frame.groupby(["customer", "day"])["cents"].sum().groupby("customer").cumsum().reset_index()
+    return sorted(daily[daily["cents"] >= cents].groupby("customer")["day"].min())
+
+
+def _check_sizes(found: Findings, frame: pd.DataFrame, today: date) -> None:
+    total = frame.groupby("customer")["cents"].sum()
+    now = datetime.now(UTC)
+    edge = (now - timedelta(days=90)).date() if now.hour >= 12 else (now - timedelta(days=91)).date()
+    recent = frame[frame["day"] > edge].groupby("customer")["cents"].sum()
+    lapse = (now - timedelta(days=180)).date() if now.hour >= 12 else (now - timedelta(days=181)).date()
+    last = frame.groupby("customer")["day"].max()
+    assert found.sizes["demo-spent-100"] == (total >= 10_000).sum()
+    assert found.sizes["demo-spent-250"] == (total >= 25_000).sum()
+    assert found.sizes["demo-spent-50-in-90-days"] == (recent > 5_000).sum()
+    assert found.sizes["demo-lapsed"] == (last <= lapse).sum()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(280)
+async def test_the_demos_numbers_are_those_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Deployment(tmp_path / "home") as deployment:
+        for name, value in deployment.environment.items():
+            if name.startswith("REGULARS_"):
+                monkeypatch.setenv(name, value)
+        today = datetime.now(UTC).date()
+        api = demo.connect()
+        found = await demo.play(api)
+        await api.client.aclose()
+    frame = _frame(today)
+    _check_sizes(found, frame, today)
+    for (amount, nth), day in found.crossings.items():
+        assert day == _crossings(frame, amount * 100)[nth - 1]
+
+    people = {person.customer: person for person in make_people(set("cdnow-" + frame["customer"]), today=today)}
+    total = frame.groupby("customer")["cents"].sum()
+    over = [people[f"cdnow-{customer}"] for customer in total[total >= 10_000].index]
+    sent = sum(1 for person in over if person.consent == "granted" and "email" in person.traits)
+    counts = {key: count for key, count in found.decisions.items() if key[0] == "demo-thanks-for-100"}
+    assert sum(counts.values()) == len(over), "everybody who crossed the threshold has one decision"
+    assert sum(count for (_, decision, _), count in counts.items() if decision == "sent") == sent
+    assert found.mails == sum(count for (_, decision, _), count in found.decisions.items() if decision == "sent")
