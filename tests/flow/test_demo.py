@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from deploy.demo import __main__ as demo
+from deploy.demo.__main__ import play
+from deploy.demo.api import connect
 from deploy.demo.findings import Findings
 from deploy.demo.people import make_people
 from deploy.demo.purchases import sample_file
@@ -20,7 +21,10 @@ def _frame(today: date) -> pd.DataFrame:
     )
     frame["cents"] = (frame["cents"].astype(float) * 100).round().astype(int)
     days = pd.to_datetime(frame["day"], format="%Y%m%d")
-    frame["day"] = (days + (pd.Timestamp(today) - pd.Timedelta(days=1) - days.max())).dt.date
+    days += pd.Timestamp(today) - pd.Timedelta(days=1) - days.max()
+    frame = frame.assign(day=days.dt.date, at=days).sort_values("at", kind="stable", ignore_index=True)
+    seconds = pd.to_timedelta(frame.index.to_numpy() % 3600, unit="s")
+    frame["at"] = (frame["at"] + pd.Timedelta(hours=12) + seconds).dt.tz_localize("UTC")
     return frame
 
 
@@ -30,17 +34,20 @@ def _crossings(frame: pd.DataFrame, cents: int) -> list[date]:
     return sorted(daily[daily["cents"] >= cents].groupby("customer")["day"].min())
 
 
-def _check_sizes(found: Findings, frame: pd.DataFrame, today: date) -> None:
+def _windowed(frame: pd.DataFrame, now: datetime) -> tuple[int, int]:
+    """How many spent over 50 within 90 days, and how many bought but not within 180 days, at an instant."""
+    recent = frame[frame["at"] > now - timedelta(days=90)].groupby("customer")["cents"].sum()
+    last = frame.groupby("customer")["at"].max()
+    return int((recent > 5_000).sum()), int((last <= now - timedelta(days=180)).sum())
+
+
+def _check_sizes(found: Findings, frame: pd.DataFrame, between: tuple[datetime, datetime]) -> None:
     total = frame.groupby("customer")["cents"].sum()
-    now = datetime.now(UTC)
-    edge = (now - timedelta(days=90)).date() if now.hour >= 12 else (now - timedelta(days=91)).date()
-    recent = frame[frame["day"] > edge].groupby("customer")["cents"].sum()
-    lapse = (now - timedelta(days=180)).date() if now.hour >= 12 else (now - timedelta(days=181)).date()
-    last = frame.groupby("customer")["day"].max()
     assert found.sizes["demo-spent-100"] == (total >= 10_000).sum()
     assert found.sizes["demo-spent-250"] == (total >= 25_000).sum()
-    assert found.sizes["demo-spent-50-in-90-days"] == (recent > 5_000).sum()
-    assert found.sizes["demo-lapsed"] == (last <= lapse).sum()
+    early, late = (_windowed(frame, instant) for instant in between)
+    assert late[0] <= found.sizes["demo-spent-50-in-90-days"] <= early[0]
+    assert early[1] <= found.sizes["demo-lapsed"] <= late[1]
 
 
 @pytest.mark.slow
@@ -50,12 +57,13 @@ async def test_the_demos_numbers_are_those_of_the_file(tmp_path: Path, monkeypat
         for name, value in deployment.environment.items():
             if name.startswith("REGULARS_"):
                 monkeypatch.setenv(name, value)
-        today = datetime.now(UTC).date()
-        api = demo.connect()
-        found = await demo.play(api)
+        started = datetime.now(UTC)
+        api = connect()
+        found = await play(api)
         await api.client.aclose()
+    today = started.date()
     frame = _frame(today)
-    _check_sizes(found, frame, today)
+    _check_sizes(found, frame, (started, datetime.now(UTC)))
     for (amount, nth), day in found.crossings.items():
         assert day == _crossings(frame, amount * 100)[nth - 1]
 

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 
 from shared.plumbing import json
 from tests.support.deployment import SERVICES, Deployment
@@ -25,6 +27,7 @@ def _fuzz(url: str, headers: dict[str, str], examples: int) -> int:
     schema = schemathesis.openapi.from_dict(json.loads(json.dumps(document)))
     tried = 0
     for result in schema.get_all_operations():
+        assert isinstance(result, Ok), result
         operation = result.ok()
 
         @given(case=operation.as_strategy())
@@ -35,7 +38,7 @@ def _fuzz(url: str, headers: dict[str, str], examples: int) -> int:
             phases=[Phase.explicit, Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        def one(case: schemathesis.Case) -> None:
+        def one(case: schemathesis.Case[Any]) -> None:
             response = case.call(base_url=url, headers=headers, timeout=20)
             case.validate_response(response, checks=[not_a_server_error])
 
