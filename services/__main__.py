@@ -64,18 +64,11 @@ def revision(service: str, message: str) -> None:
     command.revision(config, message, autogenerate=True, rev_id=f"{number:04d}")
 
 
-@cli.command(help="Write the OpenAPI document of every service to docs/openapi/.")
+@cli.command(help="Write the OpenAPI documents and the page of settings to docs/.")
 def openapi() -> None:
-    from shared.plumbing import json
+    from services.reference import write_reference
 
-    folder = Path(__file__).parents[1] / "docs" / "openapi"
-    folder.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("REGULARS_SECRET", "not used for writing documents")
-    os.environ.setdefault("REGULARS_DATABASE_URL", "postgresql://not.used/for-writing-documents")
-    for name in SERVICES:
-        module: Any = importlib.import_module(f"services.{name}.app")
-        document = json.pretty(module.create_app(module.load_settings()).openapi())
-        (folder / f"{name}.json").write_bytes(document + b"\n")
+    write_reference(SERVICES)
 
 
 if __name__ == "__main__":
