@@ -1,0 +1,103 @@
+"""Changes that time alone makes, each at its instant."""
+
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from services.segments.domain.definition import Definition, define
+from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts
+from services.segments.domain.parse import parse
+from services.segments.domain.ruleset import Ruleset
+from services.segments.domain.timeline import advance
+
+T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FACTS = ProfileFacts(UUID(int=1))
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def definition(written: object) -> Definition:
+    return define(parse(written), {})
+
+
+def flips(
+    written: object, *events: tuple[str, timedelta], facts: ProfileFacts = FACTS, until: timedelta = 30 * DAY
+) -> list[tuple[bool, timedelta]]:
+    ruleset = Ruleset.build({"v": definition(written)})
+    states = ruleset.fold({}, [Event(T0 + at, f"m{n}", "web", name) for n, (name, at) in enumerate(events)])
+    truths = ruleset.evaluate(states, facts, T0).truths
+    return [(flip.truth, flip.at - T0) for flip in advance(ruleset, states, facts, truths, T0, T0 + until).flips]
+
+
+COUNT = {"event": "A", "within": "P7D", "op": ">=", "value": 2}
+
+
+def test_an_event_leaves_its_window_at_timestamp_plus_length() -> None:
+    assert flips(COUNT, ("A", -DAY), ("A", -2 * DAY)) == [(False, 5 * DAY)]
+
+
+def test_a_future_event_enters_at_its_timestamp_and_leaves_again() -> None:
+    assert flips(COUNT, ("A", -DAY), ("A", 2 * DAY)) == [(True, 2 * DAY), (False, 6 * DAY)]
+
+
+def test_one_that_enters_as_another_leaves_changes_nothing() -> None:
+    assert flips(COUNT, ("A", -DAY), ("A", DAY), ("A", 6 * DAY)) == [(True, DAY), (False, 8 * DAY)]
+
+
+def test_absence_ripens_when_the_gap_is_over() -> None:
+    written = {"sequence": [{"event": "A"}, {"event": "B", "absent": True}], "gap": "P1D", "within": "P3D"}
+    assert flips(written, ("A", -HOUR)) == [(True, 23 * HOUR), (False, 71 * HOUR)]
+    assert flips(written, ("A", -HOUR), ("B", 23 * HOUR)) == []
+
+
+def test_a_birthday_comes_and_goes_at_local_midnight() -> None:
+    facts = ProfileFacts(
+        FACTS.id, {"timezone": "Europe/Berlin"}, (LifeEventFact("birthday", date(1990, 3, 29), "yearly"),)
+    )
+    written = {"life_event": "birthday", "from": "P0D", "until": "P0D"}
+    begins = datetime(2026, 3, 28, 23, tzinfo=UTC) - T0
+    assert flips(written, facts=facts) == [(True, begins), (False, begins + 23 * HOUR)]
+    assert len(flips(written, facts=facts, until=3 * 365 * DAY)) == 6
+
+
+def test_the_end_of_the_walk_is_inside_it_and_its_beginning_not() -> None:
+    at_end = flips(COUNT, ("A", -DAY), ("A", -2 * DAY), until=5 * DAY)
+    assert at_end == [(False, 5 * DAY)]
+    assert flips(COUNT, ("A", -7 * DAY), ("A", -2 * DAY), until=4 * DAY) == []
+
+
+def test_versions_without_a_truth_are_left_out() -> None:
+    ruleset = Ruleset.build({"old": definition(COUNT), "new": definition(COUNT)})
+    states = ruleset.fold({}, [Event(T0 + n * HOUR, f"m{n}", "web", "A") for n in (1, 2)])
+    passed = advance(ruleset, states, FACTS, {"old": False}, T0, T0 + DAY)
+    assert [flip.version_id for flip in passed.flips] == ["old"]
+    assert passed.truths == {"old": True}
+    assert passed.next_at == T0 + 7 * DAY + HOUR
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ({"all": [COUNT, {"trait": "x", "op": "exists"}]}, None),
+        ({"any": [COUNT, {"not": {"trait": "x", "op": "exists"}}]}, None),
+        ({"any": [COUNT, {"trait": "x", "op": "exists"}]}, 5 * DAY),
+        ({"all": [COUNT, {"not": {"trait": "x", "op": "exists"}}]}, 5 * DAY),
+        ({"not": COUNT}, 5 * DAY),
+        ({"all": [{"not": COUNT}, {"event": "B", "op": ">", "value": 0}]}, 9 * DAY),
+    ],
+)
+def test_only_what_a_truth_depends_on_makes_it_due(written: object, expected: timedelta | None) -> None:
+    ruleset = Ruleset.build({"v": definition(written)})
+    events = [("A", -DAY), ("A", -2 * DAY), ("B", 9 * DAY)]
+    states = ruleset.fold({}, [Event(T0 + at, f"m{n}", "web", name) for n, (name, at) in enumerate(events)])
+    next_at = ruleset.evaluate(states, FACTS, T0).next_at
+    assert next_at == (None if expected is None else T0 + expected)
+
+
+def test_a_boundary_beyond_the_year_9999_is_none() -> None:
+    ruleset = Ruleset.build({"v": definition({**COUNT, "value": 1, "within": "P5000W"})})
+    states = ruleset.fold({}, [Event(datetime(9998, 1, 1, tzinfo=UTC), "m", "web", "A")])
+    evaluation = ruleset.evaluate(states, FACTS, datetime(9999, 1, 1, tzinfo=UTC))
+    assert (evaluation.truths, evaluation.next_at) == ({"v": True}, None)
+    early = datetime(1, 1, 1, tzinfo=UTC)
+    assert ruleset.evaluate(ruleset.trim(states, early), FACTS, early).truths == {"v": False}
