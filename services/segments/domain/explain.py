@@ -1,0 +1,177 @@
+"""Why a condition is true or false of one profile: its tree with each node's value and the numbers behind it.
+
+A node is ``{"kind", "value", "children"}``, a leaf ``{"kind", "value", "condition", "facts", "next_at"}``. Segments referred
+to are explained once each, beside the tree.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Context
+from typing import assert_never
+
+from services.segments.domain.condition import (
+    All,
+    Any,
+    Bucket,
+    Condition,
+    EventAggregate,
+    Leaf,
+    LifeEvent,
+    Not,
+    SegmentRef,
+    Sequence,
+    Spend,
+    Trait,
+)
+from services.segments.domain.definition import Definition
+from services.segments.domain.engine import leaf as engine
+from services.segments.domain.evaluate import (
+    bucket_of,
+    distinct_values,
+    in_window,
+    leaf_is_true,
+    numbers_of,
+    selected,
+    total,
+)
+from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts, instant, micros, micros_of
+from services.segments.domain.local_time import local_date, zone_of
+from services.segments.domain.occurrences import holds_on, is_meant
+from services.segments.domain.render import to_json
+from services.segments.domain.ruleset import Ruleset
+from services.segments.domain.spending import orders_at
+from shared.language.exact import Number, as_decimal, subtract
+from shared.language.paths import find_all
+from shared.language.reading import Object
+
+MOST_SHOWN = 100  # orders and instants, the newest
+_SHOWN_DIGITS = Context(prec=40)
+
+
+def explain(definition: Definition, events: Iterable[Event], facts: ProfileFacts, t: datetime) -> Object:
+    """`events` are the profile's, each once. `next_at` is when the value may next change with nothing happening."""
+    known = sorted(events, key=lambda event: event.timestamp)
+    explained: dict[str, Object] = {}
+    explainer = _Explainer(known, facts, t, explained)
+    for key, condition in definition.segments.items():
+        explained[key] = explainer.node(condition)
+    ruleset = Ruleset.build({0: definition})
+    next_at = ruleset.evaluate(ruleset.refold(known, t), facts, t).next_at
+    return {**explainer.node(definition.condition), "as_of": t, "next_at": next_at, "segments": explained}
+
+
+class _Explainer:
+    def __init__(self, known: list[Event], facts: ProfileFacts, t: datetime, segments: Mapping[str, Object]) -> None:
+        self.known = known
+        self.happened = [event for event in known if event.timestamp <= t]
+        self.facts = facts
+        self.t = t
+        self.segments = segments
+
+    def node(self, condition: Condition) -> Object:
+        match condition:
+            case All(of):
+                children = [self.node(child) for child in of]
+                return {"kind": "all", "value": all(child["value"] for child in children), "children": children}
+            case Any(of):
+                children = [self.node(child) for child in of]
+                return {"kind": "any", "value": any(child["value"] for child in children), "children": children}
+            case Not(child):
+                inner = self.node(child)
+                return {"kind": "not", "value": not inner["value"], "children": [inner]}
+            case SegmentRef(key):
+                return {"kind": "segment", "value": self.segments[key]["value"], "condition": to_json(condition)}
+            case Trait() | EventAggregate() | Spend() | LifeEvent() | Sequence() | Bucket():
+                return self._leaf(condition)
+            case _:
+                assert_never(condition)
+
+    def _leaf(self, leaf: Leaf) -> Object:
+        now = micros(self.t)
+        state = engine.fold(leaf, None, self.known)
+        next_at = engine.evaluate(leaf, state, self.facts, now).next_at
+        written = to_json(leaf)
+        return {
+            "kind": next(iter(written)),
+            "value": leaf_is_true(leaf, self.happened, self.facts, self.t),
+            "condition": written,
+            "facts": self._facts(leaf),
+            "next_at": None if next_at is None else instant(next_at),
+        }
+
+    def _facts(self, leaf: Leaf) -> Object:
+        match leaf:
+            case Trait(path):
+                return {"found": find_all(self.facts.traits, path)}
+            case EventAggregate(within=within):
+                return {**_aggregate(leaf, in_window(self.happened, within, self.t)), "window": self._window(within)}
+            case Spend(within=within):
+                return {**self._spend(leaf), "window": self._window(within)}
+            case LifeEvent():
+                return self._life_events(leaf)
+            case Sequence(within=within):
+                return {**self._steps(leaf), "window": self._window(within)}
+            case Bucket(salt=salt):
+                return {"bucket": bucket_of(salt, self.facts.id)}
+            case _:
+                assert_never(leaf)
+
+    def _window(self, within: timedelta | None) -> Object:
+        """The events with after < timestamp ≤ until."""
+        after = None if within is None else instant(micros(self.t) - micros_of(within))
+        return {"after": after, "until": self.t}
+
+    def _spend(self, leaf: Spend) -> Object:
+        orders = orders_at(leaf, self.happened, self.t)
+        shown = [
+            {
+                "order_id": order.order_id,
+                "completed_at": order.completed_at,
+                "amount": order.amount,
+                "refunded": "everything" if order.refunded is None else order.refunded,
+                "spend": order.spend,
+            }
+            for order in orders[-MOST_SHOWN:]
+        ]
+        return {"actual": total(order.spend for order in orders), "count": len(orders), "orders": shown}
+
+    def _life_events(self, leaf: LifeEvent) -> Object:
+        place = zone_of(self.facts.traits, self.facts.default_zone)
+        day = local_date(self.t, place)
+
+        def shown(fact: LifeEventFact) -> Object:
+            named: Object = {"date": fact.date, "recurs": fact.recurs, "subject": fact.subject}
+            return {**named, "occurrence": holds_on(leaf, fact, day)}
+
+        dates = [shown(fact) for fact in self.facts.life_events if is_meant(leaf, fact)]
+        return {"local_date": day, "timezone": place.key, "dates": dates}
+
+    def _steps(self, leaf: Sequence) -> Object:
+        first, second = (selected(step, self.happened) for step in (leaf.first, leaf.second))
+        return {
+            "first": {"count": len(first), "at": [event.timestamp for event in first[-MOST_SHOWN:]]},
+            "second": {"count": len(second), "at": [event.timestamp for event in second[-MOST_SHOWN:]]},
+        }
+
+
+def _aggregate(leaf: EventAggregate, events: list[Event]) -> Object:
+    """`actual` is what is compared with the threshold, null where there is nothing to compare."""
+    count = len(selected(leaf.selection, events))
+    if leaf.aggregate == "count" or leaf.path is None:
+        return {"actual": count, "count": count}
+    if leaf.aggregate == "distinct":
+        return {"actual": len(distinct_values(leaf.selection, leaf.path, events)), "count": count}
+    numbers = numbers_of(leaf.selection, leaf.path, events)
+    found: Object = {"count": count, "numbers": len(numbers), "sum": total(numbers)}
+    if leaf.aggregate == "sum":
+        less = total(numbers_of(leaf.minus.selection, leaf.minus.path, events)) if leaf.minus else 0
+        return {"actual": subtract(total(numbers), less), **found, **({"minus": less} if leaf.minus else {})}
+    return {"actual": _of_numbers(leaf, numbers), **found}
+
+
+def _of_numbers(leaf: EventAggregate, numbers: list[Number]) -> Number | None:
+    if not numbers:
+        return None
+    if leaf.aggregate == "avg":  # for reading only: it is compared without dividing
+        return _SHOWN_DIGITS.divide(as_decimal(total(numbers)), as_decimal(len(numbers)))
+    return min(numbers) if leaf.aggregate == "min" else max(numbers)

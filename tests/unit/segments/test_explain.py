@@ -1,0 +1,88 @@
+"""What an explanation says, and that its values are those of the reference."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given, settings
+
+from services.segments.domain.definition import define
+from services.segments.domain.evaluate import is_true
+from services.segments.domain.explain import explain
+from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts
+from services.segments.domain.parse import parse
+from shared.plumbing import json
+from tests.unit.segments import generated
+from tests.unit.segments.case import NOON, PROFILE_ID, days, event
+
+EVENTS = [
+    event("A", days(1), p=Decimal("0.1")),
+    event("A", days(2), p=2),
+    event("A", days(9), p="3"),
+    event("B", days(0.5)),
+    event("Order Completed", days(3), order_id="1", total=100),
+    event("Order Refunded", days(2), order_id="1", total=30),
+    event("Order Completed", days(1), order_id="2", total=5),
+    event("Order Refunded", days(1), order_id="2"),
+]
+FACTS = ProfileFacts(
+    PROFILE_ID, {"plan": "gold", "timezone": "Asia/Tokyo"}, (LifeEventFact("birthday", date(1990, 6, 15), "yearly"),)
+)
+
+
+def explained(written: object, **segments: object) -> Any:
+    definition = define(parse(written), {key: parse(condition) for key, condition in segments.items()})
+    return explain(definition, EVENTS, FACTS, NOON)
+
+
+def test_every_node_has_its_value() -> None:
+    tree = explained({"all": [{"trait": "plan", "op": "=", "value": "gold"}, {"not": {"any": []}}]})
+    assert tree["value"] is True
+    assert [child["value"] for child in tree["children"]] == [True, True]
+    assert tree["children"][0]["facts"] == {"found": ["gold"]}
+    assert tree["children"][1]["children"][0] == {"kind": "any", "value": False, "children": []}
+
+
+def test_an_aggregate_shows_its_numbers_window_and_next_change() -> None:
+    tree = explained({"event": "A", "aggregate": "sum", "property": "p", "within": "P7D", "op": "<", "value": 2})
+    assert tree["kind"] == "event"
+    assert tree["facts"]["actual"] == Decimal("2.1")
+    assert tree["facts"]["window"] == {"after": NOON - days(7), "until": NOON}
+    assert tree["next_at"] == NOON + days(5)
+    average = explained({"event": "A", "aggregate": "avg", "property": "p", "op": ">", "value": 1})
+    assert (average["facts"]["actual"], average["facts"]["numbers"]) == (Decimal("1.05"), 2)
+
+
+def test_spend_shows_its_orders() -> None:
+    facts = explained({"spend": "total", "op": ">", "value": 1})["facts"]
+    assert facts["actual"] == 70
+    assert [(o["order_id"], o["amount"], o["refunded"], o["spend"]) for o in facts["orders"]] == [
+        ("1", 100, 30, 70),
+        ("2", 5, "everything", 0),
+    ]
+
+
+def test_life_events_sequences_and_buckets_show_what_they_go_by() -> None:
+    facts = explained({"life_event": "birthday", "from": "P0D", "until": "P1D"})["facts"]
+    assert (facts["local_date"], facts["timezone"]) == (date(2026, 6, 15), "Asia/Tokyo")
+    assert facts["dates"][0]["occurrence"] == date(2026, 6, 15)
+    steps = explained({"sequence": [{"event": "A"}, {"event": "B"}], "gap": "P1D"})["facts"]
+    assert (steps["first"]["count"], steps["second"]["at"]) == (3, [NOON - days(0.5)])
+    assert explained({"bucket": [0, 100], "salt": "salt"})["facts"] == {"bucket": 24}
+
+
+def test_segments_are_explained_once_beside_the_tree() -> None:
+    tree = explained({"any": [{"segment": "gold"}] * 2}, gold={"trait": "plan", "op": "=", "value": "gold"})
+    assert tree["children"] == [{"kind": "segment", "value": True, "condition": {"segment": "gold"}}] * 2
+    assert tree["segments"]["gold"]["facts"] == {"found": ["gold"]}
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(generated.conditions(), generated.histories, generated.facts, generated.instants)
+def test_an_explanation_agrees_with_the_reference_and_can_be_written(
+    written: object, events: list[Event], facts: ProfileFacts, t: Any
+) -> None:
+    definition = define(parse(written), {})
+    tree = explain(definition, events, facts, t)
+    assert tree["value"] is is_true(definition, events, facts, t)
+    assert json.loads(json.dumps(tree))["value"] is tree["value"]
