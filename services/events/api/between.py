@@ -1,0 +1,24 @@
+"""Between the deployment's own services: which keys are good, how far this one is."""
+
+from fastapi import APIRouter, Request, Response
+
+from shared.plumbing.auth import Internal
+from shared.plumbing.http import JsonResponse
+from shared.plumbing.internal import read_progress
+from shared.schemas.keys import ApiKeys
+
+
+def internal_routes() -> APIRouter:
+    """`GET /internal/keys`, `GET /internal/progress`."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/internal/keys", dependencies=[Internal])
+    async def keys(request: Request) -> Response:
+        return JsonResponse(ApiKeys(keys=tuple(await request.app.state.key_list.good_api_keys())))
+
+    @router.get("/internal/progress", dependencies=[Internal])
+    async def progress(request: Request) -> Response:
+        feeds = {"outcomes": "messaging", "resolved": "profiles"}
+        return JsonResponse(await read_progress(request.app.state.frame.db, "events", feeds))
+
+    return router

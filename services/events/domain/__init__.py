@@ -1,0 +1,1 @@
+"""What is decided without asking anybody: keys, forms, validity, time, identity of a message."""

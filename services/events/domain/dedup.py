@@ -1,0 +1,24 @@
+"""When two messages are the same one, and which messages must keep their order."""
+
+from hashlib import blake2b
+
+from services.events.domain.records import Record
+
+KEY_LANES = 64
+
+
+def dedup_key(source: str, message_id: str) -> bytes:
+    """16 bytes that stand for (source, messageId) and tell nothing about either."""
+    return blake2b(f"{source}\x00{message_id}".encode(), digest_size=16).digest()
+
+
+def key_lane(key: bytes) -> int:
+    """The lane in which a dedup key lies. Never change this."""
+    return key[0] % KEY_LANES
+
+
+def order_of(record: Record) -> str:
+    """Whose order the message must keep: its device's, else its user's. What this gives is hashed to the raw lane."""
+    if record.previous_id is not None:
+        return record.previous_id
+    return record.anonymous_id or record.user_id or ""

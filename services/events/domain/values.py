@@ -1,0 +1,99 @@
+"""Values that can be kept exactly: numbers of up to 40 digits with exponents within ±100, valid text, not too deep."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+
+from services.events.domain.records import Unusable
+from shared.plumbing import json
+
+MAX_DIGITS = 40
+MAX_EXPONENT = 100
+
+# Every byte becomes what it can be part of: 0 a digit, e an exponent's mark, - its sign; points vanish, so that the
+# digits before and after one count together.
+_SHAPES = bytes(
+    ord("0") if chr(byte).isdigit() and byte < 128 else ord("e") if byte in b"eE" else ord("-") if byte in b"+-" else 32
+    for byte in range(256)
+)
+_LONG = b"0" * (MAX_DIGITS + 1)
+
+
+def is_plain(text: bytes) -> bool:
+    """Quickly: certainly no number near the limits, no null character, valid UTF-8. False means only: look closely."""
+    if not text.isascii():
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            return False
+    shape = text.translate(_SHAPES, b".")
+    return not (_LONG in shape or b"0e000" in shape or b"0e-000" in shape or b"\\u0000" in text)
+
+
+def is_shallow(text: bytes, max_depth: int) -> bool:
+    """Quickly: certainly not nested deeper than this."""
+    return text.count(b"{") + text.count(b"[") <= max_depth
+
+
+def look_closely(text: bytes, max_depth: int) -> None:
+    """Raises Unusable for what can't be kept exactly."""
+    try:
+        text.decode()
+        value = json.loads(text)
+    except UnicodeDecodeError as error:
+        raise Unusable("invalid_text", "The message is not valid UTF-8.") from error
+    except InvalidOperation as error:
+        raise _bad_number() from error
+    except RecursionError as error:
+        raise _too_deep(max_depth) from error
+    except msgspec.ValidationError as error:  # a number too long to be read
+        raise _bad_number() from error
+    except msgspec.DecodeError as error:
+        raise invalid_json(error) from error
+    _walk(value, max_depth)
+
+
+def invalid_json(error: Exception) -> Unusable:
+    """A message that is JSON only for the generous: half a surrogate pair, NaN, a control character in a string."""
+    return Unusable("invalid_json", f"The message is not valid JSON: {str(error).splitlines()[0][:200]}.")
+
+
+def _bad_number() -> Unusable:
+    return Unusable(
+        "number_out_of_range",
+        f"A number has more than {MAX_DIGITS} digits or an exponent beyond ±{MAX_EXPONENT}; it could not be kept exactly.",
+    )
+
+
+def _too_deep(max_depth: int) -> Unusable:
+    return Unusable("too_deep", f"The message nests deeper than {max_depth} levels.")
+
+
+def _walk(value: Any, max_depth: int) -> None:
+    level: list[Any] = [value]
+    depth = 0
+    while level:
+        if depth > max_depth:
+            raise _too_deep(max_depth)
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+                below.extend(item)
+            elif isinstance(item, list):
+                below.extend(item)
+            else:
+                _check(item)
+        level, depth = below, depth + 1
+
+
+def _check(item: Any) -> None:
+    if isinstance(item, str):
+        if "\x00" in item:
+            raise Unusable("null_character", "A text holds a null character, which can't be stored.")
+    elif isinstance(item, Decimal):
+        if len(item.as_tuple().digits) > MAX_DIGITS or abs(item.adjusted()) > MAX_EXPONENT:
+            raise _bad_number()
+    elif isinstance(item, int) and abs(item) >= 10**MAX_DIGITS:
+        raise _bad_number()

@@ -1,0 +1,148 @@
+"""Group commit without a timer: while one group is being committed, the next one gathers."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from time import perf_counter
+
+import asyncpg
+import msgspec
+from prometheus_client import Histogram
+
+from services.events.store.log import Row, append_rows, insert_keys
+from services.events.store.rejected import Rejected, insert_rejected
+from shared.plumbing.db import TRY_AGAIN, Connection, Database, is_unavailable
+from shared.plumbing.errors import Unavailable
+
+MAX_GROUP = 8 * 1024 * 1024
+"""Bytes in one transaction, about; a single request may be larger than what is left."""
+
+commits = Histogram(
+    "regulars_ingest_commit_seconds",
+    "From the first statement of a group's transaction to its commit",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+
+
+class Submission(msgspec.Struct, gc=False):
+    """What one request wants kept. `done` gives, row by row, whether it was new."""
+
+    rows: list[Row]
+    rejected: list[Rejected]
+    size: int
+    done: "asyncio.Future[list[bool]]"
+
+
+class Unstorable(Exception):
+    """The database will never take this row."""
+
+
+class Committer:
+    """One task commits for the whole process."""
+
+    def __init__(self, db: Database, *, committed: Callable[[], None]) -> None:
+        self._db = db
+        self._committed = committed
+        self._waiting: list[Submission] = []
+        self._something = asyncio.Event()
+        self.bytes_waiting = 0
+
+    async def keep(self, rows: list[Row], rejected: list[Rejected], *, size: int) -> list[bool]:
+        """Returns when everything is on disk: for each row, whether it was new. Raises Unavailable if nothing was kept.
+
+        Raises Unstorable if the database won't ever take one of the rows; then, too, nothing was kept.
+        """
+        done: asyncio.Future[list[bool]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(Submission(rows, rejected, size, done))
+        self.bytes_waiting += size
+        self._something.set()
+        return await done
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                await self._something.wait()
+                await self._commit_group(self._next_group())
+        finally:
+            _give_up(self._waiting, Unavailable("The service is stopping; try again."))
+            self._waiting.clear()
+
+    def _next_group(self) -> list[Submission]:
+        size = count = 0
+        for submission in self._waiting:
+            if count and size + submission.size > MAX_GROUP:
+                break
+            size += submission.size
+            count += 1
+        group, self._waiting = self._waiting[:count], self._waiting[count:]
+        if not self._waiting:
+            self._something.clear()
+        return group
+
+    async def _commit_group(self, group: Sequence[Submission]) -> None:
+        try:
+            await self._commit(group)
+        except BaseException:
+            _give_up(group, Unavailable("The events could not be kept; try again."))
+            raise
+        finally:
+            self.bytes_waiting -= sum(submission.size for submission in group)
+
+    async def _commit(self, group: Sequence[Submission]) -> None:
+        """One transaction; if a row in it can't be stored, one each for its halves, so that only its request suffers."""
+        started = perf_counter()
+        first = _first_of_each(group)
+        try:
+            fresh = await self._db.run(lambda tx: _write(tx, group, first))
+        except UNSTORABLE:
+            await self._commit_halves(group)
+        except Exception as error:
+            if not (is_unavailable(error) or isinstance(error, TRY_AGAIN)):
+                raise
+            _give_up(group, Unavailable("The database is out of reach; nothing was kept, try again."))
+        else:
+            commits.observe(perf_counter() - started)
+            self._committed()
+            _answer(group, first, fresh)
+
+    async def _commit_halves(self, group: Sequence[Submission]) -> None:
+        if len(group) == 1:
+            _give_up(group, Unstorable())
+            return
+        middle = len(group) // 2
+        await self._commit(group[:middle])
+        await self._commit(group[middle:])
+
+
+UNSTORABLE = (asyncpg.DataError, asyncpg.ProgramLimitExceededError, UnicodeEncodeError)
+
+
+def _first_of_each(group: Sequence[Submission]) -> dict[bytes, Row]:
+    """Of rows with the same key the first one counts."""
+    first: dict[bytes, Row] = {}
+    for submission in group:
+        for row in submission.rows:
+            first.setdefault(row.key, row)
+    return first
+
+
+async def _write(tx: Connection, group: Sequence[Submission], first: dict[bytes, Row]) -> set[bytes]:
+    """Returns the keys that are new."""
+    fresh = await insert_keys(tx, first.values()) if first else set()
+    rejected = [item for submission in group for item in submission.rejected]
+    if rejected:
+        await insert_rejected(tx, rejected)
+    await append_rows(tx, [row for key, row in first.items() if key in fresh])
+    return fresh
+
+
+def _answer(group: Sequence[Submission], first: dict[bytes, Row], fresh: set[bytes]) -> None:
+    for submission in group:
+        if not submission.done.done():
+            submission.done.set_result([row.key in fresh and first[row.key] is row for row in submission.rows])
+
+
+def _give_up(group: Sequence[Submission], error: Exception) -> None:
+    for submission in group:
+        if not submission.done.done():
+            submission.done.set_exception(error)

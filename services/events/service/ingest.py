@@ -1,0 +1,108 @@
+"""Accepts messages: reads each by itself, and answers when all of them are on disk."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from prometheus_client import Counter
+
+from services.events.domain.dedup import dedup_key, key_lane, order_of
+from services.events.domain.message import read_message
+from services.events.domain.records import Limits, Origin, Record, Refusal
+from services.events.service.committer import Committer, Unstorable
+from services.events.store.log import Row, make_row
+from services.events.store.rejected import Rejected
+from shared.plumbing.ids import new_id
+from shared.plumbing.lanes import lane_of, lane_of_text
+
+accepted_total = Counter("regulars_events_accepted_total", "Messages kept", ["source"])
+duplicates_total = Counter("regulars_events_duplicates_total", "Messages that had been kept before", ["source"])
+rejected_total = Counter("regulars_events_rejected_total", "Messages that can't be used", ["source", "reason"])
+
+UNSTORABLE = Refusal("unstorable", "The database refuses a value of this message.")
+
+
+class Outcome(msgspec.Struct, gc=False, omit_defaults=True):
+    """What became of one message of a request."""
+
+    message_id: str | None = msgspec.field(name="messageId", default=None)
+    status: str = msgspec.field(default="")
+    reason: str | None = None
+    detail: str | None = None
+
+
+def row_of(record: Record) -> Row:
+    """The record with its place in the log."""
+    key = dedup_key(record.source, record.message_id)
+    lane = lane_of(record.profile_id) if record.profile_id else lane_of_text(order_of(record))
+    return make_row(record, lane=lane, key_lane=key_lane(key), key=key)
+
+
+class Ingest:
+    """What every path of ingest ends in."""
+
+    def __init__(self, committer: Committer, *, limits: Limits) -> None:
+        self._committer = committer
+        self._limits = limits
+
+    async def take(
+        self, messages: Sequence[bytes], origin: Origin, *, is_plain: bool, path_type: str | None = None
+    ) -> list[Outcome]:
+        """Keep the messages, each once. Returns when they are durable, with what became of each, in their order."""
+        read = [
+            read_message(raw, origin, new_id=str(new_id()), limits=self._limits, is_plain=is_plain, path_type=path_type)
+            for raw in messages
+        ]
+        rows = [row_of(item) if isinstance(item, Record) else None for item in read]
+        rejected = [
+            Rejected(new_id(), origin, raw, path_type, item)
+            for raw, item in zip(messages, read, strict=True)
+            if isinstance(item, Refusal)
+        ]
+        good = [row for row in rows if row is not None]
+        size = sum(map(len, messages))
+        try:
+            fresh = await self._committer.keep(good, rejected, size=size)
+        except Unstorable:
+            return await self._one_by_one(messages, read, origin, path_type)
+        return _report(read, iter(fresh), origin)
+
+    async def _one_by_one(
+        self, messages: Sequence[bytes], read: Sequence[Record | Refusal], origin: Origin, path_type: str | None
+    ) -> list[Outcome]:
+        """Something got past the checks that the database will not have: find it, and keep the rest."""
+        found: list[Record | Refusal] = []
+        fresh: list[bool] = []
+        for raw, item in zip(messages, read, strict=True):
+            verdict = item
+            if isinstance(item, Record):
+                try:
+                    fresh += await self._committer.keep([row_of(item)], [], size=len(raw))
+                except Unstorable:
+                    verdict = msgspec.structs.replace(
+                        UNSTORABLE, message_id=item.message_id, user_id=item.user_id, anonymous_id=item.anonymous_id
+                    )
+            if isinstance(verdict, Refusal):
+                await self._committer.keep([], [Rejected(new_id(), origin, raw, path_type, verdict)], size=len(raw))
+            found.append(verdict)
+        return _report(found, iter(fresh), origin)
+
+
+def _report(read: Sequence[Record | Refusal], fresh: Any, origin: Origin) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    accepted = duplicates = 0
+    for item in read:
+        if isinstance(item, Refusal):
+            rejected_total.labels(origin.source, item.reason).inc()
+            outcomes.append(Outcome(item.message_id, "rejected", item.reason, item.detail))
+        elif next(fresh):
+            accepted += 1
+            outcomes.append(Outcome(item.message_id, "accepted"))
+        else:
+            duplicates += 1
+            outcomes.append(Outcome(item.message_id, "duplicate"))
+    if accepted:
+        accepted_total.labels(origin.source).inc(accepted)
+    if duplicates:
+        duplicates_total.labels(origin.source).inc(duplicates)
+    return outcomes

@@ -1,0 +1,64 @@
+"""Reading the log as a feed: what comes after the cursors, lane by lane."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from shared.plumbing import json
+from shared.plumbing.db import Database
+from shared.plumbing.feed import Item
+
+OVERLAP = timedelta(days=1)
+"""Rows of a lane are written in the order of their numbers, but received a little out of order."""
+
+_BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+class LogReading:
+    """Serves the log through the feed. Remembers how far it has served, to leave out the months before."""
+
+    def __init__(self) -> None:
+        self._served: dict[int, tuple[int, datetime]] = {}
+
+    async def __call__(self, db: Database, cursors: Mapping[int, int], limit: int) -> list[Item]:
+        """What comes after the cursors: in order within a lane, no lane starved."""
+        lanes = list(cursors)
+        rows = await db.fetch(
+            """SELECT next.* FROM unnest($1::smallint[], $2::bigint[]) AS after (lane, seq),
+               LATERAL (SELECT lane, seq, source, message_id, type, name, user_id, anonymous_id, previous_id, profile_id,
+                               timestamp, original_timestamp, sent_at, received_at, imported, payload::text AS payload
+                        FROM log WHERE log.lane = after.lane AND log.seq > after.seq AND log.received_at >= $3
+                        ORDER BY log.seq LIMIT $4) AS next""",
+            lanes,
+            [cursors[lane] for lane in lanes],
+            self._not_before(cursors),
+            max(1, -(-limit // max(1, len(lanes)))),
+        )
+        for row in rows:
+            self._served[row["lane"]] = (row["seq"], row["received_at"])
+        return [Item(row["lane"], row["seq"], _message(row)) for row in rows]
+
+    def _not_before(self, cursors: Mapping[int, int]) -> datetime:
+        """Nothing behind these cursors was received before this."""
+        bounds = [self._bound(lane, seq) for lane, seq in cursors.items()]
+        return min(bounds, default=_BEGINNING)
+
+    def _bound(self, lane: int, seq: int) -> datetime:
+        served = self._served.get(lane)
+        return served[1] - OVERLAP if served and served[0] <= seq else _BEGINNING
+
+
+_HEAD = (
+    "source", "message_id", "type", "name", "user_id", "anonymous_id", "previous_id", "profile_id", "timestamp",
+    "original_timestamp", "sent_at", "received_at", "imported",
+)  # fmt: skip
+
+
+def _message(row: asyncpg.Record) -> str:
+    """The RawMessage as JSON text: the payload's members are put behind the columns', unread."""
+    head: dict[str, Any] = {name: value for name in _HEAD if (value := row[name]) is not None}
+    payload: str = row["payload"]
+    text = json.dumps_text(head)
+    return text if payload == "{}" else f"{text[:-1]},{payload[1:]}"
