@@ -36,7 +36,7 @@ def test_data_that_nothing_here_can_read_is_refused_with_both_versions() -> None
 
 @pytest.mark.parametrize("found", [[], [MACHINE_14]])
 def test_a_machine_without_a_usable_postgresql_is_told_what_to_do(found: list[Binaries]) -> None:
-    with pytest.raises(Fault, match="install one .*REGULARS_DATABASE_URL"):
+    with pytest.raises(Fault, match=r"install one .*REGULARS_DATABASE_URL"):
         choose(found, data_major=None)
 
 
