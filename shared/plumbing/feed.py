@@ -69,6 +69,24 @@ async def read_feed(db: Database, cursors: Mapping[int, int], limit: int) -> lis
     return [Item(row["lane"], row["seq"], row["message"]) for row in rows]
 
 
+class FindOldest(Protocol):
+    """Since when the oldest row beyond these cursors has been there; None if there is none."""
+
+    async def __call__(self, db: Database, cursors: Mapping[int, int]) -> datetime | None: ...
+
+
+async def find_oldest(db: Database, cursors: Mapping[int, int]) -> datetime | None:
+    """The oldest row of table `feed` beyond the cursors."""
+    oldest: datetime | None = await db.fetchval(
+        """SELECT min(next.written_at) FROM unnest($1::smallint[], $2::bigint[]) AS after (lane, seq),
+           LATERAL (SELECT written_at FROM feed WHERE feed.lane = after.lane AND feed.seq > after.seq
+                    ORDER BY feed.seq LIMIT 1) AS next""",
+        list(cursors),
+        list(cursors.values()),
+    )
+    return oldest
+
+
 class FeedServer:
     """Answers pulls, with a long poll, and drops what every consumer has passed."""
 
@@ -79,12 +97,14 @@ class FeedServer:
         *,
         consumers: Sequence[str],
         reading: FeedReading = read_feed,
+        finding: FindOldest = find_oldest,
         fallback: float = 1.0,
     ) -> None:
         self._db = db
         self._wake = wake
         self._consumers = consumers
         self._reading = reading
+        self._finding = finding
         self._fallback = fallback
         self._seen: dict[tuple[str, int], int] = {}
 
@@ -102,6 +122,10 @@ class FeedServer:
                 return items
             with suppress(TimeoutError):
                 await asyncio.wait_for(hint.wait(), min(left, self._fallback))
+
+    async def oldest(self, cursors: Mapping[int, int]) -> datetime | None:
+        """Since when the oldest row beyond these cursors has been there; None if there is none."""
+        return await self._finding(self._db, cursors)
 
     async def run(self, *, every: float = 5.0, drop: bool = True) -> None:
         """Write down how far the consumers are, and drop what all have passed, until cancelled."""

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
 
 from shared.plumbing.auth import Admin, Internal, Reader
 from shared.plumbing.db import Database
@@ -15,8 +16,14 @@ from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 from shared.plumbing.reader import Apply, apply_parked
 
 
+class Cursors(BaseModel):
+    """Sequence numbers by lane."""
+
+    cursors: dict[int, int]
+
+
 def feed_route(request_model: type[Any]) -> APIRouter:
-    """`POST /internal/feed`; `request_model` has consumer, cursors, limit, wait."""
+    """`POST /internal/feed`; `request_model` has consumer, cursors, limit, wait. `POST /internal/oldest` of cursors alone."""
     router = APIRouter(route_class=ExactRoute, include_in_schema=False)
 
     async def pull(request: Request, body: Any) -> Response:
@@ -26,6 +33,11 @@ def feed_route(request_model: type[Any]) -> APIRouter:
 
     pull.__annotations__["body"] = request_model
     router.post("/internal/feed", dependencies=[Internal])(pull)
+
+    @router.post("/internal/oldest", dependencies=[Internal])
+    async def oldest(request: Request, body: Cursors) -> Response:
+        return JsonResponse({"written_at": await request.app.state.frame.feed.oldest(body.cursors)})
+
     return router
 
 

@@ -4,14 +4,14 @@ Integers are read as int and all others as Decimal; Decimals are written as numb
 the nearest binary fraction, and three of them into 0.30000000000000004.
 """
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 from pydantic import BaseModel
 
 Raw = msgspec.Raw
-JsonError = (msgspec.DecodeError, UnicodeError, RecursionError)
+JsonError = (msgspec.DecodeError, UnicodeError, RecursionError, InvalidOperation)
 
 
 def _encode_other(value: object) -> object:
