@@ -1,0 +1,73 @@
+"""The profiles service, put together. The only reader of its settings."""
+
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+
+from services.profiles import api
+from services.profiles.clients import Events, Segments
+from services.profiles.config import Settings
+from services.profiles.domain.names import Rules
+from services.profiles.service.book import Book
+from services.profiles.worker import start_worker
+from shared.plumbing.app import Frame, build_app
+from shared.plumbing.auth import LoadKeys, derive
+from shared.plumbing.clock import Clock, ShiftedClock
+from shared.plumbing.feed import FeedServer
+from shared.plumbing.http import Neighbour
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+CONSUMERS = ("segments", "messaging", "events")
+"""Who reads the feed: a row is dropped, and an erasure complete, when all of them have passed it."""
+
+
+def load_settings() -> Settings:
+    """The settings of the environment."""
+    return Settings()
+
+
+def make_book(settings: Settings, clock: Clock) -> Book:
+    """How people are kept in this deployment."""
+    rules = Rules(
+        blocked=frozenset(value.lower() for value in settings.blocked_identifiers),
+        max_values=settings.max_identifiers,
+        merge_on=settings.merge_on,
+        phone_region=settings.phone_region,
+    )
+    return Book(rules, derive(settings.secret, "erasure"), clock)
+
+
+def create_app(
+    settings: Settings, *, clock: Clock | None = None, transport: httpx.AsyncBaseTransport | None = None
+) -> FastAPI:
+    """The application. `transport` carries requests to the other services (tests); None: the network."""
+    clock = clock or ShiftedClock(settings.clock_offset)
+
+    async def start(app: FastAPI, frame: Frame) -> LoadKeys:
+        token = derive(settings.secret, "internal")
+        to_events = Neighbour(settings.events_url, token=token, transport=transport)
+        to_segments = Neighbour(settings.segments_url, token=token, transport=transport)
+        frame.on_stop.push_async_callback(to_events.close)
+        frame.on_stop.push_async_callback(to_segments.close)
+        events = Events(to_events)
+        book = make_book(settings, frame.clock)
+        frame.feed = FeedServer(frame.db, frame.wake, consumers=CONSUMERS)
+        app.state.book, app.state.segments = book, Segments(to_segments)
+        if settings.role != "worker":
+            frame.tasks.start("feed", frame.feed.run)
+        if settings.role != "api":
+            start_worker(frame, book, events, batch=settings.profiles_batch)
+        return events.load_keys
+
+    return build_app(
+        service="profiles",
+        title="Regulars: profiles",
+        description="Who a customer is: identifiers, traits, life events, consent, preferences, devices.",
+        settings=settings,
+        database_url=settings.database_url,
+        clock=clock,
+        migrations=MIGRATIONS,
+        start=start,
+        routers=api.routers,
+    )

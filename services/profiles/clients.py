@@ -1,0 +1,35 @@
+"""The other services, over HTTP."""
+
+from uuid import UUID
+
+from shared.plumbing.http import Neighbour
+from shared.schemas.feed import Progress
+from shared.schemas.keys import ApiKeys
+
+
+class Events:
+    """The events service: the raw log, the API keys."""
+
+    def __init__(self, neighbour: Neighbour) -> None:
+        self._neighbour = neighbour
+        self.pull = neighbour.pull
+
+    async def load_keys(self) -> dict[str, str]:
+        """The role of every good API key, by its hash."""
+        keys = ApiKeys.model_validate(await self._neighbour.get("/internal/keys"))
+        return {key.key_hash: key.role for key in keys.keys}
+
+    async def read_heads(self) -> dict[int, int]:
+        """How far the raw log goes, by lane."""
+        return Progress.model_validate(await self._neighbour.get("/internal/progress")).heads
+
+
+class Segments:
+    """The segments service: who belongs where."""
+
+    def __init__(self, neighbour: Neighbour) -> None:
+        self._neighbour = neighbour
+
+    async def read_memberships(self, profile_id: UUID) -> object:
+        """The segments of a profile, as that service answers."""
+        return await self._neighbour.get(f"/internal/profiles/{profile_id}/segments")

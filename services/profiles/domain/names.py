@@ -1,0 +1,97 @@
+"""The names a message gives its person: which of them can be used, and in which order they are asked."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from services.profiles.domain.contacts import CONTACTS, normalise
+from shared.schemas.raw import RawMessage
+
+USER = "user_id"
+ANONYMOUS = "anonymous_id"
+_EMPTY = re.compile(r"[0\-]*\Z")
+
+
+class Name(NamedTuple):
+    """An identifier: a value within a namespace."""
+
+    namespace: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the deployment says about identity. `blocked`: in lower case. `merge_on`: contact points that identify."""
+
+    blocked: frozenset[str] = frozenset()
+    max_values: int = 500
+    merge_on: frozenset[str] = frozenset()
+    phone_region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """`names`: best first, each usable. `previous`: under what the other one of an alias may be known, best first.
+
+    `contacts`: e-mail addresses and numbers, to find somebody by when there is no name.
+    """
+
+    names: tuple[Name, ...]
+    previous: tuple[Name, ...] = ()
+    contacts: tuple[Name, ...] = ()
+
+    @property
+    def best(self) -> Name | None:
+        """The one that decides whose the message is."""
+        return next(iter((*self.names, *self.contacts)), None)
+
+    def all(self) -> tuple[Name, ...]:
+        """Every name that may lead to somebody."""
+        return (*self.names, *self.previous)
+
+    def without(self, unwanted: Callable[[Name], bool]) -> "Given":
+        """The same less some names."""
+        kept = [
+            tuple(name for name in group if not unwanted(name)) for group in (self.names, self.previous, self.contacts)
+        ]
+        return Given(*kept)
+
+
+def is_blocked(value: str, rules: Rules) -> bool:
+    """Whether a value names nobody: placeholders that clients send when they know no id."""
+    bare = value.strip().lower()
+    return bare in rules.blocked or _EMPTY.match(bare) is not None
+
+
+def given_by(message: RawMessage, rules: Rules) -> Given:
+    """The names in a message. A blocked value counts as absent; an alias to itself is none."""
+    identifiers = dict(message.identifiers)
+    if rules.merge_on and message.type == "identify":
+        identifiers |= {key: value for key in rules.merge_on if isinstance(value := message.traits.get(key), str)}
+    given = names_of(
+        {USER: message.user_id, ANONYMOUS: message.anonymous_id} | identifiers,
+        rules,
+    )
+    return Given(given.names, _previous(message, rules), given.contacts)
+
+
+def names_of(identifiers: Mapping[str, str | None], rules: Rules) -> Given:
+    """Usable names: the user id, then the anonymous id, then the others by namespace."""
+    usable = {space: value for space, value in identifiers.items() if value and not is_blocked(value, rules)}
+    ranked = sorted(usable, key=lambda space: (space != USER, space != ANONYMOUS, space))
+    contacts = {space: normalise(space, usable[space], rules.phone_region) for space in ranked if space in CONTACTS}
+    names = [
+        Name(space, contacts.get(space, usable[space]))
+        for space in ranked
+        if space not in CONTACTS or space in rules.merge_on
+    ]
+    return Given(tuple(names), contacts=tuple(Name(*contact) for contact in contacts.items()))
+
+
+def _previous(message: RawMessage, rules: Rules) -> tuple[Name, ...]:
+    """An alias's other id may be a user id or an anonymous id; the message does not say which."""
+    value = message.previous_id
+    if not value or value == message.user_id or is_blocked(value, rules) or message.type not in {"alias", "merge"}:
+        return ()
+    return Name(USER, value), Name(ANONYMOUS, value)

@@ -1,0 +1,140 @@
+"""Traits by top-level key: the newest by event time wins, whatever the order in which the messages came."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+from zoneinfo import available_timezones
+
+SPELLINGS = {"firstName": "first_name", "lastName": "last_name", "createdAt": "created_at"}
+"""Reserved traits of the tracking spec that are written in two ways: they are kept in the second."""
+
+IMPLIED_FRESH = timedelta(hours=1)
+"""What devices report with every event is dated anew only after this, so that an event is not a write."""
+
+Provenance = dict[str, Any]
+"""JSON: `at`, `message_id`, `source`; `removed` where the trait was removed, `implied` where it was only inferred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Since when and from what a value is known. `implied`: inferred, gives way to anything that was told."""
+
+    at: datetime
+    message_id: str
+    source: str
+    implied: bool = False
+
+    def as_json(self, *, removed: bool) -> Provenance:
+        told: Provenance = {"at": self.at.isoformat(), "message_id": self.message_id, "source": self.source}
+        return told | ({"removed": True} if removed else {}) | ({"implied": True} if self.implied else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """Values, and what is known of each key's last change (also of removed ones, so that an older value stays away)."""
+
+    values: Mapping[str, Any]
+    provenance: Mapping[str, Provenance]
+
+
+def counted_at(timestamp: datetime, received_at: datetime) -> datetime:
+    """When a trait was told: a time ahead of its receipt counts as the receipt."""
+    return min(timestamp, received_at)
+
+
+def read_stamp(provenance: Provenance) -> Stamp:
+    """The stamp that `as_json` wrote."""
+    at = datetime.fromisoformat(provenance["at"])
+    return Stamp(at, provenance["message_id"], provenance["source"], bool(provenance.get("implied")))
+
+
+def is_newer(stamp: Stamp, held: Provenance | None) -> bool:
+    """Whether a stamp beats what is held: told before inferred, then by time, message id, source."""
+    return held is None or _rank(stamp) > _rank(read_stamp(held))
+
+
+def _rank(stamp: Stamp) -> tuple[bool, datetime, str, str]:
+    return not stamp.implied, stamp.at, stamp.message_id, stamp.source
+
+
+def spelled(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The told traits with reserved ones in one spelling; where a message has both, that one stands."""
+    if told.keys().isdisjoint(SPELLINGS):
+        return dict(told)
+    renamed = {SPELLINGS[key]: value for key, value in told.items() if key in SPELLINGS}
+    return renamed | {key: value for key, value in told.items() if key not in SPELLINGS}
+
+
+def tell(held: Traits, told: Mapping[str, Any], stamp: Stamp) -> Traits:
+    """What is known after `told`; null removes. The same object when nothing is new."""
+    news = {key: value for key, value in spelled(told).items() if is_newer(stamp, held.provenance.get(key))}
+    return _with(held, news, {key: stamp.as_json(removed=value is None) for key, value in news.items()})
+
+
+def infer(held: Traits, context: Mapping[str, Any], stamp: Stamp) -> Traits:
+    """What is known after an event's context: time zone and locale, as long as nobody told them."""
+    news = {key: value for key, value in _inferred(context) if _is_news(held, key, value, stamp)}
+    return _with(held, news, {key: stamp.as_json(removed=False) for key in news})
+
+
+def _inferred(context: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    zone, locale = context.get("timezone"), context.get("locale")
+    if isinstance(zone, str) and zone in _zones():
+        yield "timezone", zone
+    if isinstance(locale, str) and 2 <= len(locale) <= 35:
+        yield "locale", locale
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _is_news(held: Traits, key: str, value: str, stamp: Stamp) -> bool:
+    known = held.provenance.get(key)
+    if known is None:
+        return True
+    if not is_newer(stamp, known):
+        return False
+    return held.values.get(key) != value or stamp.at - read_stamp(known).at > IMPLIED_FRESH
+
+
+def _with(held: Traits, news: Mapping[str, Any], provenance: Mapping[str, Provenance]) -> Traits:
+    if not news:
+        return held
+    values = {key: value for key, value in (*held.values.items(), *news.items()) if news.get(key, value) is not None}
+    return Traits(values, {**held.provenance, **provenance})
+
+
+def unite(one: Traits, other: Traits) -> Traits:
+    """The traits of two that are one person: for each key the newer."""
+    values, provenance = dict(one.values), dict(one.provenance)
+    for key, told in other.provenance.items():
+        if is_newer(read_stamp(told), provenance.get(key)):
+            provenance[key] = told
+            values.pop(key, None)
+            if key in other.values:
+                values[key] = other.values[key]
+    return Traits(values, provenance)
+
+
+def merge_patch(value: Any, patch: Any) -> Any:
+    """RFC 7396: objects are merged, null removes, anything else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(value) if isinstance(value, dict) else {}
+    for key, change in patch.items():
+        if change is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge_patch(merged.get(key), change)
+    return merged
+
+
+def after_all(held: Traits, keys: Iterable[str], now: datetime) -> datetime:
+    """Now, or just after the newest of these keys where a clock is behind: a change made here is always the newest."""
+    known = [read_stamp(held.provenance[key]).at for key in keys if key in held.provenance]
+    latest = max(known, default=now)
+    return now.astimezone(UTC) if latest < now else latest + timedelta(microseconds=1)

@@ -1,0 +1,71 @@
+"""One transaction on people: load them, let the caller decide, write what became of them, tell the others."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.profiles.domain.fold import Erasing, Fold
+from services.profiles.domain.names import Given, Rules
+from services.profiles.store import erasures as erasures_store
+from services.profiles.store import people as people_store
+from services.profiles.store import records as records_store
+from shared.plumbing import feed, json
+from shared.plumbing.clock import Clock
+from shared.plumbing.db import Connection
+from shared.plumbing.feed import Entry
+from shared.plumbing.lanes import lane_of
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """How people are kept: the deployment's rules, its key for the hashes of erased names, and its clock."""
+
+    rules: Rules
+    erasure_key: str
+    clock: Clock
+
+    async def open(self, tx: Connection, wanted: people_store.Wanted) -> Fold:
+        """The people wanted, held to the end of the transaction."""
+        people = await people_store.load_people(tx, wanted, self.rules, self.erasure_key)
+        return Fold(people, self.clock.now())
+
+    async def open_ids(self, tx: Connection, *profile_ids: UUID) -> Fold:
+        """Profiles by their ids."""
+        return await self.open(tx, people_store.Wanted((), frozenset(profile_ids)))
+
+    async def open_names(self, tx: Connection, *given: Given) -> Fold:
+        """The profiles that names lead to; names that lead nowhere are claimed."""
+        return await self.open(tx, people_store.Wanted(given))
+
+    async def close(self, tx: Connection, fold: Fold) -> None:
+        """Write everything down. Call it last: it appends to the feed."""
+        people = fold.people
+        await people_store.save_people(tx, people, self.erasure_key)
+        if people.merges:
+            await records_store.move_records(tx, people.merges, people.final)
+        if fold.devices:
+            await records_store.write_devices(tx, fold.devices, people.final)
+        await records_store.write_suppressions(tx, fold.suppressions, people.final, fold.now)
+        entries: list[Entry] = []
+        for told in fold.told:
+            if isinstance(told, Erasing):
+                entries += await erasures_store.forget(tx, told, phone_region=self.rules.phone_region, now=fold.now)
+            else:
+                entries.append(Entry(lane_of(told.profile_id), told.profile_id, json.dumps_text(told)))
+        if entries:
+            first = await feed.append(tx, entries, at=fold.now)
+            for told in fold.told:
+                if isinstance(told, Erasing):
+                    await erasures_store.write_receipt(tx, told, _rows_of(told, entries, first), fold.now)
+
+
+def _rows_of(erasing: Erasing, entries: Sequence[Entry], first: Mapping[int, int]) -> dict[int, int]:
+    """The number of the last row of each lane that is about an erased person: the one that tells of it."""
+    rows: dict[int, int] = {}
+    count: Counter[int] = Counter()
+    for entry in entries:
+        if entry.profile_id in erasing.profile_ids:
+            rows[entry.lane] = first[entry.lane] + count[entry.lane]
+        count[entry.lane] += 1
+    return rows

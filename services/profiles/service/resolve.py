@@ -1,0 +1,36 @@
+"""Messages of the raw log become events of people."""
+
+from collections.abc import Mapping, Sequence
+
+from services.profiles.domain.names import given_by
+from services.profiles.service.book import Book
+from services.profiles.store.people import Wanted
+from shared.plumbing.db import Connection
+from shared.plumbing.reader import Apply, Incoming
+from shared.schemas.raw import RawMessage
+from shared.schemas.resolved import LogPosition
+
+WORK = "raw"
+
+
+def applies(book: Book) -> Mapping[str, Apply]:
+    """How a message of each feed is taken in."""
+
+    async def take_in(tx: Connection, items: Sequence[Incoming]) -> None:
+        await resolve_messages(book, tx, items)
+
+    return {WORK: take_in}
+
+
+async def resolve_messages(book: Book, tx: Connection, items: Sequence[Incoming]) -> None:
+    """Take messages in, in their order: whose each is, and what is known of them then."""
+    messages = [RawMessage.model_validate(item.message) for item in items]
+    wanted = Wanted(
+        given=[given_by(message, book.rules) for message in messages if message.profile_id is None],
+        profile_ids=frozenset(message.profile_id for message in messages if message.profile_id is not None),
+        oldest=min(message.received_at for message in messages),
+    )
+    fold = await book.open(tx, wanted)
+    for item, message in zip(items, messages, strict=True):
+        fold.take_in(message, LogPosition(lane=item.lane, seq=item.seq, received_at=message.received_at))
+    await book.close(tx, fold)

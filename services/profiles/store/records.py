@@ -1,0 +1,185 @@
+"""What hangs on a profile beside its traits: consents, preferences, devices, life events, and the log of merges."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.profiles.domain.consent import standing
+from services.profiles.domain.devices import DeviceSeen
+from services.profiles.domain.fold import Suppressed
+from services.profiles.domain.people import Merged
+from shared.plumbing.db import Connection
+from shared.plumbing.ids import new_id
+from shared.plumbing.lanes import by_lane, lane_of
+from shared.schemas.recipients import Consent, Device
+
+Final = Callable[[UUID], UUID | None]
+"""The profile that stands for an id now, or None."""
+
+_MOVES = (
+    """INSERT INTO life_events (lane, profile_id, id, kind, date, recurs, subject, note, created_at)
+       SELECT $3, $4, id, kind, date, recurs, subject, note, created_at FROM life_events WHERE lane = $1 AND profile_id = $2
+       ON CONFLICT DO NOTHING""",
+    """INSERT INTO consents (lane, profile_id, id, purpose, channel, status, source, at, recorded_at, lifted_at)
+       SELECT $3, $4, id, purpose, channel, status, source, at, recorded_at, lifted_at
+       FROM consents WHERE lane = $1 AND profile_id = $2 ON CONFLICT DO NOTHING""",
+    """INSERT INTO preferences (lane, profile_id, content, updated_at)
+       SELECT $3, $4, content, updated_at FROM preferences WHERE lane = $1 AND profile_id = $2
+       ON CONFLICT (lane, profile_id) DO UPDATE SET content = excluded.content, updated_at = excluded.updated_at
+       WHERE preferences.updated_at < excluded.updated_at""",
+    """INSERT INTO devices (lane, profile_id, token, platform, app_version, added_at, seen_at)
+       SELECT $3, $4, token, platform, app_version, added_at, seen_at FROM devices WHERE lane = $1 AND profile_id = $2
+       ON CONFLICT (lane, profile_id, token) DO UPDATE SET platform = excluded.platform,
+         app_version = excluded.app_version, seen_at = excluded.seen_at WHERE devices.seen_at < excluded.seen_at""",
+)
+_MOVED = ("life_events", "consents", "preferences", "devices")
+
+
+async def move_records(tx: Connection, merges: Sequence[Merged], final: Final) -> None:
+    """Hand the losers' rows to those who stand for them now, and log the merges."""
+    moves = [
+        (lane_of(merged.loser_id), merged.loser_id, lane_of(stays), stays)
+        for merged in merges
+        if (stays := final(merged.loser_id)) is not None
+    ]
+    for move, table in zip(_MOVES, _MOVED, strict=True):
+        await tx.executemany(move, moves)
+        await tx.executemany(f"DELETE FROM {table} WHERE lane = $1 AND profile_id = $2", [move[:2] for move in moves])
+    await tx.executemany(
+        """INSERT INTO merges (lane, survivor_id, id, loser_id, cause, source, message_id, at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+        [
+            (
+                lane_of(m.survivor_id),
+                m.survivor_id,
+                new_id(),
+                m.loser_id,
+                m.cause.kind,
+                m.cause.source,
+                m.cause.message_id,
+                m.at,
+            )
+            for m in merges
+            if final(m.survivor_id) is not None
+        ],
+    )
+
+
+async def write_devices(tx: Connection, seen: Iterable[DeviceSeen], final: Final) -> None:
+    """Devices as they were seen, the latest of each; removed ones are removed unless they were seen later."""
+    newest: dict[tuple[UUID, str], DeviceSeen] = {}
+    for each in seen:
+        profile_id = final(each.profile_id)
+        if profile_id is not None and ((held := newest.get((profile_id, each.token))) is None or held.at <= each.at):
+            newest[profile_id, each.token] = each
+    groups = by_lane(newest.items(), lambda item: lane_of(item[0][0]))
+    await tx.executemany(
+        """INSERT INTO devices (lane, profile_id, token, platform, app_version, added_at, seen_at)
+           SELECT $1, profile_id, token, platform, app_version, at, at
+           FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+             AS seen (profile_id, token, platform, app_version, at)
+           ON CONFLICT (lane, profile_id, token) DO UPDATE SET platform = coalesce(excluded.platform, devices.platform),
+             app_version = coalesce(excluded.app_version, devices.app_version), seen_at = excluded.seen_at
+           WHERE devices.seen_at < excluded.seen_at""",
+        [_device_arguments(lane, [item for item in group if not item[1].removed]) for lane, group in groups],
+    )
+    await tx.executemany(
+        """DELETE FROM devices USING unnest($2::uuid[], $3::text[], $4::timestamptz[]) AS gone (profile_id, token, at)
+           WHERE lane = $1 AND devices.profile_id = gone.profile_id AND devices.token = gone.token
+             AND devices.seen_at <= gone.at""",
+        [
+            (lane, [key[0] for key, _ in gone], [key[1] for key, _ in gone], [each.at for _, each in gone])
+            for lane, group in groups
+            if (gone := [item for item in group if item[1].removed])
+        ],
+    )
+
+
+def _device_arguments(lane: int, group: Sequence[tuple[tuple[UUID, str], DeviceSeen]]) -> tuple[object, ...]:
+    return (
+        lane,
+        [key[0] for key, _ in group],
+        [key[1] for key, _ in group],
+        [seen.platform for _, seen in group],
+        [seen.app_version for _, seen in group],
+        [seen.at for _, seen in group],
+    )
+
+
+async def write_suppressions(tx: Connection, told: Iterable[Suppressed], final: Final, now: datetime) -> None:
+    """Refusals of everything a person was ever asked for; or the end of such refusals. In the order given."""
+    for each in told:
+        profile_id = final(each.profile_id)
+        if profile_id is None:
+            continue
+        if each.lifted:
+            await tx.execute(
+                """UPDATE consents SET lifted_at = $3
+                   WHERE lane = $1 AND profile_id = $2 AND source = 'suppress' AND lifted_at IS NULL AND at <= $3""",
+                lane_of(profile_id),
+                profile_id,
+                each.at,
+            )
+        else:
+            await _suppress(tx, profile_id, each.at, now)
+
+
+async def _suppress(tx: Connection, profile_id: UUID, at: datetime, now: datetime) -> None:
+    lane = lane_of(profile_id)
+    rows = await tx.fetch("SELECT DISTINCT purpose FROM consents WHERE lane = $1 AND profile_id = $2", lane, profile_id)
+    purposes = sorted({"marketing", *(row["purpose"] for row in rows)})
+    await tx.executemany(
+        """INSERT INTO consents (lane, profile_id, id, purpose, channel, status, source, at, recorded_at)
+           VALUES ($1, $2, $3, $4, 'any', 'denied', 'suppress', $5, $6)""",
+        [(lane, profile_id, new_id(), purpose, at, now) for purpose in purposes],
+    )
+
+
+# --- as they are read
+
+
+def _where(profile_ids: Iterable[UUID]) -> tuple[list[int], list[UUID]]:
+    ids = list(profile_ids)
+    return sorted({lane_of(profile_id) for profile_id in ids}), ids
+
+
+async def read_standing_consents(tx: Connection, profile_ids: Iterable[UUID]) -> dict[UUID, tuple[Consent, ...]]:
+    """The last word of each profile for each purpose and channel."""
+    rows = await tx.fetch(
+        """SELECT profile_id, purpose, channel, status, at, source FROM consents
+           WHERE lane = ANY($1::smallint[]) AND profile_id = ANY($2::uuid[]) AND lifted_at IS NULL
+           ORDER BY profile_id, at, id""",
+        *_where(profile_ids),
+    )
+    found: dict[UUID, list[Consent]] = {}
+    for row in rows:
+        consent = Consent(
+            purpose=row["purpose"], channel=row["channel"], status=row["status"], at=row["at"], source=row["source"]
+        )
+        found.setdefault(row["profile_id"], []).append(consent)
+    return {profile_id: standing(consents) for profile_id, consents in found.items()}
+
+
+async def read_preferences(tx: Connection, profile_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+    """The preferences of each profile that has any."""
+    rows = await tx.fetch(
+        """SELECT profile_id, content FROM preferences
+           WHERE lane = ANY($1::smallint[]) AND profile_id = ANY($2::uuid[])""",
+        *_where(profile_ids),
+    )
+    return {row["profile_id"]: row["content"] for row in rows}
+
+
+async def read_devices(tx: Connection, profile_ids: Iterable[UUID]) -> dict[UUID, tuple[Device, ...]]:
+    """The devices of each profile, the one seen last first."""
+    rows = await tx.fetch(
+        """SELECT profile_id, token, platform, app_version FROM devices
+           WHERE lane = ANY($1::smallint[]) AND profile_id = ANY($2::uuid[]) ORDER BY profile_id, seen_at DESC, token""",
+        *_where(profile_ids),
+    )
+    found: dict[UUID, tuple[Device, ...]] = {}
+    for row in rows:
+        device = Device(token=row["token"], platform=row["platform"], app_version=row["app_version"])
+        found[row["profile_id"]] = (*found.get(row["profile_id"], ()), device)
+    return found
