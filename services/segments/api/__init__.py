@@ -1,0 +1,1 @@
+"""HTTP in: one module for each kind of question."""

@@ -1,0 +1,25 @@
+"""What the routes of this service need; one for the application."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from shared.plumbing.clock import Clock
+from shared.plumbing.db import Database
+from shared.plumbing.http import Neighbour
+from shared.plumbing.wake import Wake
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    db: Database
+    clock: Clock
+    wake: Wake
+    messaging: Neighbour
+    default_zone: str
+
+
+def desk_of(request: Request) -> Desk:
+    """The application's."""
+    desk: Desk = request.app.state.desk
+    return desk

@@ -1,0 +1,219 @@
+"""The shapes of requests and answers, with examples, as OpenAPI shows them."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+CONDITION: dict[str, Any] = {
+    "all": [
+        {"spend": "total", "within": "P90D", "op": ">=", "value": 200},
+        {"trait": "plan", "op": "=", "value": "pro"},
+    ]
+}
+CHANGE_CAUSE = {"kind": "event", "message_id": "a1b2", "name": "Order Completed"}
+PROFILE_ID = "01981c6e-7a4b-7c3e-9d2f-0a1b2c3d4e5f"
+KEY = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$"
+
+
+def _example(**example: Any) -> ConfigDict:
+    return ConfigDict(extra="forbid", json_schema_extra={"examples": [example]})
+
+
+class NewSegment(BaseModel):
+    """`condition`: the condition language."""
+
+    model_config = _example(key="vip", name="Spent 200 in 90 days", condition=CONDITION)
+
+    key: str = Field(pattern=KEY, description="How it is called in paths and in other segments' conditions; for good")
+    name: str = Field(default="", max_length=500, description="For people; the key, if none is given")
+    condition: dict[str, Any]
+
+
+class SegmentEdit(BaseModel):
+    """What is given replaces what was."""
+
+    model_config = _example(name="Spent 300 in 90 days", condition=CONDITION)
+
+    key: str | None = Field(default=None, description="If given, the same as in the path")
+    name: str | None = Field(default=None, min_length=1, max_length=500)
+    condition: dict[str, Any] | None = None
+
+
+class SegmentShown(BaseModel):
+    """`status`: `building` with `progress` from 0 to 1 (an edited segment serves its old `version` meanwhile), `live`, or
+    `failing`: not evaluated since `stale_since`, for the reason in `error`; its members stay as they were."""
+
+    model_config = _example(
+        id="01981c6e-1111-7c3e-9d2f-0a1b2c3d4e5f",
+        key="vip",
+        name="Spent 200 in 90 days",
+        condition=CONDITION,
+        status="live",
+        progress=None,
+        stale_since=None,
+        error=None,
+        version=1,
+        newest_version=1,
+        size=1234,
+        created_at="2026-05-01T09:00:00Z",
+        updated_at="2026-05-01T09:00:00Z",
+    )
+
+    id: UUID
+    key: str
+    name: str
+    condition: dict[str, Any]
+    status: Literal["building", "live", "failing"]
+    progress: float | None
+    stale_since: datetime | None
+    error: str | None
+    version: int
+    newest_version: int
+    size: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class SegmentPage(BaseModel):
+    items: list[SegmentShown]
+    next: str | None
+
+
+class MemberShown(BaseModel):
+    model_config = _example(profile_id=PROFILE_ID, user_id="ann", entered_at="2026-05-01T10:15:30Z")
+
+    profile_id: UUID
+    user_id: str | None
+    entered_at: datetime
+
+
+class MemberPage(BaseModel):
+    items: list[MemberShown]
+    next: str | None
+
+
+class ChangeShown(BaseModel):
+    """`at`: the exact boundary for a change by time alone, otherwise when it was processed. `cursor` continues after it."""
+
+    model_config = _example(
+        profile_id=PROFILE_ID,
+        user_id="ann",
+        change="entered",
+        at="2026-05-01T10:15:30Z",
+        version=1,
+        cause=CHANGE_CAUSE,
+        cursor="WzAsMyww…",
+    )
+
+    profile_id: UUID
+    user_id: str | None
+    change: Literal["entered", "left"]
+    at: datetime
+    version: int
+    cause: dict[str, Any] = Field(
+        description="`kind` is one of event, profile, time, merge, backfill, edit, import; beside it what is known more"
+    )
+    cursor: str
+
+
+class ChangePage(BaseModel):
+    items: list[ChangeShown]
+    next: str | None
+
+
+class PreviewRequest(BaseModel):
+    """`as_of`: at which instant; now, if none is given."""
+
+    model_config = _example(condition=CONDITION, as_of="2026-04-01T00:00:00Z")
+
+    condition: dict[str, Any]
+    as_of: AwareDatetime | None = None
+
+
+class PreviewShown(BaseModel):
+    model_config = _example(
+        count=1234, sample=[{"profile_id": PROFILE_ID, "user_id": "ann"}], as_of="2026-04-01T00:00:00Z"
+    )
+
+    count: int
+    sample: list[dict[str, Any]] = Field(description="Up to ten of them")
+    as_of: datetime
+
+
+class Explanation(BaseModel):
+    """The condition tree: a node is `kind`, `value`, `children`; a leaf has its `condition`, `facts` (the numbers behind it) and
+    `next_at` (when it may next change by itself). `segments`: those it refers to, each explained once."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "segment": "vip",
+                    "version": 1,
+                    "profile_id": PROFILE_ID,
+                    "user_id": "ann",
+                    "kind": "spend",
+                    "value": True,
+                    "condition": CONDITION["all"][0],
+                    "facts": {"actual": 240.5, "count": 3, "orders": []},
+                    "next_at": "2026-06-01T10:15:30Z",
+                    "as_of": "2026-05-01T10:15:30Z",
+                    "segments": {},
+                }
+            ]
+        }
+    )
+
+    segment: str
+    version: int
+    profile_id: UUID
+    user_id: str | None
+    kind: str
+    value: bool
+    as_of: datetime
+    next_at: datetime | None
+    segments: dict[str, Any]
+
+
+class Refusal(BaseModel):
+    """RFC 9457, `application/problem+json`."""
+
+    model_config = _example(
+        type="urn:regulars:error:not_found",
+        title="Not found",
+        status=404,
+        detail="There is no segment with the key 'vip'.",
+        code="not_found",
+        message="There is no segment with the key 'vip'.",
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    message: str
+    errors: list[dict[str, Any]] | None = None
+
+
+_MEANINGS = {
+    401: "No API key, or an unknown one",
+    403: "The key's role does not reach this far",
+    404: "There is no such segment, or profile",
+    409: "The key is taken, or something refers to it",
+    422: "Not as it must be; `errors` says where",
+    503: "The database, or a service this needs, is away",
+}
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route may refuse with, for its docs."""
+    return {
+        status: {"description": _MEANINGS[status], "content": {"application/problem+json": {"schema": _REFUSAL}}}
+        for status in (401, 403, *statuses, 503)
+    }
+
+
+_REFUSAL = Refusal.model_json_schema()

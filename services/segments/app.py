@@ -1,0 +1,106 @@
+"""Wiring of the segments service."""
+
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+
+from services.segments.api.between import internal_routes
+from services.segments.api.desk import Desk
+from services.segments.api.membership import membership_routes
+from services.segments.api.segments import segment_routes
+from services.segments.clients import load_roles
+from services.segments.config import Settings
+from services.segments.service.rules import RuleBook
+from services.segments.service.take_in import TakeIn
+from services.segments.store.changes import read_changes
+from services.segments.worker import Builder, Timers
+from shared.plumbing.app import Frame, build_app
+from shared.plumbing.auth import LoadKeys, derive
+from shared.plumbing.clock import Clock, ShiftedClock
+from shared.plumbing.feed import FeedServer
+from shared.plumbing.http import Neighbour
+from shared.plumbing.internal import feed_route, parked_routes
+from shared.plumbing.leases import Leases
+from shared.plumbing.reader import FeedReader
+from shared.schemas.feed import FeedRequest
+
+FEED = "resolved"
+
+
+def load_settings() -> Settings:
+    """From the environment."""
+    return Settings()
+
+
+def create_app(
+    settings: Settings, *, clock: Clock | None = None, transport: httpx.AsyncBaseTransport | None = None
+) -> FastAPI:
+    """The segments service. `transport` joins services in memory, for tests."""
+    clock = clock or ShiftedClock(settings.clock_offset)
+
+    async def start(app: FastAPI, frame: Frame) -> LoadKeys:
+        return await _start(app, frame, settings, transport)
+
+    return build_app(
+        service="segments",
+        title="Regulars: segments",
+        description="Who belongs where, now: segments, memberships, entries and exits.",
+        settings=settings,
+        database_url=settings.database_url,
+        clock=clock,
+        migrations=Path(__file__).parent / "migrations",
+        start=start,
+        routers=(
+            segment_routes(),
+            membership_routes(),
+            internal_routes(),
+            feed_route(FeedRequest),
+            parked_routes(lambda request: {FEED: request.app.state.take_in}),
+        ),
+    )
+
+
+async def _start(
+    app: FastAPI, frame: Frame, settings: Settings, transport: httpx.AsyncBaseTransport | None
+) -> LoadKeys:
+    token = derive(settings.secret, "internal")
+    events, profiles, messaging = (
+        Neighbour(url, token=token, transport=transport)
+        for url in (settings.events_url, settings.profiles_url, settings.messaging_url)
+    )
+    for neighbour in (events, profiles, messaging):
+        frame.on_stop.push_async_callback(neighbour.close)
+    book = RuleBook(frame.db, clock=frame.clock, default_zone=settings.default_timezone)
+    app.state.take_in = TakeIn(book, frame.clock)
+    app.state.desk = Desk(frame.db, frame.clock, frame.wake, messaging, settings.default_timezone)
+    frame.feed = feed = FeedServer(frame.db, frame.wake, consumers=("messaging",), reading=read_changes)
+    frame.tasks.start("feed", lambda: feed.run(drop=False))
+    if settings.role != "api":
+        _start_worker(frame, settings, profiles, book, app.state.take_in)
+    return lambda: load_roles(events)
+
+
+def _start_worker(frame: Frame, settings: Settings, profiles: Neighbour, book: RuleBook, take_in: TakeIn) -> None:
+    def leases_of(work: str) -> Leases:
+        leases = Leases(frame.db, work=work, owner=settings.worker_name, clock=frame.clock, ttl=settings.lease_ttl)
+        frame.tasks.start(f"leases-{work}", leases.run)
+        frame.on_stop.push_async_callback(leases.release)
+        return leases
+
+    db, clock, wake = frame.db, frame.clock, frame.wake
+    reader = FeedReader(
+        db,
+        feed=FEED,
+        consumer="segments",
+        pull=profiles.pull,
+        leases=leases_of(FEED),
+        apply=take_in,
+        committed=wake.hint,
+        clock=clock,
+        batch=settings.feed_batch,
+    )
+    work = leases_of("work")
+    frame.tasks.start("reader", reader.run)
+    frame.tasks.start("timers", Timers(db, book, work, clock, committed=wake.hint).run)
+    frame.tasks.start("builds", Builder(db, book, work, clock, wake, batch=settings.backfill_batch).run)

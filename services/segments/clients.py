@@ -1,0 +1,22 @@
+"""HTTP out: who else asks after a segment."""
+
+from typing import Any
+
+from shared.plumbing.errors import Unavailable
+from shared.plumbing.http import Neighbour
+from shared.schemas.keys import ApiKeys
+
+
+async def load_roles(events: Neighbour) -> dict[str, str]:
+    """The role of every good API key, by its hash."""
+    keys = ApiKeys.model_validate(await events.get("/internal/keys"))
+    return {key.key_hash: key.role for key in keys.keys}
+
+
+async def campaigns_using(messaging: Neighbour, segment: str) -> list[str]:
+    """The campaigns that refer to a segment. Raises Unavailable when messaging does not say."""
+    answer: Any = await messaging.get(f"/internal/segments/{segment}/uses")
+    campaigns = answer.get("campaigns") if isinstance(answer, dict) else None
+    if not isinstance(campaigns, list):
+        raise Unavailable("messaging did not say which campaigns use the segment.")
+    return [str(campaign) for campaign in campaigns]

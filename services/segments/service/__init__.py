@@ -1,0 +1,11 @@
+"""The use cases: load, decide by the engine, save what differs.
+
+``rules.py``      the versions to evaluate, built once for each revision of the catalogue
+``subject.py``    one profile while it is being worked on; pure
+``batch.py``      the profiles of one transaction: locked, worked on, written set-based
+``take_in.py``    what the profiles service tells: events, changes, merges, erasures
+``passing.py``    what time alone changes
+``builds.py``     new and edited versions: evaluated over all profiles, then taking over
+``catalogue.py``  segments as callers define them
+``questions.py``  members, changes, explanations, previews
+"""

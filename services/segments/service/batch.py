@@ -1,0 +1,98 @@
+"""The profiles of one transaction: locked together, worked on in memory, written set-based, only what differs."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from uuid import UUID
+
+from services.segments.domain.facts import Event
+from services.segments.service.rules import RuleBook, Rules
+from services.segments.service.subject import Subject, trim
+from services.segments.store import changes, history, memberships, profiles
+from services.segments.store.catalogue import RevisionChanged, confirm_revision
+from services.segments.store.memberships import Membership
+from shared.plumbing.db import Connection
+
+
+class Batch:
+    """What one transaction works on. `now`: its processing instant."""
+
+    def __init__(self, tx: Connection, rules: Rules, now: datetime) -> None:
+        self.tx = tx
+        self.rules = rules
+        self.now = now
+        self.subjects: dict[UUID, Subject] = {}
+
+    async def lock(self, ids: Iterable[UUID]) -> None:
+        """Get hold of these profiles and of the survivors they lead to."""
+        wanted = set(ids)
+        while wanted:
+            found = await profiles.lock_profiles(self.tx, wanted)
+            for profile_id in wanted:
+                stored = found.get(profile_id)
+                self.subjects[profile_id] = (
+                    Subject.new(profile_id, self.rules, self.now) if stored is None else Subject.of(stored)
+                )
+            led_to = {stored.merged_into for stored in found.values() if stored.merged_into}
+            wanted = led_to - self.subjects.keys()
+
+    async def lock_only(self, ids: Iterable[UUID]) -> None:
+        """Get hold of those of these profiles that exist."""
+        found = await profiles.lock_profiles(self.tx, ids)
+        self.subjects |= {profile_id: Subject.of(stored) for profile_id, stored in found.items()}
+
+    def target(self, profile_id: UUID) -> Subject | None:
+        """The living profile an id leads to; None if it was erased."""
+        subject = self.subjects[profile_id]
+        while subject.merged_into is not None:
+            subject = self.subjects[subject.merged_into]
+        return None if subject.erased else subject
+
+    async def histories(self, subjects: Iterable[Subject]) -> dict[UUID, list[Event]]:
+        """All events of those that are behind the rules; nothing of the others, who need none."""
+        return await self._events(
+            subject.id for subject in subjects if subject.judged and subject.is_behind(self.rules)
+        )
+
+    async def history_of(self, subject: Subject) -> list[Event]:
+        """All events of one."""
+        return (await self._events([subject.id]))[subject.id]
+
+    async def _events(self, ids: Iterable[UUID]) -> dict[UUID, list[Event]]:
+        names = self.rules.event_names
+        return await history.events_of(self.tx, ids, names=names)
+
+    async def write(self) -> None:
+        """Write what differs: profiles, memberships, and last of all the changes. Raises RevisionChanged to be done again."""
+        subjects = list(self.subjects.values())
+        for subject in subjects:
+            if subject.moved:
+                trim(subject, self.rules)
+        await confirm_revision(self.tx, self.rules.revision)
+        await self._write_profiles(subjects)
+        await self._write_memberships(subjects)
+        await changes.append_changes(self.tx, [change for subject in subjects for change in subject.changes])
+
+    async def _write_profiles(self, subjects: Collection[Subject]) -> None:
+        new = [s.to_stored() for s in subjects if s.stored is None and (s.judged or s.merged_into or s.erased)]
+        if new and await profiles.insert_profiles(self.tx, new) < len(new):
+            raise RevisionChanged  # another transaction made one of them: begin again with it
+        learned = [s.to_stored() for s in subjects if s.stored is not None and s.learned]
+        moved = [s.to_stored() for s in subjects if s.stored is not None and s.moved and not s.learned]
+        if learned:
+            await profiles.update_profiles(self.tx, learned)
+        if moved:
+            await profiles.update_states(self.tx, moved)
+
+    async def _write_memberships(self, subjects: Collection[Subject]) -> None:
+        last = {(change.segment_id, change.profile_id): change for s in subjects for change in s.changes}
+        left = [pair for pair, change in last.items() if change.change == "left"]
+        entered = [Membership(*pair, change.at) for pair, change in last.items() if change.change == "entered"]
+        if left:
+            await memberships.leave(self.tx, left)
+        if entered:
+            await memberships.enter(self.tx, entered)
+
+
+async def begin(tx: Connection, book: RuleBook, now: datetime) -> Batch:
+    """A batch by the present rules."""
+    return Batch(tx, await book.current(tx), now)

@@ -1,0 +1,194 @@
+"""Segments as callers define them: created, edited with all that refer to them, renamed, deleted, shown."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.segments.domain.condition import Condition
+from services.segments.domain.definition import Definition, define
+from services.segments.domain.parse import parse
+from services.segments.store import builds, catalogue
+from services.segments.store import profiles as stored_profiles
+from services.segments.store.builds import Build, BuildProgress
+from services.segments.store.catalogue import Segment, Status, Version
+from shared.language.errors import ConditionError
+from shared.plumbing.db import Connection
+from shared.plumbing.errors import Conflict, Invalid, NotFound
+from shared.plumbing.ids import new_id
+
+CURRENT: tuple[Status, ...] = ("building", "live", "failing")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentState:
+    """A segment with the versions that are not replaced, oldest first, and how far its newest build is."""
+
+    segment: Segment
+    versions: Sequence[Version]
+    progress: BuildProgress | None
+
+    @property
+    def newest(self) -> Version:
+        return self.versions[-1]
+
+    @property
+    def serving(self) -> Version:
+        """The one whose truths are the memberships."""
+        return next((version for version in reversed(self.versions) if version.serves), self.versions[0])
+
+
+def read_condition(condition: Mapping[str, Any], known: Mapping[str, Condition], *, key: str | None) -> Definition:
+    """The condition, closed over the segments it refers to. Raises Invalid with the path of every fault."""
+    try:
+        return define(parse(condition), known, key=key)
+    except ConditionError as error:
+        faults = [{"loc": ["body", "condition", *fault["loc"]], "msg": fault["msg"]} for fault in error.errors]
+        raise Invalid("The condition does not say what it must; see `errors`.", errors=faults) from error
+
+
+async def create_segment(tx: Connection, *, key: str, name: str, condition: dict[str, Any], now: datetime) -> Segment:
+    """A first version begins to be built over all profiles. Raises Conflict if the key is taken, Invalid for a bad condition."""
+    revision = await catalogue.change_catalogue(tx)
+    segment = Segment(new_id(), key, name, now, now)
+    if not await catalogue.insert_segment(tx, segment):
+        raise Conflict(f"There is a segment with the key {key!r}.", code="key_taken")
+    newest = _newest(await catalogue.versions(tx, CURRENT))
+    definition = read_condition(condition, _readable(newest), key=key)
+    await _begin_build(tx, "create", [(segment, condition, definition)], newest, revision=revision, now=now)
+    return segment
+
+
+async def edit_segment(
+    tx: Connection, *, key: str, name: str | None, condition: dict[str, Any] | None, now: datetime
+) -> bool:
+    """Rename it, and build a new version of it and of all that refer to it; they take over together.
+
+    True if a build began: a condition that is what the newest version says changes nothing (but a failing one is built anew).
+    """
+    revision = await catalogue.change_catalogue(tx)
+    segment = await get_segment(tx, key)
+    if name is not None:
+        await catalogue.rename_segment(tx, segment.id, name=name, at=now)
+    newest = _newest(await catalogue.versions(tx, CURRENT))
+    if condition is None or (_same(condition, newest[key].condition) and newest[key].status != "failing"):
+        return False
+    known = _readable(newest)
+    definition = read_condition(condition, known, key=key)
+    known[key] = definition.condition
+    made = [(segment, condition, definition)]
+    for version in newest.values():
+        if key in dict(version.segments) and version.key in known:
+            other = Segment(version.segment_id, version.key, "", now, now)
+            made.append((other, version.condition, define(known[version.key], known, key=version.key)))
+    await _begin_build(tx, "edit", made, newest, revision=revision, now=now)
+    return True
+
+
+def _newest(versions: Sequence[Version]) -> dict[str, Version]:
+    """What each segment is going to be, by key."""
+    return {version.key: version for version in versions}
+
+
+def _readable(newest: Mapping[str, Version]) -> dict[str, Condition]:
+    """Without those that this release cannot read: nothing new may refer to them."""
+    known: dict[str, Condition] = {}
+    for key, version in newest.items():
+        with suppress(ConditionError):
+            known[key] = parse(version.condition)
+    return known
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two JSON values are the same; true and 1 are not."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return one == other
+
+
+async def _begin_build(
+    tx: Connection,
+    kind: str,
+    made: Sequence[tuple[Segment, dict[str, Any], Definition]],
+    newest: Mapping[str, Version],
+    *,
+    revision: int,
+    now: datetime,
+) -> None:
+    build = Build(new_id(), revision, kind)
+    await builds.insert_build(tx, build, total=await stored_profiles.count_profiles(tx), at=now)
+    ids = await catalogue.take_version_ids(tx, len(made))
+    for version_id, (segment, condition, definition) in zip(ids, made, strict=True):
+        version = Version(
+            id=version_id,
+            segment_id=segment.id,
+            key=segment.key,
+            number=newest[segment.key].number + 1 if segment.key in newest else 1,
+            condition=condition,
+            segments=[(key, newest_condition(key, made, newest)) for key in definition.segments],
+            build_id=build.id,
+            build_kind=kind,
+            revision=revision,
+            status="building",
+            created_at=now,
+            live_at=None,
+            stale_since=None,
+            error=None,
+        )
+        await catalogue.insert_version(tx, version)
+
+
+def newest_condition(
+    key: str, made: Sequence[tuple[Segment, dict[str, Any], Definition]], newest: Mapping[str, Version]
+) -> dict[str, Any]:
+    """As it was given: in this build, or before."""
+    for segment, condition, _ in made:
+        if segment.key == key:
+            return condition
+    return newest[key].condition
+
+
+async def get_segment(tx: Connection, key: str) -> Segment:
+    """Raises NotFound."""
+    segment = await catalogue.find_segment(tx, key)
+    if segment is None:
+        raise NotFound(f"There is no segment with the key {key!r}.")
+    return segment
+
+
+async def delete_segment(tx: Connection, *, key: str, now: datetime) -> UUID:
+    """Its memberships and changes are removed after. Raises Conflict if another segment refers to it."""
+    await catalogue.change_catalogue(tx)
+    segment = await get_segment(tx, key)
+    for version in await catalogue.versions(tx, CURRENT):
+        if key in dict(version.segments):
+            raise Conflict(f"The segment {version.key!r} refers to it.", code="in_use")
+    await catalogue.delete_segment(tx, segment.id)
+    await builds.request_removal(tx, segment.id, at=now)
+    return segment.id
+
+
+async def known_conditions(tx: Connection) -> dict[str, Condition]:
+    """What each segment is going to be, by key: what a new condition may refer to."""
+    return _readable(_newest(await catalogue.versions(tx, CURRENT)))
+
+
+async def states_of(tx: Connection, segments: Sequence[Segment]) -> list[SegmentState]:
+    """Each with its versions and the progress of its newest."""
+    by_segment: dict[UUID, list[Version]] = {}
+    for version in await catalogue.versions(tx, CURRENT):
+        by_segment.setdefault(version.segment_id, []).append(version)
+    progress = await builds.progress_of(
+        tx, [v.build_id for versions in by_segment.values() for v in versions if v.status == "building"]
+    )
+    return [
+        SegmentState(segment, by_segment[segment.id], progress.get(by_segment[segment.id][-1].build_id))
+        for segment in segments
+        if segment.id in by_segment
+    ]

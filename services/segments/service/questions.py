@@ -1,0 +1,118 @@
+"""What callers ask: members, changes, why, and what if."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.segments.domain.definition import Definition
+from services.segments.domain.evaluate import is_true
+from services.segments.domain.explain import explain
+from services.segments.domain.ruleset import Ruleset
+from services.segments.service.catalogue import get_segment, known_conditions, read_condition, states_of
+from services.segments.service.rules import definition_of
+from services.segments.service.subject import facts_of
+from services.segments.store import changes, history, profiles
+from services.segments.store.changes import RecordedChange
+from services.segments.store.profiles import FIRST, StoredProfile
+from shared.plumbing.db import Connection, Database
+from shared.plumbing.errors import NotFound
+from shared.plumbing.lanes import LANES
+
+PROFILES_AT_ONCE = 500
+SAMPLE = 10
+START = (0,) * LANES
+"""The cursor before the first change of every lane."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedChange:
+    """A change, and the cursor that continues right after it."""
+
+    change: RecordedChange
+    cursor: tuple[int, ...]
+
+
+async def list_changes(
+    db: Database, segment_id: UUID, after: Sequence[int], *, limit: int
+) -> tuple[list[ListedChange], bool]:
+    """The next changes, in order for each profile, and whether there are more.
+
+    A cursor holds a place in every lane, so that what is recorded later in a lane already read is not missed.
+    """
+    few = 4 * limit // LANES + 1
+    found = await changes.changes_after(db, segment_id, after, per_lane=few)
+    if len(found) <= limit:  # a lane that has more than a few might fill the page
+        found = await changes.changes_after(db, segment_id, after, per_lane=limit + 1)
+    return _with_cursors(_interleaved(found)[:limit], after), len(found) > limit
+
+
+def _interleaved(found: Sequence[RecordedChange]) -> list[RecordedChange]:
+    """Roughly by time, strictly by sequence within a lane (where a boundary in the past may follow a later event's)."""
+    placed: list[tuple[datetime, int, int, RecordedChange]] = []
+    latest: dict[int, datetime] = {}
+    for change in found:
+        latest[change.lane] = max(change.at, latest.get(change.lane, change.at))
+        placed.append((latest[change.lane], change.lane, change.seq, change))
+    return [change for *_, change in sorted(placed, key=lambda place: place[:3])]
+
+
+def _with_cursors(listed: Sequence[RecordedChange], after: Sequence[int]) -> list[ListedChange]:
+    cursor = list(after)
+    placed: list[ListedChange] = []
+    for change in listed:
+        cursor[change.lane] = change.seq
+        placed.append(ListedChange(change, tuple(cursor)))
+    return placed
+
+
+async def explain_membership(
+    tx: Connection, *, key: str, profile_id: UUID, now: datetime, default_zone: str
+) -> dict[str, Any]:
+    """The tree of the version that serves, with every node's value. Raises NotFound for either."""
+    segment = await get_segment(tx, key)
+    [state] = await states_of(tx, [segment])
+    stored = await profiles.find_profile(tx, profile_id)
+    if stored is None:
+        raise NotFound("There is no such profile here.")
+    version = state.serving
+    events = (await history.events_of(tx, [stored.id]))[stored.id]
+    tree = explain(definition_of(version.condition, version.segments), events, _facts(stored, default_zone), now)
+    return {"segment": key, "version": version.number, "profile_id": stored.id, "user_id": stored.user_id, **tree}
+
+
+def _facts(stored: StoredProfile, default_zone: str) -> Any:
+    return facts_of(stored.id, stored.traits, stored.life_events, default_zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """How many would be members, and some of them."""
+
+    count: int
+    sample: list[StoredProfile]
+
+
+async def preview(db: Database, *, condition: dict[str, Any], as_of: datetime, default_zone: str) -> Preview:
+    """Who is a member at `as_of`, by event timestamps, among the profiles there are; read lane by lane."""
+    async with db.snapshot() as tx:
+        definition = read_condition(condition, await known_conditions(tx), key=None)
+        found = Preview(0, [])
+        for lane in range(LANES):
+            members = await _members_of_lane(tx, lane, definition, as_of, default_zone)
+            found = Preview(found.count + len(members), [*found.sample, *members][:SAMPLE])
+        return found
+
+
+async def _members_of_lane(
+    tx: Connection, lane: int, definition: Definition, as_of: datetime, default_zone: str
+) -> list[StoredProfile]:
+    names = Ruleset.build({0: definition}).event_names
+    members: list[StoredProfile] = []
+    after = FIRST
+    while page := await profiles.profiles_after(tx, lane, after, limit=PROFILES_AT_ONCE):
+        events = await history.events_of(tx, [p.id for p in page], names=names)
+        members += [p for p in page if is_true(definition, events[p.id], _facts(p, default_zone), as_of)]
+        after = page[-1].id
+    return members

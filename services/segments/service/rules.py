@@ -1,0 +1,143 @@
+"""The versions to evaluate, as one ruleset, built once for each revision of the catalogue."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from services.segments.domain.condition import Condition
+from services.segments.domain.definition import Definition
+from services.segments.domain.parse import parse
+from services.segments.domain.ruleset import Ruleset
+from services.segments.store import catalogue
+from services.segments.store.catalogue import RevisionChanged, Version
+from shared.plumbing.clock import Clock
+from shared.plumbing.db import Connection, Database
+from shared.plumbing.log import get_logger
+
+log = get_logger()
+
+
+T = TypeVar("T")
+Build = Callable[[Mapping[int, Definition]], Ruleset[int]]
+
+
+class VersionFails(Exception):
+    """These versions cannot be evaluated; the others can."""
+
+    def __init__(self, errors: Mapping[int, str]) -> None:
+        super().__init__(str(dict(errors)))
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds at one revision. `versions` also has the failing ones, which `ruleset` lacks.
+
+    `newest`: the revision at which the last version was made; a profile that is behind it must be refolded.
+    """
+
+    revision: int
+    ruleset: Ruleset[int]
+    versions: Mapping[int, Version]
+    default_zone: str
+    newest: int = 0
+    event_names: Collection[str] = field(default_factory=frozenset)
+    definitions: Mapping[int, Definition] = field(default_factory=dict)
+    build: Build = Ruleset.build
+
+    def attempt(self, work: Callable[[Ruleset[int]], T]) -> T:
+        """`work(ruleset)`. Raises VersionFails for the versions that cannot even do it alone."""
+        try:
+            return work(self.ruleset)
+        except Exception as error:
+            errors = {version: self._error_alone(version, work) for version in self.definitions}
+            culprits = {version: fault for version, fault in errors.items() if fault is not None}
+            if not culprits:
+                raise
+            raise VersionFails(culprits) from error
+
+    def _error_alone(self, version: int, work: Callable[[Ruleset[int]], T]) -> str | None:
+        try:
+            work(self.build({version: self.definitions[version]}))
+        except Exception as error:  # noqa: BLE001 (whatever it is, the other versions must go on)
+            return f"{type(error).__name__}: {error}"
+        return None
+
+
+def definition_of(condition: Mapping[str, Any], segments: Collection[tuple[str, Mapping[str, Any]]]) -> Definition:
+    """A stored condition with all it leads to. Raises ConditionError where this release cannot read it."""
+    closed: dict[str, Condition] = {key: parse(inner) for key, inner in segments}
+    return Definition(parse(condition), closed)
+
+
+def build_rules(
+    revision: int,
+    versions: Collection[Version],
+    *,
+    default_zone: str,
+    build: Build = Ruleset.build,
+) -> Rules:
+    """Raises VersionFails for those that cannot be read."""
+    errors: dict[int, str] = {}
+    definitions: dict[int, Definition] = {}
+    for version in versions:
+        if version.status == "failing":
+            continue
+        try:
+            definitions[version.id] = definition_of(version.condition, version.segments)
+            build({version.id: definitions[version.id]})
+        except Exception as error:  # noqa: BLE001 (whatever it is, the other versions must go on)
+            errors[version.id] = f"{type(error).__name__}: {error}"
+    if errors:
+        raise VersionFails(errors)
+    ruleset = build(definitions)
+    return Rules(
+        revision,
+        ruleset,
+        {version.id: version for version in versions},
+        default_zone,
+        max((version.revision for version in versions), default=0),
+        ruleset.event_names,
+        definitions,
+        build,
+    )
+
+
+class RuleBook:
+    """The rules of the catalogue's present revision. A version that cannot be had is marked as failing, at once and for all."""
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        clock: Clock,
+        default_zone: str,
+        build: Build = Ruleset.build,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._default_zone = default_zone
+        self._build = build
+        self._rules: Rules | None = None
+
+    async def current(self, tx: Connection) -> Rules:
+        """By the catalogue as this transaction sees it. Confirm before writing that it is still so."""
+        revision = await catalogue.read_revision(tx)
+        if self._rules is None or self._rules.revision != revision:
+            versions = await catalogue.versions(tx, ("building", "live", "failing"))
+            try:
+                self._rules = build_rules(revision, versions, default_zone=self._default_zone, build=self._build)
+            except VersionFails as failure:
+                await self.set_aside(failure)
+        assert self._rules is not None
+        return self._rules
+
+    async def set_aside(self, failure: VersionFails) -> None:
+        """Stop evaluating these versions. Always raises RevisionChanged, so that what was begun is done again without them."""
+        now = self._clock.now()
+        async with self._db.transaction() as tx:
+            await catalogue.change_catalogue(tx)
+            for version_id, error in failure.errors.items():
+                log.error("segment_version_fails", version_id=version_id)
+                await catalogue.mark_failing(tx, version_id, at=now, error=error[:500])
+        raise RevisionChanged

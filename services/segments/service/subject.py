@@ -1,0 +1,228 @@
+"""One profile while it is being worked on: what time, knowledge, events and merges do to its truths. No I/O."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts
+from services.segments.domain.ruleset import Ruleset
+from services.segments.domain.timeline import advance
+from services.segments.service.rules import Rules
+from services.segments.store.changes import Change
+from services.segments.store.profiles import StoredProfile
+from shared.plumbing.lanes import lane_of
+from shared.schemas.resolved import ProfileSnapshot
+
+Cause = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Subject:
+    """`truths`: ids of the versions that are true at `evaluated_at`. `stored` is None for one that is new.
+
+    `judged`: its truths were worked out at least once. `learned`, `moved`: what is known of it, or where its
+    conditions stand, differs from what is stored.
+    """
+
+    id: UUID
+    stored: StoredProfile | None
+    created_at: datetime
+    evaluated_at: datetime
+    revision: int
+    user_id: str | None = None
+    version: int = -1  # of a snapshot; none yet
+    traits: dict[str, Any] = field(default_factory=dict)
+    life_events: list[dict[str, Any]] = field(default_factory=list)
+    states: dict[str, Any] = field(default_factory=dict)
+    truths: set[int] = field(default_factory=set)
+    next_due_at: datetime | None = None
+    merged_into: UUID | None = None
+    erased: bool = False
+    judged: bool = False
+    learned: bool = False
+    moved: bool = False
+    changes: list[Change] = field(default_factory=list)
+    known_facts: ProfileFacts | None = None
+
+    @classmethod
+    def new(cls, profile_id: UUID, rules: Rules, now: datetime) -> "Subject":
+        """A profile that was never heard of."""
+        return cls(profile_id, None, now, now, rules.revision, learned=True)
+
+    @classmethod
+    def of(cls, stored: StoredProfile) -> "Subject":
+        return cls(
+            stored.id,
+            stored,
+            stored.created_at,
+            stored.evaluated_at,
+            stored.revision,
+            stored.user_id,
+            stored.version,
+            stored.traits,
+            stored.life_events,
+            stored.states,
+            set(stored.truths),
+            stored.next_due_at,
+            stored.merged_into,
+            stored.erased,
+            judged=True,
+        )
+
+    def to_stored(self) -> StoredProfile:
+        return StoredProfile(
+            lane_of(self.id),
+            self.id,
+            self.user_id,
+            self.version,
+            self.traits,
+            self.life_events,
+            self.created_at,
+            self.states,
+            frozenset(self.truths),
+            self.revision,
+            self.evaluated_at,
+            self.next_due_at,
+            self.merged_into,
+            self.erased,
+        )
+
+    def facts(self, rules: Rules) -> ProfileFacts:
+        if self.known_facts is None:
+            self.known_facts = facts_of(self.id, self.traits, self.life_events, rules.default_zone)
+        return self.known_facts
+
+    def is_behind(self, rules: Rules) -> bool:
+        """Whether versions were made since it was last worked on: it must be refolded, and given their first truths."""
+        return self.revision < rules.newest
+
+
+def facts_of(
+    profile_id: UUID, traits: Mapping[str, Any], life_events: Sequence[Mapping[str, Any]], default_zone: str
+) -> ProfileFacts:
+    dates = tuple(
+        LifeEventFact(kind=e["kind"], date=date.fromisoformat(e["date"]), recurs=e["recurs"], subject=e["subject"])
+        for e in life_events
+    )
+    return ProfileFacts(profile_id, traits, dates, default_zone)
+
+
+def catch_up(subject: Subject, rules: Rules, now: datetime, history: Sequence[Event] = ()) -> None:
+    """Bring it to `now` and to the present rules: first what time changed, then the first truths of new versions.
+
+    `history` (all its events) is needed only when it is behind. Its clock never runs backwards.
+    """
+    until = max(now, subject.evaluated_at)
+    behind = subject.is_behind(rules)
+    if not subject.judged or not (behind or _is_due(subject, until)):
+        subject.evaluated_at = until
+        return
+    since = subject.evaluated_at if _is_due(subject, until) else until
+    facts, known = subject.facts(rules), _known_truths(subject, rules)
+    if behind:
+        subject.states = rules.attempt(lambda ruleset: ruleset.refold(history, since))
+    passed = rules.attempt(lambda ruleset: advance(ruleset, subject.states, facts, _of(ruleset, known), since, until))
+    for flip in passed.flips:
+        _record(subject, rules, flip.version_id, flip.truth, flip.at, {"kind": "time"})
+    subject.evaluated_at, subject.next_due_at = until, passed.next_at
+    subject.moved = True
+    if behind:
+        _give_first_truths(subject, rules)
+
+
+def _is_due(subject: Subject, now: datetime) -> bool:
+    return subject.next_due_at is not None and subject.next_due_at <= now
+
+
+def _known_truths(subject: Subject, rules: Rules) -> dict[int, bool]:
+    return {
+        version_id: version_id in subject.truths
+        for version_id in rules.definitions
+        if rules.versions[version_id].revision <= subject.revision
+    }
+
+
+def _of(ruleset: Ruleset[int], truths: Mapping[int, bool]) -> dict[int, bool]:
+    return {version: truth for version, truth in truths.items() if version in ruleset.versions}
+
+
+def _give_first_truths(subject: Subject, rules: Rules) -> None:
+    evaluation = rules.attempt(
+        lambda ruleset: ruleset.evaluate(subject.states, subject.facts(rules), subject.evaluated_at)
+    )
+    for version_id, truth in evaluation.truths.items():
+        version = rules.versions[version_id]
+        if version.revision > subject.revision and truth:
+            cause = {"kind": "backfill" if version.build_kind == "create" else "edit"}
+            _record(subject, rules, version_id, truth, subject.evaluated_at, cause)
+    subject.truths &= rules.versions.keys()
+    subject.revision = rules.revision
+
+
+def learn(subject: Subject, snapshot: ProfileSnapshot) -> bool:
+    """Take what is known of it, unless that is older than what it has. True if it was newer."""
+    if snapshot.id != subject.id or snapshot.version <= subject.version:
+        return False
+    subject.version, subject.user_id = snapshot.version, snapshot.user_id
+    subject.traits, subject.created_at = snapshot.traits, snapshot.created_at
+    subject.life_events = [
+        {"kind": e.kind, "date": e.date.isoformat(), "recurs": e.recurs, "subject": e.subject}
+        for e in snapshot.life_events
+    ]
+    subject.learned, subject.known_facts = True, None
+    return True
+
+
+def fold(subject: Subject, rules: Rules, event: Event) -> bool:
+    """Take in an event that it did not have yet. True if any condition looks at such events."""
+    if event.name not in rules.event_names:
+        return False
+    subject.states = rules.attempt(lambda ruleset: ruleset.fold(subject.states, [event]))
+    return True
+
+
+def refold(subject: Subject, rules: Rules, history: Sequence[Event]) -> None:
+    """Take all its events anew."""
+    subject.states = rules.attempt(lambda ruleset: ruleset.refold(history, subject.evaluated_at))
+
+
+def judge(subject: Subject, rules: Rules, cause: Cause) -> None:
+    """Work out its truths at the instant it has been brought to, and record what differs with this cause."""
+    at = subject.evaluated_at
+    evaluation = rules.attempt(lambda ruleset: ruleset.evaluate(subject.states, subject.facts(rules), at))
+    for version_id, truth in evaluation.truths.items():
+        if truth is not (version_id in subject.truths):
+            _record(subject, rules, version_id, truth, at, cause)
+    subject.next_due_at = evaluation.next_at
+    subject.judged = subject.moved = True
+
+
+def leave_all(subject: Subject, rules: Rules, cause: Cause) -> None:
+    """It is no more: it leaves every segment, also those that are failing."""
+    for version_id in sorted(subject.truths & rules.versions.keys()):
+        _record(subject, rules, version_id, False, subject.evaluated_at, cause)
+
+
+def bury(subject: Subject, *, merged_into: UUID | None = None) -> None:
+    """Make it a tombstone: merged away, or erased."""
+    subject.merged_into, subject.erased = merged_into, merged_into is None
+    subject.user_id, subject.traits, subject.life_events = None, {}, []
+    subject.states, subject.truths, subject.next_due_at = {}, set(), None
+    subject.learned, subject.known_facts = True, None
+
+
+def trim(subject: Subject, rules: Rules) -> None:
+    """Drop what its states need no longer."""
+    subject.states = rules.attempt(lambda ruleset: ruleset.trim(subject.states, subject.evaluated_at))
+
+
+def _record(subject: Subject, rules: Rules, version_id: int, truth: bool, at: datetime, cause: Cause) -> None:
+    version = rules.versions[version_id]
+    (subject.truths.add if truth else subject.truths.discard)(version_id)
+    if version.serves:
+        change: Literal["entered", "left"] = "entered" if truth else "left"
+        subject.changes.append(
+            Change(subject.id, subject.user_id, version.segment_id, version.number, change, at, cause)
+        )

@@ -1,0 +1,140 @@
+"""What the profiles service tells, taken in: events, changes of profiles, merges, erasures, each once in effect."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, assert_never
+from uuid import UUID
+
+from services.segments.domain.facts import Event
+from services.segments.service import subject as work
+from services.segments.service.batch import Batch, begin
+from services.segments.service.endings import erase, merge
+from services.segments.service.rules import RuleBook, VersionFails
+from services.segments.service.subject import Subject
+from services.segments.store import history
+from shared.plumbing.clock import Clock
+from shared.plumbing.db import Connection
+from shared.plumbing.reader import Incoming
+from shared.schemas.resolved import (
+    EventDropped,
+    EventResolved,
+    ProfileChanged,
+    ProfileErased,
+    ProfilesMerged,
+    Resolved,
+    parse_resolved,
+)
+
+Plain = EventResolved | ProfileChanged
+Ending = ProfilesMerged | ProfileErased
+
+
+class TakeIn:
+    """The use case of the feed `resolved`. Called with a transaction that may be rolled back and done again."""
+
+    def __init__(self, book: RuleBook, clock: Clock) -> None:
+        self._book = book
+        self._clock = clock
+
+    async def __call__(self, tx: Connection, items: Sequence[Incoming]) -> None:
+        try:
+            await self._take_in(tx, items)
+        except VersionFails as failure:
+            await self._book.set_aside(failure)
+
+    async def _take_in(self, tx: Connection, items: Sequence[Incoming]) -> None:
+        batch = await begin(tx, self._book, self._clock.now())
+        lanes: dict[int, list[Resolved]] = {}
+        for item in items:
+            message = parse_resolved(item.message)
+            if message is not None:
+                lanes.setdefault(item.lane, []).append(message)
+        await batch.lock(profile_id for messages in lanes.values() for m in messages for profile_id in _ids_of(m))
+        for plain, endings in rounds(list(lanes.values())):
+            await _take_plain(batch, plain)
+            for ending in endings:
+                if isinstance(ending, ProfilesMerged):
+                    await merge(batch, ending)
+                else:
+                    await erase(batch, ending)
+        await batch.write()
+
+
+def _ids_of(message: Resolved) -> tuple[UUID, ...]:
+    match message:
+        case EventResolved() | ProfileChanged():
+            return (message.profile_id,)
+        case ProfilesMerged():
+            return message.profile_id, message.survivor_id
+        case ProfileErased():
+            return message.profile_id, *message.profile_ids
+        case EventDropped():
+            return ()
+        case _:
+            assert_never(message)
+
+
+def rounds(lanes: Sequence[Sequence[Resolved]]) -> Iterator[tuple[list[Plain], list[Ending]]]:
+    """Each lane up to its next merge or erasure, then those; so that most of a batch is one set, and lanes keep their order."""
+    pending = [iter(lane) for lane in lanes]
+    while pending:
+        plain: list[Plain] = []
+        endings: list[Ending] = []
+        still = []
+        for lane in pending:
+            for message in lane:
+                if isinstance(message, ProfilesMerged | ProfileErased):
+                    endings.append(message)
+                    still.append(lane)
+                    break
+                if not isinstance(message, EventDropped):
+                    plain.append(message)
+        yield plain, endings
+        pending = still
+
+
+async def _take_plain(batch: Batch, messages: Sequence[Plain]) -> None:
+    targets = [(message, batch.target(message.profile_id)) for message in messages]
+    living = [(message, subject) for message, subject in targets if subject is not None]
+    past = await batch.histories({subject.id: subject for _, subject in living}.values())
+    events = [(subject.id, event) for message, subject in living if (event := event_of(message)) is not None]
+    fresh = await history.insert_events(batch.tx, events) if events else set()
+    for message, subject in living:
+        event = event_of(message)
+        if event is not None and history.key_of(subject.id, event) not in fresh:
+            event = None
+        elif event is not None:
+            fresh.discard(history.key_of(subject.id, event))  # a repeat may stand in the same batch
+        _apply(batch, subject, message, event, past.get(subject.id, []))
+
+
+def _apply(batch: Batch, subject: Subject, message: Plain, event: Event | None, past: Sequence[Event]) -> None:
+    rules = batch.rules
+    news = message.profile is not None and message.profile.version > subject.version
+    relevant = event is not None and event.name in rules.event_names
+    if subject.judged and not (news or relevant or subject.is_behind(rules)):
+        return
+    work.catch_up(subject, rules, batch.now, past)
+    if message.profile is not None:
+        work.learn(subject, message.profile)
+    if event is not None:
+        work.fold(subject, rules, event)
+    if news or relevant or not subject.judged:
+        work.judge(subject, rules, cause_of(message))
+
+
+def event_of(message: Plain) -> Event | None:
+    """The event a condition can look at; None for what has no name."""
+    if not isinstance(message, EventResolved) or message.event.name is None:
+        return None
+    e = message.event
+    return Event(e.timestamp, e.message_id, e.source, message.event.name, e.properties, e.context)
+
+
+def cause_of(message: Plain) -> dict[str, Any]:
+    """Why a truth changes by this message. An identify has no event's name: it is the profile that changed."""
+    if isinstance(message, ProfileChanged):
+        return {"kind": "profile"}
+    known = {"message_id": message.event.message_id, "name": message.event.name}
+    if message.imported:
+        return {"kind": "import", **known}
+    return {"kind": "profile" if message.event.name is None else "event", **known}

@@ -1,0 +1,158 @@
+"""Builds: versions that are made together, how far each lane is with them, and what deleted segments left behind."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared.plumbing.db import Connection
+from shared.plumbing.lanes import LANES
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """`number`: the revision that made it; builds finish in this order. `kind`: create or edit."""
+
+    id: UUID
+    number: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildProgress:
+    done_lanes: int
+    passed: int
+    total: int
+
+    @property
+    def fraction(self) -> float:
+        """Between 0 and 1; 1 only when it is done."""
+        by_lanes = self.done_lanes / LANES
+        by_profiles = self.passed / self.total if self.total else by_lanes
+        return round(
+            min(1.0, max(by_lanes, by_profiles)) if by_lanes == 1 else min(0.99, max(by_lanes, by_profiles)), 4
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStep:
+    """How far one lane came: up to `cursor`, having passed so many profiles more."""
+
+    lane: int
+    cursor: UUID | None
+    passed: int
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A profile whose truth in a new version is not what the old one's members say."""
+
+    profile_id: UUID
+    user_id: str | None
+    enters: bool
+    evaluated_at: datetime
+    next_due_at: datetime | None
+
+
+async def insert_build(tx: Connection, build: Build, *, total: int, at: datetime) -> None:
+    """With a row for each lane."""
+    await tx.execute(
+        "INSERT INTO builds (id, number, kind, total, created_at) VALUES ($1, $2, $3, $4, $5)",
+        build.id,
+        build.number,
+        build.kind,
+        total,
+        at,
+    )
+    await tx.executemany(
+        "INSERT INTO build_lanes (lane, build_id, passed, done) VALUES ($1, $2, 0, false)",
+        [(lane, build.id) for lane in range(LANES)],
+    )
+
+
+async def next_build(tx: Connection) -> Build | None:
+    """The oldest that is not done."""
+    row = await tx.fetchrow("SELECT id, number, kind FROM builds WHERE done_at IS NULL ORDER BY number LIMIT 1")
+    return None if row is None else Build(*row)
+
+
+async def open_lanes(tx: Connection, build_id: UUID, lanes: Sequence[int]) -> dict[int, UUID | None]:
+    """Of these lanes, those that are not done, with the last profile passed."""
+    rows = await tx.fetch(
+        """SELECT lane, cursor FROM build_lanes
+           WHERE lane = ANY($2::smallint[]) AND build_id = $1 AND NOT done ORDER BY lane""",
+        build_id,
+        list(lanes),
+    )
+    return {row["lane"]: row["cursor"] for row in rows}
+
+
+async def count_done_lanes(tx: Connection, build_id: UUID) -> int:
+    count: int = await tx.fetchval("SELECT count(*) FROM build_lanes WHERE build_id = $1 AND done", build_id)
+    return count
+
+
+async def move_on(tx: Connection, build_id: UUID, steps: Sequence[LaneStep]) -> None:
+    """Note how far these lanes came."""
+    await tx.executemany(
+        """UPDATE build_lanes SET cursor = $3, passed = passed + $4, done = $5 WHERE lane = $1 AND build_id = $2""",
+        [(step.lane, build_id, step.cursor, step.passed, step.done) for step in steps],
+    )
+
+
+async def end_build(tx: Connection, build_id: UUID, *, at: datetime) -> bool:
+    """False if it was ended before."""
+    ended = await tx.fetchval(
+        "UPDATE builds SET done_at = $2 WHERE id = $1 AND done_at IS NULL RETURNING true", build_id, at
+    )
+    await tx.executemany(
+        "DELETE FROM build_lanes WHERE lane = $1 AND build_id = $2", [(lane, build_id) for lane in range(LANES)]
+    )
+    return bool(ended)
+
+
+async def progress_of(tx: Connection, builds: Sequence[UUID]) -> Mapping[UUID, BuildProgress]:
+    rows = await tx.fetch(
+        """SELECT builds.id, count(*) FILTER (WHERE done) AS done_lanes, coalesce(sum(passed), 0)::bigint AS passed, total
+           FROM builds LEFT JOIN build_lanes ON build_lanes.build_id = builds.id
+           WHERE builds.id = ANY($1::uuid[]) GROUP BY builds.id, total""",
+        list(builds),
+    )
+    return {row["id"]: BuildProgress(row["done_lanes"], row["passed"], row["total"]) for row in rows}
+
+
+async def differences(tx: Connection, *, lane: int, segment_id: UUID, version_id: int) -> list[Difference]:
+    """Where the truths of a version are not what the segment's memberships say."""
+    rows = await tx.fetch(
+        """SELECT p.profile_id, p.user_id, m.profile_id IS NULL AS enters, p.evaluated_at, p.next_due_at
+           FROM profiles p LEFT JOIN memberships m
+             ON m.lane = p.lane AND m.segment_id = $2 AND m.profile_id = p.profile_id
+           WHERE p.lane = $1 AND p.merged_into IS NULL AND NOT p.erased
+             AND ($3 = ANY(p.truths)) <> (m.profile_id IS NOT NULL)""",
+        lane,
+        segment_id,
+        version_id,
+    )
+    return [Difference(*row) for row in rows]
+
+
+async def request_removal(tx: Connection, segment_id: UUID, *, at: datetime) -> None:
+    """Have what a deleted segment left behind removed."""
+    await tx.execute("INSERT INTO removals (segment_id, lane, requested_at) VALUES ($1, 0, $2)", segment_id, at)
+
+
+async def take_removal(tx: Connection) -> tuple[UUID, int] | None:
+    """A segment that is gone and the lane to clear next; nobody else gets it meanwhile."""
+    row = await tx.fetchrow(
+        "SELECT segment_id, lane FROM removals ORDER BY requested_at LIMIT 1 FOR UPDATE SKIP LOCKED"
+    )
+    return None if row is None else (row["segment_id"], row["lane"])
+
+
+async def removed_lane(tx: Connection, segment_id: UUID, lane: int) -> None:
+    """This lane is clear; forget the removal after the last."""
+    if lane + 1 < LANES:
+        await tx.execute("UPDATE removals SET lane = $2 WHERE segment_id = $1", segment_id, lane + 1)
+    else:
+        await tx.execute("DELETE FROM removals WHERE segment_id = $1", segment_id)

@@ -1,0 +1,150 @@
+"""Every entry and exit, for good: appended once, read by other services as the feed and by callers as a list."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from asyncpg import Record
+
+from services.segments.store.profiles import lanes_of
+from shared.plumbing import json
+from shared.plumbing.db import Connection, Database
+from shared.plumbing.feed import Item, read_heads
+from shared.plumbing.ids import new_id
+from shared.plumbing.lanes import by_lane, lane_of, take_sequences
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be recorded. `version`: the number of the segment's version that decided."""
+
+    profile_id: UUID
+    user_id: str | None
+    segment_id: UUID
+    version: int
+    change: Literal["entered", "left"]
+    at: datetime
+    cause: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedChange:
+    lane: int
+    seq: int
+    profile_id: UUID
+    user_id: str | None
+    version: int
+    change: str
+    at: datetime
+    cause: dict[str, Any]
+
+
+async def append_changes(tx: Connection, changes: Iterable[Change]) -> None:
+    """Record these, in their order. Call it last in a transaction: it takes the lanes' counters."""
+    groups = by_lane(changes, lambda change: lane_of(change.profile_id))
+    first = await take_sequences(tx, {lane: len(group) for lane, group in groups})
+    await tx.executemany(
+        """INSERT INTO changes (lane, seq, id, segment_id, version, profile_id, user_id, change, at, cause)
+           SELECT $1, $2 + row - 1, id, segment_id, version, profile_id, user_id, change, at, cause
+           FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::uuid[], $7::text[], $8::text[], $9::timestamptz[], $10::jsonb[])
+                WITH ORDINALITY AS new (id, segment_id, version, profile_id, user_id, change, at, cause, row)""",
+        [(lane, first[lane], *_columns(group)) for lane, group in groups],
+    )
+
+
+def _columns(changes: Sequence[Change]) -> tuple[list[Any], ...]:
+    return (
+        [new_id() for _ in changes],
+        [change.segment_id for change in changes],
+        [change.version for change in changes],
+        [change.profile_id for change in changes],
+        [change.user_id for change in changes],
+        [change.change for change in changes],
+        [change.at for change in changes],
+        [change.cause for change in changes],
+    )
+
+
+async def changes_after(
+    db: Database, segment_id: UUID, cursors: Sequence[int], *, per_lane: int
+) -> list[RecordedChange]:
+    """A segment's changes after the cursors (one for each lane), in order within each lane."""
+    rows = await db.fetch(
+        """SELECT next.lane, next.seq, next.profile_id, next.user_id, next.version, next.change, next.at, next.cause
+           FROM unnest($2::smallint[], $3::bigint[]) AS after (lane, seq),
+           LATERAL (SELECT * FROM changes
+                    WHERE changes.lane = after.lane AND segment_id = $1 AND changes.seq > after.seq
+                    ORDER BY changes.seq LIMIT $4) AS next
+           ORDER BY next.lane, next.seq""",
+        segment_id,
+        list(range(len(cursors))),
+        list(cursors),
+        per_lane,
+    )
+    return [RecordedChange(*row) for row in rows]
+
+
+async def read_changes(db: Database, cursors: Mapping[int, int], limit: int) -> list[Item]:
+    """The feed: what comes after the cursors, and a `gap` where nothing is left of it (erased, or its segment deleted).
+
+    The heads are read first: whatever is numbered up to them is committed, so what isn't there then never comes.
+    """
+    heads = await read_heads(db)
+    lanes = list(cursors)
+    rows = await db.fetch(
+        """SELECT next.lane, next.seq, next.id, next.segment_id, segments.key, next.version, next.profile_id,
+                  next.user_id, next.change, next.at, next.cause
+           FROM unnest($1::smallint[], $2::bigint[]) AS after (lane, seq),
+           LATERAL (SELECT * FROM changes WHERE changes.lane = after.lane AND changes.seq > after.seq
+                    ORDER BY changes.seq LIMIT $3) AS next
+           LEFT JOIN segments ON segments.id = next.segment_id
+           ORDER BY next.lane, next.seq""",
+        lanes,
+        [cursors[lane] for lane in lanes],
+        max(1, -(-limit // max(1, len(lanes)))),
+    )
+    items = [Item(row["lane"], row["seq"], _message(row)) for row in rows]
+    empty = cursors.keys() - {item.lane for item in items}
+    gaps = [Item(lane, heads[lane], _GAP) for lane in sorted(empty) if heads[lane] > cursors[lane]]
+    return items + gaps
+
+
+_GAP = json.dumps_text({"kind": "gap"})
+
+
+def _message(row: Record) -> str:
+    if row["key"] is None:
+        return _GAP
+    return json.dumps_text(
+        {
+            "kind": "membership",
+            "id": row["id"],
+            "segment_id": row["segment_id"],
+            "segment": row["key"],
+            "version": row["version"],
+            "profile_id": row["profile_id"],
+            "user_id": row["user_id"],
+            "change": row["change"],
+            "at": row["at"],
+            "cause": row["cause"],
+        }
+    )
+
+
+async def delete_changes(tx: Connection, profiles: Iterable[UUID]) -> None:
+    """Forget what was recorded of these profiles."""
+    await tx.executemany("DELETE FROM changes WHERE lane = $1 AND profile_id = ANY($2::uuid[])", lanes_of(profiles))
+
+
+async def remove_some_changes(tx: Connection, segment_id: UUID, lane: int, *, limit: int) -> int:
+    """Delete changes of a segment that is gone. Returns how many."""
+    status = await tx.execute(
+        """DELETE FROM changes WHERE lane = $1 AND seq IN (
+             SELECT seq FROM changes WHERE lane = $1 AND segment_id = $2 LIMIT $3)""",
+        lane,
+        segment_id,
+        limit,
+    )
+    return int(status.rsplit(" ", 1)[-1])

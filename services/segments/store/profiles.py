@@ -1,0 +1,219 @@
+"""What is known of each profile, and where its conditions stand."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Record
+
+from shared.plumbing.db import Connection, Database
+from shared.plumbing.lanes import by_lane, lane_of
+
+FIRST = UUID(int=0)
+COLUMNS = """lane, profile_id, user_id, version, traits, life_events, created_at, states, truths, revision,
+             evaluated_at, next_due_at, merged_into, erased"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProfile:
+    """`truths`: ids of the versions that are true. `merged_into` and `erased` mark tombstones."""
+
+    lane: int
+    id: UUID
+    user_id: str | None
+    version: int
+    traits: dict[str, Any]
+    life_events: list[dict[str, Any]]
+    created_at: datetime
+    states: dict[str, Any]
+    truths: frozenset[int]
+    revision: int
+    evaluated_at: datetime
+    next_due_at: datetime | None
+    merged_into: UUID | None
+    erased: bool
+
+
+def _stored(row: Record) -> StoredProfile:
+    return StoredProfile(
+        row["lane"],
+        row["profile_id"],
+        row["user_id"],
+        row["version"],
+        row["traits"],
+        row["life_events"],
+        row["created_at"],
+        row["states"],
+        frozenset(row["truths"]),
+        row["revision"],
+        row["evaluated_at"],
+        row["next_due_at"],
+        row["merged_into"],
+        row["erased"],
+    )
+
+
+def lanes_of(ids: Iterable[UUID]) -> list[tuple[int, list[UUID]]]:
+    """The ids by lane, in the order in which their rows are locked."""
+    return by_lane(sorted(set(ids)), lane_of)
+
+
+async def lock_profiles(tx: Connection, ids: Iterable[UUID]) -> dict[UUID, StoredProfile]:
+    """Those that exist, held to commit; taken in the order of lane and id, so that two workers do not deadlock."""
+    rows = await tx.fetchmany(
+        f"SELECT {COLUMNS} FROM profiles WHERE lane = $1 AND profile_id = ANY($2::uuid[]) ORDER BY profile_id FOR UPDATE",
+        lanes_of(ids),
+    )
+    return {row["profile_id"]: _stored(row) for row in rows}
+
+
+async def lock_due(tx: Connection, due: Sequence[tuple[int, Sequence[UUID]]], now: datetime) -> list[StoredProfile]:
+    """Of these, the ones that are still due and that nobody else is working on."""
+    rows = await tx.fetchmany(
+        f"""SELECT {COLUMNS} FROM profiles WHERE lane = $1 AND profile_id = ANY($2::uuid[]) AND next_due_at <= $3
+            ORDER BY profile_id FOR UPDATE SKIP LOCKED""",
+        [(lane, list(ids), now) for lane, ids in due],
+    )
+    return [_stored(row) for row in rows]
+
+
+async def find_due(tx: Connection, lanes: Sequence[int], now: datetime, *, limit: int) -> list[tuple[int, list[UUID]]]:
+    """Profiles of these lanes that time has caught up with, by lane, the longest due first."""
+    rows = await tx.fetch(
+        """SELECT due.lane, due.profile_id FROM unnest($1::smallint[]) AS leased (lane),
+           LATERAL (SELECT lane, profile_id FROM profiles
+                    WHERE profiles.lane = leased.lane AND next_due_at <= $2 ORDER BY next_due_at LIMIT $3) AS due""",
+        list(lanes),
+        now,
+        max(1, limit // max(1, len(lanes))),
+    )
+    return [(lane, [row["profile_id"] for row in group]) for lane, group in by_lane(rows, lambda row: row["lane"])]
+
+
+async def earliest_due(db: Database, lanes: Sequence[int]) -> datetime | None:
+    """When the next profile of these lanes is due."""
+    earliest: datetime | None = await db.fetchval(
+        """SELECT min(due.next_due_at) FROM unnest($1::smallint[]) AS leased (lane),
+           LATERAL (SELECT next_due_at FROM profiles
+                    WHERE profiles.lane = leased.lane AND next_due_at IS NOT NULL ORDER BY next_due_at LIMIT 1) AS due""",
+        list(lanes),
+    )
+    return earliest
+
+
+async def ids_after(
+    tx: Connection, cursors: Mapping[int, UUID | None], *, per_lane: int
+) -> list[tuple[int, list[UUID]]]:
+    """The next ids of each lane, tombstones among them."""
+    rows = await tx.fetch(
+        """SELECT next.lane, next.profile_id FROM unnest($1::smallint[], $2::uuid[]) AS after (lane, id),
+           LATERAL (SELECT lane, profile_id FROM profiles
+                    WHERE profiles.lane = after.lane AND profile_id > after.id ORDER BY profile_id LIMIT $3) AS next""",
+        list(cursors),
+        [cursor or FIRST for cursor in cursors.values()],
+        per_lane,
+    )
+    return [(lane, [row["profile_id"] for row in group]) for lane, group in by_lane(rows, lambda row: row["lane"])]
+
+
+async def profiles_after(tx: Connection, lane: int, after: UUID, *, limit: int) -> list[StoredProfile]:
+    """The next living profiles of a lane."""
+    rows = await tx.fetch(
+        f"""SELECT {COLUMNS} FROM profiles WHERE lane = $1 AND profile_id > $2 AND merged_into IS NULL AND NOT erased
+            ORDER BY profile_id LIMIT $3""",
+        lane,
+        after,
+        limit,
+    )
+    return [_stored(row) for row in rows]
+
+
+async def count_profiles(tx: Connection) -> int:
+    """Roughly how many there are, tombstones included."""
+    count: int = await tx.fetchval("SELECT count(*) FROM profiles")
+    return count
+
+
+async def find_profile(tx: Connection, profile_id: UUID) -> StoredProfile | None:
+    """The living profile behind an id: of one that was merged away, the survivor."""
+    wanted: UUID | None = profile_id
+    while wanted is not None:
+        row = await tx.fetchrow(
+            f"SELECT {COLUMNS} FROM profiles WHERE lane = $1 AND profile_id = $2", lane_of(wanted), wanted
+        )
+        if row is None or row["erased"]:
+            return None
+        if row["merged_into"] is None:
+            return _stored(row)
+        wanted = row["merged_into"]
+    return None
+
+
+async def insert_profiles(tx: Connection, profiles: Iterable[StoredProfile]) -> int:
+    """How many were new; fewer than given when another transaction made one of them first."""
+    rows = await tx.fetchmany(
+        """INSERT INTO profiles (lane, profile_id, user_id, version, traits, life_events, created_at, states, truths,
+                                 revision, evaluated_at, next_due_at, merged_into, erased)
+           SELECT $1, profile_id, user_id, version, traits, life_events, created_at, states, truths::bigint[],
+                  revision, evaluated_at, next_due_at, merged_into, erased
+           FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::timestamptz[],
+                       $8::text[], $9::bigint[], $10::jsonb[], $11::jsonb[], $12::timestamptz[], $13::uuid[], $14::bool[])
+                AS new (profile_id, revision, truths, states, evaluated_at, next_due_at,
+                        user_id, version, traits, life_events, created_at, merged_into, erased)
+           ON CONFLICT DO NOTHING RETURNING 1""",
+        [(lane, *_evaluated(group), *_known(group)) for lane, group in by_lane(profiles, lambda p: p.lane)],
+    )
+    return len(list(rows))
+
+
+async def update_profiles(tx: Connection, profiles: Iterable[StoredProfile]) -> None:
+    """Everything of them."""
+    await tx.executemany(
+        """UPDATE profiles SET revision = new.revision, truths = new.truths::bigint[], states = new.states,
+                  evaluated_at = new.evaluated_at, next_due_at = new.next_due_at, user_id = new.user_id,
+                  version = new.version, traits = new.traits, life_events = new.life_events,
+                  created_at = new.created_at, merged_into = new.merged_into, erased = new.erased
+           FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::timestamptz[],
+                       $8::text[], $9::bigint[], $10::jsonb[], $11::jsonb[], $12::timestamptz[], $13::uuid[], $14::bool[])
+                AS new (profile_id, revision, truths, states, evaluated_at, next_due_at,
+                        user_id, version, traits, life_events, created_at, merged_into, erased)
+           WHERE profiles.lane = $1 AND profiles.profile_id = new.profile_id""",
+        [(lane, *_evaluated(group), *_known(group)) for lane, group in by_lane(profiles, lambda p: p.lane)],
+    )
+
+
+async def update_states(tx: Connection, profiles: Iterable[StoredProfile]) -> None:
+    """Where their conditions stand; what is known of them stays."""
+    await tx.executemany(
+        """UPDATE profiles SET revision = new.revision, truths = new.truths::bigint[], states = new.states,
+                  evaluated_at = new.evaluated_at, next_due_at = new.next_due_at
+           FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::timestamptz[])
+                AS new (profile_id, revision, truths, states, evaluated_at, next_due_at)
+           WHERE profiles.lane = $1 AND profiles.profile_id = new.profile_id""",
+        [(lane, *_evaluated(group)) for lane, group in by_lane(profiles, lambda p: p.lane)],
+    )
+
+
+def _evaluated(group: Sequence[StoredProfile]) -> tuple[list[Any], ...]:
+    return (
+        [p.id for p in group],
+        [p.revision for p in group],
+        ["{" + ",".join(map(str, sorted(p.truths))) + "}" for p in group],  # unnest would flatten an array of arrays
+        [p.states for p in group],
+        [p.evaluated_at for p in group],
+        [p.next_due_at for p in group],
+    )
+
+
+def _known(group: Sequence[StoredProfile]) -> tuple[list[Any], ...]:
+    return (
+        [p.user_id for p in group],
+        [p.version for p in group],
+        [p.traits for p in group],
+        [p.life_events for p in group],
+        [p.created_at for p in group],
+        [p.merged_into for p in group],
+        [p.erased for p in group],
+    )

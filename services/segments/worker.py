@@ -1,0 +1,113 @@
+"""What runs by itself: the feed that is pulled, what time changes, builds, and what deleted segments left behind."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from services.segments.service.builds import build_some, find_build, finish_build, remove_some
+from services.segments.service.passing import let_time_pass
+from services.segments.service.rules import RuleBook
+from services.segments.store.profiles import earliest_due
+from shared.plumbing.clock import Clock
+from shared.plumbing.db import Connection, Database
+from shared.plumbing.leases import LeaseLost, Leases
+from shared.plumbing.wake import Wake
+
+LOOK_AGAIN = 1.0  # seconds: a change by time shows within two
+DUE_AT_ONCE = 256
+
+
+class Timers:
+    """Brings profiles over their boundaries, soon after each has passed."""
+
+    def __init__(
+        self, db: Database, book: RuleBook, leases: Leases, clock: Clock, *, committed: Callable[[], None]
+    ) -> None:
+        self._db = db
+        self._book = book
+        self._leases = leases
+        self._clock = clock
+        self._committed = committed
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                while await self.step():
+                    pass
+            except LeaseLost:
+                await self._leases.renew()
+            await asyncio.sleep(await self._until_next())
+
+    async def step(self) -> int:
+        """Advance some of the profiles that are due; returns how many."""
+        lanes = sorted(self._leases.held)
+        if not lanes:
+            return 0
+
+        async def work(tx: Connection) -> int:
+            now = self._clock.now()
+            return await let_time_pass(tx, self._book, self._leases, lanes, now=now, limit=DUE_AT_ONCE)
+
+        count = await self._db.run(work)
+        if count:
+            self._committed()
+        return count
+
+    async def _until_next(self) -> float:
+        """Seconds until a boundary is due; not longer than until one that was just learnt of elsewhere may be."""
+        lanes = sorted(self._leases.held)
+        due_at = await earliest_due(self._db, lanes) if lanes else None
+        if due_at is None:
+            return LOOK_AGAIN
+        wait = due_at - self._clock.now() + timedelta(milliseconds=1)
+        return min(max(wait.total_seconds(), 0.001), LOOK_AGAIN)
+
+
+class Builder:
+    """Builds new versions on the leased lanes, and clears up after deleted segments."""
+
+    def __init__(self, db: Database, book: RuleBook, leases: Leases, clock: Clock, wake: Wake, *, batch: int) -> None:
+        self._db = db
+        self._book = book
+        self._leases = leases
+        self._clock = clock
+        self._wake = wake
+        self._batch = batch
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            hint = self._wake.next_hint()
+            try:
+                worked = await self.step() or await self._db.run(remove_some)
+            except LeaseLost:
+                await self._leases.renew()
+                continue
+            if not worked:
+                await _wait_for(hint, LOOK_AGAIN)
+
+    async def step(self) -> bool:
+        """Some of the oldest build. False when there is nothing for these lanes."""
+        lanes: Sequence[int] = sorted(self._leases.held)
+
+        async def work(tx: Connection) -> bool:
+            build = await find_build(tx)
+            if build is None:
+                return False
+            now = self._clock.now()
+            if lanes and await build_some(tx, self._book, self._leases, build, lanes, now=now, limit=self._batch):
+                return True
+            return await finish_build(tx, build, clock=self._clock)
+
+        worked = await self._db.run(work)
+        if worked:
+            self._wake.hint()
+        return worked
+
+
+async def _wait_for(hint: asyncio.Event, timeout: float) -> None:
+    try:
+        await asyncio.wait_for(hint.wait(), timeout)
+    except TimeoutError:
+        return
