@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
-NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}  # for tests only
+FOR_TESTS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "300"}
 
 REACH = {
     "listen_addresses": "127.0.0.1",
@@ -44,7 +44,7 @@ LOGS = {  # about the machinery only: no statements, no values, no keys
 
 
 def server_settings(*, port: int, durable: bool) -> Mapping[str, str]:
-    safety = DURABLE if durable else NOT_DURABLE
+    safety = DURABLE if durable else FOR_TESTS
     return {**REACH, **MODEST, **QUIET, **LOGS, **safety, "port": str(port)}
 
 
