@@ -27,8 +27,13 @@ The map. Every reader of the tree matches all of its nodes; adding one makes eac
 ``timeline.py``   ``advance(ruleset, states, facts, truths, since, until) -> Advance(flips, truths, next_at)``
                   ``Flip(version_id, truth, at)``                     every boundary in (since, until], in order of time
 ``explain.py``    ``explain(definition, events, facts, t) -> dict``   the tree with each node's value and numbers
-``sql.py``        ``compile_query(definition, as_of, default_zone) -> Query(sql, parameters)``
-                                                                      the members at an instant, as one set-based SELECT
+``sql/``          ``query.compile_query(definition, as_of, default_zone="UTC") -> Query(sql, arguments)``
+                                                                      the members at an instant, as one set-based SELECT:
+                                                                      ``fetch(query.sql, lanes, *query.arguments)`` gives
+                                                                      rows ``lane, profile_id, user_id`` in no order
+
+Behind them: ``spending.py`` (orders from events), ``occurrences.py`` and ``local_time.py`` (life events and local dates),
+``engine/`` (the leaves' states). ``default_zone`` must be one of ``local_time.zone_names()``.
 
 States are plain JSON: ``{leaf key: state}`` for one profile, numbers int or Decimal, instants integer microseconds since
 the epoch. A leaf without a matching event has no entry, so a version's states are complete only once its profiles were

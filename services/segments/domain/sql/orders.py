@@ -1,0 +1,53 @@
+"""Spend: events to orders, orders to one sum for each profile."""
+
+from services.segments.domain.condition import Spend
+from services.segments.domain.spending import CANCELLED, COMPLETED, REFUNDED, SPEND_EVENTS
+from services.segments.domain.sql.plan import Plan
+from services.segments.domain.sql.values import as_number
+
+_LATER_FIRST = 'timestamp DESC, message_id COLLATE "C" DESC, source COLLATE "C" DESC'
+_EARLIER_FIRST = 'timestamp, message_id COLLATE "C", source COLLATE "C"'
+_ORDER_ID = """CASE jsonb_typeof(event.properties -> 'order_id')
+    WHEN 'string' THEN nullif(event.properties ->> 'order_id', '')
+    WHEN 'number' THEN CASE WHEN (event.properties ->> 'order_id')::numeric = trunc((event.properties ->> 'order_id')::numeric)
+                            THEN trunc((event.properties ->> 'order_id')::numeric)::text END END"""
+
+
+def spend_holds(leaf: Spend, plan: Plan) -> str:
+    """An order stands in the window by its first completion; without an order id each completion is an order."""
+    since = None if leaf.within is None else plan.before(leaf.within)
+    window = "true" if since is None else f"completed_at > {plan.parameters.add(since, 'timestamptz')}"
+    currency = "true" if leaf.currency is None else f"currency = {plan.parameters.add(leaf.currency, 'jsonb')}"
+    joined = plan.join(
+        f"""SELECT lane, profile_id,
+                sum(CASE WHEN everything_refunded THEN 0 ELSE greatest(amount - refunded, 0) END) AS spend
+            FROM ({_orders(leaf, plan)}) AS an_order
+            WHERE completed_at IS NOT NULL AND {window} AND {currency}
+            GROUP BY lane, profile_id"""
+    )
+    return f"coalesce({joined}.spend, 0) {leaf.op} {plan.parameters.add(leaf.value, 'numeric')}"
+
+
+def _orders(leaf: Spend, plan: Plan) -> str:
+    return f"""SELECT lane, profile_id, min(timestamp) FILTER (WHERE completes) AS completed_at,
+            (array_agg(currency ORDER BY {_EARLIER_FIRST}) FILTER (WHERE completes))[1] AS currency,
+            (array_agg(amount ORDER BY {_LATER_FIRST}) FILTER (WHERE NOT refunds))[1] AS amount,
+            coalesce(sum(refund) FILTER (WHERE refunds), 0) AS refunded,
+            coalesce(bool_or(refund IS NULL) FILTER (WHERE refunds), false) AS everything_refunded
+        FROM ({_order_events(leaf, plan)}) AS event
+        WHERE order_id IS NOT NULL OR completes
+        GROUP BY lane, profile_id, order_id, CASE WHEN order_id IS NULL THEN (timestamp, source, message_id) END"""
+
+
+def _order_events(leaf: Spend, plan: Plan) -> str:
+    def is_any(names: frozenset[str]) -> str:
+        return f"event.name = ANY ({plan.parameters.add(sorted(names), 'text[]')})"
+
+    basis = as_number(f"(event.properties -> {plan.parameters.add(leaf.basis, 'text')})")
+    total = as_number("(event.properties -> 'total')")
+    return f"""SELECT event.lane, event.profile_id, event.timestamp, event.message_id, event.source,
+            {is_any(COMPLETED)} AS completes, {is_any(REFUNDED)} AS refunds, {_ORDER_ID} AS order_id,
+            CASE WHEN {is_any(CANCELLED)} THEN 0 ELSE coalesce({basis}, 0) END AS amount,
+            abs(coalesce({basis}, {total})) AS refund, event.properties -> 'currency' AS currency
+        FROM history AS event
+        WHERE event.lane = ANY ($1::smallint[]) AND {is_any(SPEND_EVENTS)} AND {plan.happened("event")}"""

@@ -1,0 +1,47 @@
+"""What a query is put together from: one instant, and the sources that leaves join to the profiles."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from services.segments.domain.condition import Selection
+from services.segments.domain.facts import instant, micros, micros_of
+from services.segments.domain.sql.parameters import Parameters
+from services.segments.domain.sql.values import predicates_hold
+
+
+@dataclass(slots=True)
+class Plan:
+    as_of: datetime
+    default_zone: str
+    parameters: Parameters = field(default_factory=Parameters)
+    joins: list[str] = field(default_factory=list)
+    totals: list[str] = field(default_factory=list)  # aggregate expressions over `event`, columns of one scan
+    names: set[str] = field(default_factory=set)  # of the events that scan needs
+
+    def join(self, source: str) -> str:
+        """A left join of a subquery with `lane` and `profile_id`; returns its alias."""
+        alias = f"source_{len(self.joins)}"
+        self.joins.append(f"LEFT JOIN ({source}) AS {alias} USING (lane, profile_id)")
+        return alias
+
+    def total(self, expression: str) -> str:
+        """One more column of the scan of totals; null for profiles without any event of it."""
+        self.totals.append(expression)
+        return f"totals.total_{len(self.totals) - 1}"
+
+    def happened(self, event: str, *, after: timedelta | None = None) -> str:
+        """Up to the instant, and later than it less `after`."""
+        until = f"{event}.timestamp <= {self.parameters.add(self.as_of, 'timestamptz')}"
+        since = None if after is None else self.before(after)
+        if since is None:
+            return until
+        return f"{until} AND {event}.timestamp > {self.parameters.add(since, 'timestamptz')}"
+
+    def before(self, length: timedelta) -> datetime | None:
+        """The instant less a length; None if that lies before all instants there are."""
+        return instant(micros(self.as_of) - micros_of(length))
+
+    def selects(self, selection: Selection, event: str) -> str:
+        names = f"{event}.name = ANY ({self.parameters.add(list(selection.names), 'text[]')})"
+        where = predicates_hold(selection.where, event, f"{event}.properties", self.parameters)
+        return f"{names} AND {where}"

@@ -1,0 +1,99 @@
+"""Who is a member at an instant, by event timestamps, with traits and life events as they are recorded now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from services.segments.domain.condition import (
+    All,
+    Any,
+    Bucket,
+    Condition,
+    EventAggregate,
+    Leaf,
+    LifeEvent,
+    Not,
+    SegmentRef,
+    Sequence,
+    Spend,
+    Trait,
+)
+from services.segments.domain.definition import Definition
+from services.segments.domain.sql.dates import life_event_holds
+from services.segments.domain.sql.orders import spend_holds
+from services.segments.domain.sql.plan import Plan
+from services.segments.domain.sql.steps import sequence_holds
+from services.segments.domain.sql.totals import aggregate_holds, totals_join
+from services.segments.domain.sql.values import all_of, test_holds
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Run it as `fetch(query.sql, lanes, *query.arguments)`; rows are `lane, profile_id, user_id`, in no order."""
+
+    sql: str
+    arguments: list[object]
+
+
+def compile_query(definition: Definition, as_of: datetime, default_zone: str = "UTC") -> Query:
+    """Exactly those of whom `is_true` at `as_of`. jsonb parameters are plain values, for the connection's codec."""
+    plan = Plan(as_of, default_zone)
+    segments: dict[str, str] = {}
+    referred: list[str] = []
+    for number, (key, condition) in enumerate(definition.segments.items()):
+        # OFFSET keeps it a column: written into each mention, it would double with every level
+        holds = _holds(condition, segments, plan)
+        referred.append(f"CROSS JOIN LATERAL (SELECT {holds} AS holds OFFSET 0) AS segment_{number}")
+        segments[key] = f"segment_{number}.holds"
+    condition_holds = _holds(definition.condition, segments, plan)
+    joins = "\n".join([*totals_join(plan), *plan.joins, *referred])
+    sql = f"""SELECT profile.lane, profile.profile_id, profile.user_id FROM profiles AS profile
+{joins}
+WHERE profile.lane = ANY ($1::smallint[]) AND profile.merged_into IS NULL AND NOT profile.erased AND {condition_holds}"""
+    return Query(sql, plan.parameters.values)
+
+
+def _holds(condition: Condition, segments: Mapping[str, str], plan: Plan) -> str:
+    match condition:
+        case All(of):
+            return f"({all_of(_holds(child, segments, plan) for child in of)})"
+        case Any(of):
+            return f"({' OR '.join(_holds(child, segments, plan) for child in of) or 'false'})"
+        case Not(child):
+            return f"(NOT {_holds(child, segments, plan)})"
+        case SegmentRef(key):
+            return segments[key]
+        case Trait() | EventAggregate() | Spend() | LifeEvent() | Sequence() | Bucket():
+            return f"({_leaf_holds(condition, plan)})"
+        case _:
+            assert_never(condition)
+
+
+def _leaf_holds(leaf: Leaf, plan: Plan) -> str:
+    match leaf:
+        case Trait(path, op, value):
+            return test_holds("profile.traits", path, op, value, plan.parameters)
+        case EventAggregate():
+            return aggregate_holds(leaf, plan)
+        case Spend():
+            return spend_holds(leaf, plan)
+        case LifeEvent():
+            return life_event_holds(leaf, plan)
+        case Sequence():
+            return sequence_holds(leaf, plan)
+        case Bucket():
+            return _bucket_holds(leaf, plan)
+        case _:
+            assert_never(leaf)
+
+
+def _bucket_holds(leaf: Bucket, plan: Plan) -> str:
+    """The hash's bytes, each weighed by its place value modulo 100."""
+    salted = f"{plan.parameters.add(f'{leaf.salt}:'.encode(), 'bytea')} || profile.profile_id::text::bytea"
+    weights = enumerate(pow(256, 31 - place, 100) for place in range(32))
+    number = " + ".join(f"get_byte(hashed.hash, {place}) * {weight}" for place, weight in weights)
+    ends = (plan.parameters.add(end, "numeric") for end in (leaf.start, leaf.end))
+    above, below = (f"({number}) % 100 {op} {end}" for op, end in zip((">=", "<"), ends, strict=True))
+    # OFFSET, or the hash would be worked out for every byte
+    return f"SELECT {above} AND {below} FROM (SELECT sha256({salted}) AS hash OFFSET 0) AS hashed"

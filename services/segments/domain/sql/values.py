@@ -1,0 +1,131 @@
+"""Paths, comparisons and predicates over jsonb. Every boolean expression is true or false, never null."""
+
+import json
+from collections.abc import Iterable
+from typing import assert_never
+
+from services.segments.domain.sql.parameters import Parameters
+from shared.language.compare import NEGATED, Op, kind_of
+from shared.language.predicates import ContextTest, Each, Predicate, PropertyTest
+
+
+def all_of(expressions: Iterable[str]) -> str:
+    return " AND ".join(expressions) or "true"
+
+
+def predicates_hold(predicates: Iterable[Predicate], event: str, root: str, parameters: Parameters) -> str:
+    """Over the properties `root` of the row `event`, or of an element of theirs."""
+    return all_of(_predicate_holds(predicate, event, root, parameters) for predicate in predicates)
+
+
+def _predicate_holds(predicate: Predicate, event: str, root: str, parameters: Parameters) -> str:
+    match predicate:
+        case PropertyTest(path, op, value):
+            return test_holds(root, path, op, value, parameters)
+        case ContextTest(path, op, value):
+            return test_holds(f"{event}.context", path, op, value, parameters)
+        case Each(path, where):
+            found = one_at(root, path, parameters)
+            element = f"element_{len(parameters.values)}"  # its own name at every depth
+            holds = predicates_hold(where, event, f"{element}.value", parameters)
+            return f"EXISTS (SELECT FROM jsonb_array_elements({_list_or_nothing(found)}) AS {element} WHERE {holds})"
+        case _:
+            assert_never(predicate)
+
+
+def one_at(root: str, path: str, parameters: Parameters) -> str:
+    """The value at a path that does not lead through lists, or null."""
+    steps = path.split(".")
+    walked = root + "".join(f" -> {parameters.add(step, 'text')}" for step in steps)
+    return walked if len(steps) == 1 else _whole_key_first(root, path, "{}", walked, parameters)
+
+
+def _all_at(root: str, path: str, parameters: Parameters) -> str:
+    """A jsonb list of all values the path leads to: in its lax mode a jsonpath step unwraps one list, as ours does."""
+    steps = "$" + "".join("." + json.dumps(step, ensure_ascii=False) for step in path.split("."))
+    walked = f"jsonb_path_query_array({root}, {parameters.add(steps, 'text')}::jsonpath)"
+    of_object = f"CASE jsonb_typeof({root}) WHEN 'object' THEN {walked} ELSE '[]' END"
+    return _whole_key_first(root, path, "jsonb_build_array({})", of_object, parameters)
+
+
+def _whole_key_first(root: str, path: str, form: str, otherwise: str, parameters: Parameters) -> str:
+    key = parameters.add(path, "text")
+    has_key = f"jsonb_typeof({root}) = 'object' AND {root} ? {key}"  # of a list, ? asks for an element
+    return f"CASE WHEN {has_key} THEN {form.format(f'{root} -> {key}')} ELSE {otherwise} END"
+
+
+def _list_or_nothing(found: str) -> str:
+    return f"CASE jsonb_typeof({found}) WHEN 'array' THEN {found} ELSE '[]' END"
+
+
+def test_holds(root: str, path: str, op: Op, value: object, parameters: Parameters) -> str:
+    positive = NEGATED.get(op)
+    if positive is not None:
+        return f"NOT {test_holds(root, path, positive, value, parameters)}"
+    if not _can_hold(op, value):
+        return "false"
+    if "." not in path:
+        found = f"({root} -> {parameters.add(path, 'text')})"
+        return f"coalesce({_satisfies(found, op, value, parameters)}, false)"
+    some = _satisfies("found.value", op, value, parameters)
+    return f"EXISTS (SELECT FROM jsonb_array_elements({_all_at(root, path, parameters)}) AS found WHERE {some})"
+
+
+def _can_hold(op: Op, value: object) -> bool:
+    """Whether a positive operator with that value is true of anything."""
+    if op in ("exists", "in"):
+        return True
+    return kind_of(value) in _KINDS.get(op, ("number", "string", "boolean"))
+
+
+_KINDS: dict[Op, tuple[str, ...]] = {
+    "<": ("number", "string"),
+    "<=": ("number", "string"),
+    ">": ("number", "string"),
+    ">=": ("number", "string"),
+    "starts_with": ("string",),
+}
+
+
+def _satisfies(found: str, op: Op, value: object, parameters: Parameters) -> str:
+    match op:
+        case "exists":
+            return f"jsonb_typeof({found}) <> 'null'"
+        case "=":
+            return f"{found} = {parameters.add(value, 'jsonb')}"
+        case "in":
+            options = [option for option in value if kind_of(option)] if isinstance(value, list) else []
+            return f"{found} = ANY ({parameters.add(options, 'jsonb[]')})"
+        case "contains":
+            return _contains(found, value, parameters)
+        case "starts_with":
+            return _if_kind(found, "string", f"starts_with({as_text(found)}, {parameters.add(value, 'text')})")
+        case _:
+            return _is_ordered(found, op, value, parameters)
+
+
+def _is_ordered(found: str, op: Op, value: object, parameters: Parameters) -> str:
+    if kind_of(value) == "number":
+        return _if_kind(found, "number", f"({found})::numeric {op} {parameters.add(value, 'numeric')}")
+    return _if_kind(found, "string", f"{as_text(found)} {op} {parameters.add(value, 'text')}")
+
+
+def _contains(found: str, value: object, parameters: Parameters) -> str:
+    in_list = f"{found} @> jsonb_build_array({parameters.add(value, 'jsonb')})"
+    in_text = f"strpos({as_text(found)}, {parameters.add(value, 'text')}) > 0" if isinstance(value, str) else "false"
+    return f"CASE jsonb_typeof({found}) WHEN 'array' THEN {in_list} WHEN 'string' THEN {in_text} ELSE false END"
+
+
+def _if_kind(found: str, kind: str, then: str) -> str:
+    """CASE, for AND promises no order: a cast of another kind would fail."""
+    return f"CASE jsonb_typeof({found}) WHEN '{kind}' THEN {then} ELSE false END"
+
+
+def as_text(found: str) -> str:
+    """Compared by code point: in UTF-8 that is the order of the bytes."""
+    return f"({found} #>> '{{}}') COLLATE \"C\""
+
+
+def as_number(found: str) -> str:
+    """Null where it is no number."""
+    return f"CASE jsonb_typeof({found}) WHEN 'number' THEN ({found})::numeric END"

@@ -1,0 +1,145 @@
+"""The query and the reference name the same members, on a real PostgreSQL."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
+
+from services.segments.domain.definition import Definition, define
+from services.segments.domain.evaluate import is_true
+from services.segments.domain.facts import Event, ProfileFacts
+from services.segments.domain.parse import parse
+from services.segments.domain.sql.query import compile_query
+from services.segments.models import metadata
+from shared.plumbing import json
+from tests.unit.segments import generated
+from tests.unit.segments.case import NOON
+from tests.unit.segments.cases import CASES
+
+Profile = tuple[ProfileFacts, list[Event]]
+Run = Callable[[Awaitable[Any]], Any]
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    """Of its own, for examples are drawn outside of the tests' event loop."""
+    loop = asyncio.new_event_loop()
+    yield loop.run_until_complete
+    loop.close()
+
+
+@pytest.fixture(scope="module")
+def connection(postgres_server: str, run: Run) -> Iterator["asyncpg.Connection[asyncpg.Record]"]:
+    """Temporary tables of the service's own form; the session lives where clocks are set forward and back."""
+
+    async def connect() -> "asyncpg.Connection[asyncpg.Record]":
+        opened = await asyncpg.connect(postgres_server, server_settings={"timezone": "America/New_York"})
+        await opened.set_type_codec(
+            "jsonb", schema="pg_catalog", encoder=json.dumps_text, decoder=json.loads, format="text"
+        )
+        for name in ("history", "profiles"):
+            table = str(CreateTable(metadata.tables[name]).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+            await opened.execute(table.replace("CREATE TABLE", "CREATE TEMPORARY TABLE"))
+        return opened
+
+    opened = run(connect())
+    yield opened
+    run(opened.close())
+
+
+async def members(
+    connection: "asyncpg.Connection[asyncpg.Record]",
+    profiles: Sequence[Profile],
+    asked: Sequence[tuple[list[int], Definition, datetime, str]],
+) -> list[set[int]]:
+    """For each question (lanes, definition, instant, default zone) the lanes of the members: profile n lives in lane n."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        await _insert(connection, profiles)
+        answers = []
+        for lanes, definition, as_of, default_zone in asked:
+            query = compile_query(definition, as_of, default_zone)
+            answers.append({row["lane"] for row in await connection.fetch(query.sql, lanes, *query.arguments)})
+        return answers
+    finally:
+        await transaction.rollback()
+
+
+async def _insert(connection: "asyncpg.Connection[asyncpg.Record]", profiles: Sequence[Profile]) -> None:
+    rows = [(lane, facts.id, facts.traits, _life_events(facts), NOON) for lane, (facts, _) in enumerate(profiles)]
+    await connection.executemany(
+        """INSERT INTO profiles (lane, profile_id, version, traits, life_events, created_at, states, truths, revision,
+                                 evaluated_at, erased)
+           VALUES ($1, $2, 1, $3, $4, $5, '{}', '{}', 1, $5, false)""",
+        rows,
+    )
+    happened = [
+        (lane, facts.id, e.timestamp, e.source, e.message_id, e.name, e.properties, e.context)
+        for lane, (facts, events) in enumerate(profiles)
+        for e in events
+    ]
+    await connection.executemany("INSERT INTO history VALUES ($1, $2, $3, $4, $5, $6, $7, $8)", happened)
+
+
+def _life_events(facts: ProfileFacts) -> list[dict[str, object]]:
+    return [
+        {"kind": fact.kind, "date": fact.date, "recurs": fact.recurs, "subject": fact.subject}
+        for fact in facts.life_events
+    ]
+
+
+def test_every_rule_holds_of_the_query(connection: "asyncpg.Connection[asyncpg.Record]", run: Run) -> None:
+    profiles = [(case.facts, list(case.events)) for case in CASES]
+    asked = [([lane], define(parse(case.condition), {}), case.t, "UTC") for lane, case in enumerate(CASES)]
+    answers = run(members(connection, profiles, asked))
+    assert [case.rule for case, found in zip(CASES, answers, strict=True) if bool(found) is not case.expected] == []
+
+
+@settings(
+    max_examples=120,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)
+@given(st.data())
+def test_the_query_agrees_with_the_reference(
+    connection: "asyncpg.Connection[asyncpg.Record]", run: Run, data: st.DataObject
+) -> None:
+    base = parse(data.draw(generated.conditions()))
+    definitions = [
+        define(parse(written), {"base": base})
+        for written in data.draw(st.lists(generated.conditions(segments=("base",)), min_size=1, max_size=4))
+    ]
+    profiles: list[Profile] = data.draw(
+        st.lists(st.tuples(generated.facts, generated.histories), min_size=1, max_size=4)
+    )
+    as_of = data.draw(generated.instants)
+    default_zone = data.draw(st.sampled_from(["UTC", "Pacific/Kiritimati"]))
+    lanes = list(range(len(profiles)))
+
+    answers = run(
+        members(connection, profiles, [(lanes, definition, as_of, default_zone) for definition in definitions])
+    )
+
+    located = [(ProfileFacts(f.id, f.traits, f.life_events, default_zone), events) for f, events in profiles]
+    for definition, found in zip(definitions, answers, strict=True):
+        assert found == {n for n, (facts, events) in enumerate(located) if is_true(definition, events, facts, as_of)}
+
+
+def test_segments_that_double_at_every_step_make_a_query_that_does_not(
+    connection: "asyncpg.Connection[asyncpg.Record]", run: Run
+) -> None:
+    segments: dict[str, Any] = {"s0": parse({"bucket": [0, 100], "salt": ""})}
+    for n in range(1, 40):
+        segments[f"s{n}"] = parse({"all": [{"segment": f"s{n - 1}"}, {"segment": f"s{n - 1}"}]})
+    definition = define(parse({"segment": "s39"}), segments)
+    assert run(members(connection, [(ProfileFacts(UUID(int=1)), [])], [([0], definition, NOON, "UTC")])) == [{0}]
