@@ -8,6 +8,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from shared.plumbing import json
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.lanes import by_lane, lane_of
 
@@ -156,10 +157,10 @@ async def insert_profiles(tx: Connection, profiles: Iterable[StoredProfile]) -> 
     rows = await tx.fetchmany(
         """INSERT INTO profiles (lane, profile_id, user_id, version, traits, life_events, created_at, states, truths,
                                  revision, evaluated_at, next_due_at, merged_into, erased)
-           SELECT $1, profile_id, user_id, version, traits, life_events, created_at, states, truths::bigint[],
+           SELECT $1, profile_id, user_id, version, traits, life_events::jsonb, created_at, states, truths::bigint[],
                   revision, evaluated_at, next_due_at, merged_into, erased
            FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::timestamptz[],
-                       $8::text[], $9::bigint[], $10::jsonb[], $11::jsonb[], $12::timestamptz[], $13::uuid[], $14::bool[])
+                       $8::text[], $9::bigint[], $10::jsonb[], $11::text[], $12::timestamptz[], $13::uuid[], $14::bool[])
                 AS new (profile_id, revision, truths, states, evaluated_at, next_due_at,
                         user_id, version, traits, life_events, created_at, merged_into, erased)
            ON CONFLICT DO NOTHING RETURNING 1""",
@@ -173,10 +174,10 @@ async def update_profiles(tx: Connection, profiles: Iterable[StoredProfile]) -> 
     await tx.executemany(
         """UPDATE profiles SET revision = new.revision, truths = new.truths::bigint[], states = new.states,
                   evaluated_at = new.evaluated_at, next_due_at = new.next_due_at, user_id = new.user_id,
-                  version = new.version, traits = new.traits, life_events = new.life_events,
+                  version = new.version, traits = new.traits, life_events = new.life_events::jsonb,
                   created_at = new.created_at, merged_into = new.merged_into, erased = new.erased
            FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::timestamptz[],
-                       $8::text[], $9::bigint[], $10::jsonb[], $11::jsonb[], $12::timestamptz[], $13::uuid[], $14::bool[])
+                       $8::text[], $9::bigint[], $10::jsonb[], $11::text[], $12::timestamptz[], $13::uuid[], $14::bool[])
                 AS new (profile_id, revision, truths, states, evaluated_at, next_due_at,
                         user_id, version, traits, life_events, created_at, merged_into, erased)
            WHERE profiles.lane = $1 AND profiles.profile_id = new.profile_id""",
@@ -212,7 +213,7 @@ def _known(group: Sequence[StoredProfile]) -> tuple[list[Any], ...]:
         [p.user_id for p in group],
         [p.version for p in group],
         [p.traits for p in group],
-        [p.life_events for p in group],
+        [json.dumps_text(p.life_events) for p in group],  # lists in a list would be a second dimension
         [p.created_at for p in group],
         [p.merged_into for p in group],
         [p.erased for p in group],

@@ -1,0 +1,94 @@
+"""Messages as the profiles service tells them, short to write."""
+
+from datetime import date, datetime
+from itertools import count
+from typing import Any
+from uuid import UUID, uuid5
+
+from shared.plumbing.ids import new_id
+from shared.schemas.resolved import (
+    Event,
+    EventResolved,
+    LifeEvent,
+    LogPosition,
+    ProfileChanged,
+    ProfileErased,
+    ProfilesMerged,
+    ProfileSnapshot,
+)
+from tests.services.segments.standing import NOW
+
+_numbers = count(1)
+BEGINNING = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
+
+
+def person(name: str) -> UUID:
+    """The profile id of a person of the test."""
+    return uuid5(UUID(int=7), name)
+
+
+def known(
+    name: str, *, version: int = 1, user_id: str | None = "", life_events: tuple[LifeEvent, ...] = (), **traits: Any
+) -> ProfileSnapshot:
+    """`user_id`: the name, if not given."""
+    return ProfileSnapshot(
+        id=person(name),
+        version=version,
+        user_id=name if user_id == "" else user_id,
+        traits=traits,
+        life_events=life_events,
+        created_at=BEGINNING,
+        updated_at=NOW,
+    )
+
+
+def birthday(day: str) -> LifeEvent:
+    return LifeEvent(id=new_id(), kind="birthday", date=date.fromisoformat(day), recurs="yearly")
+
+
+def changed(name: str, **fields: Any) -> ProfileChanged:
+    return ProfileChanged(profile_id=person(name), profile=known(name, **fields), at=NOW)
+
+
+def did(
+    name: str,
+    event: str | None,
+    at: datetime = NOW,
+    *,
+    message_id: str | None = None,
+    imported: bool = False,
+    profile: ProfileSnapshot | None = None,
+    context: dict[str, Any] | None = None,
+    **properties: Any,
+) -> EventResolved:
+    number = next(_numbers)
+    return EventResolved(
+        profile_id=person(name),
+        event=Event(
+            name=event,
+            type="identify" if event is None else "track",
+            source="web",
+            message_id=message_id or f"m{number}",
+            timestamp=at,
+            received_at=at,
+            properties=properties,
+            context=context or {},
+        ),
+        log=LogPosition(lane=0, seq=number, received_at=at),
+        imported=imported,
+        profile=profile,
+    )
+
+
+def merged(loser: str, survivor: str, *, version: int = 2, **traits: Any) -> ProfilesMerged:
+    return ProfilesMerged(
+        profile_id=person(loser),
+        survivor_id=person(survivor),
+        profile=known(survivor, version=version, **traits),
+        at=NOW,
+    )
+
+
+def erased(name: str, *others: str) -> ProfileErased:
+    ids = tuple(person(each) for each in (name, *others))
+    return ProfileErased(profile_id=person(name), profile_ids=ids, receipt_id=new_id(), at=NOW)
