@@ -16,7 +16,7 @@ JsonError = (msgspec.DecodeError, UnicodeError, RecursionError, InvalidOperation
 
 def _encode_other(value: object) -> object:
     if isinstance(value, BaseModel):
-        return dict(value)
+        return value.__dict__  # its fields; several times faster than iterating over the model
     if isinstance(value, frozenset):
         return sorted(value)
     raise TypeError(f"{type(value).__name__} is no JSON value")

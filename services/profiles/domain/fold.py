@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.profiles.domain.devices import DeviceSeen, device_of
-from services.profiles.domain.names import Given, Name, given_by
+from services.profiles.domain.names import Given, Name
 from services.profiles.domain.people import Cause, Changes, People
 from services.profiles.domain.profile import Profile
 from services.profiles.domain.traits import Stamp, counted_at, infer, tell
@@ -50,14 +50,14 @@ class Fold:
     devices: list[DeviceSeen] = field(default_factory=list)
     suppressions: list[Suppressed] = field(default_factory=list)
 
-    def take_in(self, message: RawMessage, log: LogPosition) -> None:
-        """One message of the raw log."""
-        given = given_by(message, self.people.rules)
+    def take_in(self, message: RawMessage, given: Given, log: LogPosition) -> None:
+        """One message of the raw log, with the names it gives."""
         gone = self._erased(message, given)
         if gone is not None:
             self._drop(gone, given, message, log)
             return
-        given = given.without(lambda name: self._is_erased(name, message.received_at))
+        if self.people.erased:
+            given = given.without(lambda name: self._is_erased(name, message.received_at))
         changes = Changes()
         profile = self._owner(message, given, changes)
         if message.type == "erase":

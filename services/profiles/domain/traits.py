@@ -96,9 +96,13 @@ def _is_news(held: Traits, key: str, value: str, stamp: Stamp) -> bool:
     known = held.provenance.get(key)
     if known is None:
         return True
-    if not is_newer(stamp, known):
+    if "implied" not in known:
         return False
-    return held.values.get(key) != value or stamp.at - read_stamp(known).at > IMPLIED_FRESH
+    return is_newer(stamp, known) and (held.values.get(key) != value or _is_stale(known, stamp))
+
+
+def _is_stale(known: Provenance, stamp: Stamp) -> bool:
+    return stamp.at - datetime.fromisoformat(known["at"]) > IMPLIED_FRESH
 
 
 def _with(held: Traits, news: Mapping[str, Any], provenance: Mapping[str, Provenance]) -> Traits:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from services.profiles.domain.names import given_by
+from services.profiles.domain.names import Given, given_by
 from services.profiles.service.book import Book
 from services.profiles.store.people import Wanted
 from shared.plumbing.db import Connection
@@ -25,12 +25,13 @@ def applies(book: Book) -> Mapping[str, Apply]:
 async def resolve_messages(book: Book, tx: Connection, items: Sequence[Incoming]) -> None:
     """Take messages in, in their order: whose each is, and what is known of them then."""
     messages = [RawMessage.model_validate(item.message) for item in items]
+    given = [given_by(message, book.rules) if message.profile_id is None else Given(()) for message in messages]
     wanted = Wanted(
-        given=[given_by(message, book.rules) for message in messages if message.profile_id is None],
+        given=given,
         profile_ids=frozenset(message.profile_id for message in messages if message.profile_id is not None),
         oldest=min(message.received_at for message in messages),
     )
     fold = await book.open(tx, wanted)
-    for item, message in zip(items, messages, strict=True):
-        fold.take_in(message, LogPosition(lane=item.lane, seq=item.seq, received_at=message.received_at))
+    for item, message, names in zip(items, messages, given, strict=True):
+        fold.take_in(message, names, LogPosition(lane=item.lane, seq=item.seq, received_at=message.received_at))
     await book.close(tx, fold)
