@@ -85,14 +85,15 @@ def test_it_stops_when_make_is_killed_and_the_next_one_waits_for_that(checkout: 
         first.wait_for(READY)
         first.signal(signal.SIGTERM)
     environment = {f"REGULARS_{name.upper()}_PORT": str(port) for name, port in first.ports.items()}
-    make = subprocess.Popen(
+    made = checkout / "made.out"
+    with subprocess.Popen(
         ["/bin/sh", "-c", f"{sys.executable} -m deploy.local --with-parent > made.out 2>&1; true"],
         cwd=checkout, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    made = checkout / "made.out"
-    wait_until("the run is ready", lambda: made.exists() and READY in made.read_text())
-    make.kill()
-    make.wait()
+    ) as make:  # fmt: skip
+        try:
+            wait_until("the run is ready", lambda: made.exists() and READY in made.read_text())
+        finally:
+            make.kill()
     with local_run(checkout) as run:
         run.wait_for(READY)
         assert "Stopping" in made.read_text()
