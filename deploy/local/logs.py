@@ -53,6 +53,7 @@ class ChildLog:
         self._name = name
         self._say = say
         self._shown: dict[str, float] = {}
+        self.muted = False  # only the file, not the console
         self._rest = b""
         self._file = path.open("ab", buffering=0)
 
@@ -87,7 +88,7 @@ class ChildLog:
 
     def _show(self, line: str) -> None:
         message = notable(line)
-        if message is None:
+        if message is None or self.muted:
             return
         now = time.monotonic()
         if now - self._shown.get(topic(message), -REPEAT_AFTER) >= REPEAT_AFTER:

@@ -126,7 +126,11 @@ class Run:
             return ready
 
         checks = {name: checker(port) for name, port in settings.ports.items()}
+        for keeper in keepers:
+            keeper.log.muted = True  # while the others start, each one says that it cannot reach them
         await self._wait_ready(keepers, checks, every=0.1)
+        for keeper in keepers:
+            keeper.log.muted = False
 
     async def migrate(self, environment: Mapping[str, str]) -> None:
         """Bring the databases to head; a failure ends the run with what it said."""
