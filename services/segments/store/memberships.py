@@ -100,9 +100,9 @@ async def _members(
 async def sizes(db: Database, segments: Sequence[UUID]) -> dict[UUID, int]:
     """How many members each has."""
     rows = await db.fetch(
-        """SELECT wanted.id, sum(counted.members)::bigint FROM unnest($1::uuid[]) AS wanted (id), generate_series(0, $2) AS lane,
+        """SELECT wanted.id, sum(counted.members)::bigint FROM unnest($1::uuid[]) AS wanted (id), generate_series(0, $2) AS each (lane),
            LATERAL (SELECT count(*) AS members FROM memberships
-                    WHERE memberships.lane = lane::smallint AND segment_id = wanted.id) AS counted
+                    WHERE memberships.lane = each.lane::smallint AND segment_id = wanted.id) AS counted
            GROUP BY wanted.id""",
         list(segments),
         LANES - 1,

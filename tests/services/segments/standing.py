@@ -15,6 +15,7 @@ import services.segments
 from services.segments.app import create_app
 from services.segments.config import Settings
 from services.segments.domain.ruleset import Ruleset
+from services.segments.service.builds import remove_some
 from services.segments.service.rules import Build, RuleBook
 from services.segments.service.take_in import TakeIn
 from services.segments.worker import Builder, Timers
@@ -98,7 +99,7 @@ def _answer(body: Any) -> httpx.Response:
 
 
 def settings_of(url: str, **more: Any) -> Settings:
-    urls = {f"{name}_url": f"http://{name}" for name in ("events", "profiles", "segments", "messaging")}
+    urls: dict[str, Any] = {f"{name}_url": f"http://{name}" for name in ("events", "profiles", "segments", "messaging")}
     values = {"database_url": url, "secret": SECRET, "worker_name": "one", "pool_size": 4, "role": "api"}
     return Settings(**(urls | values | more))
 
@@ -205,6 +206,7 @@ class Worker:
         self, standing: Standing, name: str, db: Database, build: Build, *, batch: int, backfill_batch: int
     ) -> None:
         clock = standing.clock
+        self.db = db
         self.book = RuleBook(db, clock=clock, default_zone="UTC", build=build)
         self.feed_leases = Leases(db, work="resolved", owner=name, clock=clock)
         self.work_leases = Leases(db, work="work", owner=name, clock=clock)
@@ -237,6 +239,10 @@ class Worker:
             pass
         while await self.builder.step():
             pass
+
+    async def clear(self) -> bool:
+        """Some of what deleted segments left behind; False when there is nothing."""
+        return await self.db.run(remove_some)
 
 
 def lanes_apart(ids: Sequence[UUID]) -> bool:

@@ -1,0 +1,138 @@
+"""What callers ask, and what is refused."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.plumbing.lanes import lane_of
+from tests.services.segments.standing import NOW, Standing
+from tests.services.segments.told import changed, did, known, person
+
+BOUGHT = {"event": "Order Completed", "op": ">=", "value": 1}
+
+
+@pytest.mark.parametrize(
+    ("condition", "loc"),
+    [
+        ({"all": [{"trait": "a", "op": "="}]}, ["all", 0, "value"]),
+        ({"event": "A", "op": ">=", "value": "1"}, ["value"]),
+        ({"not": {"segment": "nobody"}}, ["not", "segment"]),
+        ({"any": [{"bucket": [50, 40], "salt": ""}]}, ["any", 0, "bucket"]),
+        ({"all": [], "any": []}, []),
+    ],
+)
+async def test_a_bad_condition_is_refused_with_the_path_of_the_fault(
+    segments: Standing, condition: Any, loc: list[Any]
+) -> None:
+    for method, path, body in (
+        ("POST", "/v1/segments", {"key": "s", "condition": condition}),
+        ("POST", "/v1/segments/preview", {"condition": condition}),
+    ):
+        problem = await segments.call(method, path, body, status=422)
+        assert ["body", "condition", *loc] in [error["loc"] for error in problem["errors"]], problem["errors"]
+    await segments.call("GET", "/v1/segments/s", status=404)
+
+
+async def test_cycles_are_refused(segments: Standing) -> None:
+    itself = await segments.call("POST", "/v1/segments", {"key": "a", "condition": {"segment": "a"}}, status=422)
+    assert itself["errors"][0]["loc"] == ["body", "condition", "segment"]
+    await segments.define("a", BOUGHT)
+    await segments.define("b", {"segment": "a"})
+    await segments.call("PUT", "/v1/segments/a", {"condition": {"not": {"segment": "b"}}}, status=422)
+
+
+async def test_keys_are_taken_once_and_must_be_plain(segments: Standing) -> None:
+    await segments.define("a", BOUGHT)
+    assert (await segments.call("POST", "/v1/segments", {"key": "a", "condition": BOUGHT}, status=409))[
+        "code"
+    ] == "key_taken"
+    for body in ({"key": "a/b", "condition": BOUGHT}, {"key": "c"}, {"key": "c", "condition": BOUGHT, "kind": "x"}):
+        await segments.call("POST", "/v1/segments", body, status=422)
+    await segments.call("PUT", "/v1/segments/a", {"key": "b", "condition": BOUGHT}, status=422)
+
+
+async def test_lists_come_in_pages(segments: Standing) -> None:
+    for key in ("a", "b", "c"):
+        await segments.define(key, {"all": []})
+    await segments.take(*(changed(f"p{number}") for number in range(30)))
+    assert [item["key"] for item in await segments.items("/v1/segments", limit=2)] == ["a", "b", "c"]
+    members = await segments.items("/v1/segments/a/members", limit=4)
+    assert len(members) == len({member["profile_id"] for member in members}) == 30
+    for path in ("", "/a/members", "/a/changes"):
+        await segments.call("GET", f"/v1/segments{path}?cursor=nonsense", status=422)
+        await segments.call("GET", f"/v1/segments{path}?cursor=WzFd", status=422)
+    await segments.call("GET", "/v1/segments/nobody/members", status=404)
+
+
+async def test_a_changes_own_cursor_continues_right_after_it_also_when_new_ones_have_come(segments: Standing) -> None:
+    await segments.define("odd", {"any": [{"event": "A", "op": "=", "value": n} for n in (1, 3, 5)]})
+    people = [f"p{number}" for number in range(12)]
+    assert len({lane_of(person(name)) for name in people}) > 3
+    await segments.take(*(did(name, "A", profile=known(name)) for name in people))
+    first = await segments.items("/v1/segments/odd/changes", limit=5)
+    assert len(first) == 12
+    for position, change in enumerate(first):
+        rest = await segments.call("GET", f"/v1/segments/odd/changes?limit=1000&cursor={change['cursor']}")
+        assert [c["profile_id"] for c in rest["items"]] == [c["profile_id"] for c in first[position + 1 :]]
+    await segments.take(*(did(name, "A") for name in people))
+    after_last = await segments.call("GET", f"/v1/segments/odd/changes?cursor={first[-1]['cursor']}")
+    assert [change["change"] for change in after_last["items"]] == ["left"] * 12
+    in_the_middle = await segments.call("GET", f"/v1/segments/odd/changes?limit=1000&cursor={first[6]['cursor']}")
+    assert len(in_the_middle["items"]) == 5 + 12
+    assert in_the_middle["next"] is None
+
+
+async def test_explain_shows_the_numbers_behind_a_truth(segments: Standing) -> None:
+    await segments.define("two", {"event": "Order Completed", "within": "P1D", "op": ">=", "value": 2})
+    await segments.take(did("ann", "Order Completed", profile=known("ann")))
+    explained = await segments.call("GET", f"/v1/segments/two/explain?profile_id={person('ann')}")
+    assert (explained["value"], explained["user_id"], explained["segment"]) == (False, "ann", "two")
+    assert explained["facts"]["actual"] == 1
+    await segments.call("GET", f"/v1/segments/two/explain?profile_id={person('nobody')}", status=404)
+    await segments.call("GET", "/v1/segments/two/explain?profile_id=x", status=422)
+    await segments.call("GET", "/v1/segments/two/explain", status=422)
+
+
+async def test_a_preview_counts_who_would_be_a_member_at_an_instant(segments: Standing) -> None:
+    await segments.define("buyers", BOUGHT)
+    names = [f"p{number}" for number in range(15)]
+    await segments.take(*(did(name, "Order Completed", NOW - timedelta(days=2), profile=known(name)) for name in names))
+    now = await segments.call("POST", "/v1/segments/preview", {"condition": {"segment": "buyers"}})
+    assert now["count"] == 15
+    assert len(now["sample"]) == 10
+    assert {sample["user_id"] for sample in now["sample"]} < set(names)
+    before = {"condition": {"segment": "buyers"}, "as_of": (NOW - timedelta(days=3)).isoformat()}
+    assert (await segments.call("POST", "/v1/segments/preview", before))["count"] == 0
+
+
+async def test_the_feed_tells_messaging_of_every_change(segments: Standing) -> None:
+    await segments.define("buyers", BOUGHT)
+    await segments.take(did("ann", "Order Completed", profile=known("ann"), message_id="o1"))
+    asked = {"consumer": "messaging", "cursors": {str(lane): 0 for lane in range(64)}, "limit": 10, "wait": 0}
+    page = await segments.call("POST", "/internal/feed", asked, internal=True)
+    [item] = page["items"]
+    message = item["message"]
+    assert item["lane"] == lane_of(person("ann"))
+    assert (message["kind"], message["segment"], message["change"], message["user_id"]) == (
+        "membership", "buyers", "entered", "ann",
+    )  # fmt: skip
+    await segments.call("DELETE", "/v1/segments/buyers", status=204)
+    while await segments.worker.clear():
+        pass
+    [gap] = (await segments.call("POST", "/internal/feed", asked, internal=True))["items"]
+    assert (gap["seq"], gap["message"]) == (1, {"kind": "gap"})  # so that its reader is not behind for ever
+
+
+async def test_how_far_the_service_is(segments: Standing) -> None:
+    await segments.take(changed("ann"))
+    progress = await segments.call("GET", "/internal/progress", internal=True)
+    assert progress["service"] == "segments"
+    assert progress["cursors"]["profiles"][str(lane_of(person("ann")))] == 1
+
+
+async def test_keys_and_roles(segments: Standing) -> None:
+    for path in ("/v1/segments", "/v1/segments/a", "/v1/segments/a/members", "/v1/parked"):
+        answer = await segments.http.get(path, headers={"Authorization": "Bearer wrong"})
+        assert answer.status_code == 401
+    assert (await segments.http.get("/readyz", headers={})).status_code == 200

@@ -1,0 +1,169 @@
+"""New and edited segments: built over all history while everything goes on, then taking over."""
+
+from datetime import timedelta
+from typing import Any
+
+from tests.services.segments.standing import NOW, Standing
+from tests.services.segments.told import changed, did, known, person
+
+BOUGHT = {"event": "Order Completed", "op": ">=", "value": 1}
+PEOPLE = [f"p{number}" for number in range(40)]
+
+
+async def _people_who_bought(segments: Standing, *, at: Any = NOW) -> None:
+    await segments.take(*(did(name, "Order Completed", at, profile=known(name)) for name in PEOPLE))
+
+
+async def test_a_new_segment_is_backfilled_over_all_history(segments: Standing) -> None:
+    await _people_who_bought(segments, at=NOW - timedelta(days=1))
+    made = await segments.define("buyers", BOUGHT, build=False)
+    assert (made["status"], made["progress"], made["size"]) == ("building", 0, 0)
+    await segments.worker.work()
+    shown = await segments.call("GET", "/v1/segments/buyers")
+    assert (shown["status"], shown["progress"], shown["size"]) == ("live", None, len(PEOPLE))
+    assert set(await segments.changes("buyers")) == {("entered", "backfill", NOW)}
+
+
+async def test_a_profiles_first_truth_comes_before_a_later_event_is_applied_to_it(url: str) -> None:
+    async with Standing(url, backfill_batch=1) as segments:
+        await _people_who_bought(segments)
+        await segments.define("silent", {"not": {"event": "Page Viewed", "op": ">=", "value": 1}}, build=False)
+        await segments.worker.builder.step()
+        segments.tell(*(did(name, "Page Viewed") for name in PEOPLE))
+        while await segments.worker.reader.step():
+            pass
+        await segments.worker.work()
+        assert await segments.members("silent") == set()
+        for name in PEOPLE:
+            assert [c[:2] for c in await segments.changes("silent", person(name))] == [
+                ("entered", "backfill"),
+                ("left", "event"),
+            ]
+
+
+async def test_profiles_made_during_a_build_are_in_it_at_once(segments: Standing) -> None:
+    await _people_who_bought(segments)
+    await segments.define("buyers", BOUGHT, build=False)
+    segments.tell(did("new", "Order Completed", profile=known("new")))
+    await segments.worker.reader.step()
+    assert await segments.changes("buyers", person("new")) == [("entered", "event", NOW)]
+    await segments.worker.work()
+    assert len(await segments.members("buyers")) == len(PEOPLE) + 1
+
+
+async def test_what_time_changed_before_the_first_truth_is_recorded_for_the_older_segments(segments: Standing) -> None:
+    await segments.define("recent", {**BOUGHT, "within": "PT10M"})
+    await segments.take(did("ann", "Order Completed", profile=known("ann")))
+    segments.clock.step(hours=1)
+    await segments.define("buyers", BOUGHT, build=False)
+    await segments.worker.renew()
+    await segments.worker.builder.step()
+    assert (await segments.changes("recent"))[1:] == [("left", "time", NOW + timedelta(minutes=10))]
+    assert await segments.changes("buyers") == [("entered", "backfill", NOW + timedelta(hours=1))]
+
+
+async def test_an_edit_serves_the_old_version_until_the_new_one_takes_over(url: str) -> None:
+    async with Standing(url, backfill_batch=1) as segments:
+        await segments.define("buyers", BOUGHT)
+        await segments.take(
+            did("ann", "Order Completed", profile=known("ann")), did("bob", "Page Viewed", profile=known("bob"))
+        )
+        edited = await segments.call("PUT", "/v1/segments/buyers", {"condition": {**BOUGHT, "event": "Page Viewed"}})
+        assert (edited["status"], edited["version"], edited["newest_version"]) == ("building", 1, 2)
+        await segments.worker.builder.step()
+        assert await segments.members("buyers") == {person("ann")}
+        segments.tell(did("cat", "Order Completed", profile=known("cat")), did("cat", "Page Viewed"))
+        await segments.worker.reader.step()
+        assert await segments.members("buyers") == {person("ann"), person("cat")}
+        await segments.worker.work()
+        assert await segments.members("buyers") == {person("bob"), person("cat")}
+        assert await segments.changes("buyers", person("ann")) == [("entered", "event", NOW), ("left", "edit", NOW)]
+        assert await segments.changes("buyers", person("bob")) == [("entered", "edit", NOW)]
+        assert await segments.changes("buyers", person("cat")) == [("entered", "event", NOW)]
+        shown = await segments.call("GET", "/v1/segments/buyers")
+        assert (shown["status"], shown["version"], shown["newest_version"]) == ("live", 2, 2)
+        await segments.take(did("ann", "Page Viewed"))
+        assert (await segments.changes("buyers", person("ann")))[2:] == [("entered", "event", NOW)]
+
+
+async def test_an_edit_rebuilds_what_refers_to_it_and_they_take_over_together(segments: Standing) -> None:
+    await segments.define("buyers", BOUGHT)
+    await segments.define("others", {"not": {"segment": "buyers"}})
+    await segments.define("everybody", {"any": [{"segment": "others"}, {"segment": "buyers"}]})
+    await segments.take(
+        did("ann", "Order Completed", profile=known("ann")), did("bob", "Page Viewed", profile=known("bob"))
+    )
+    assert await segments.members("others") == {person("bob")}
+    await segments.call("PUT", "/v1/segments/buyers", {"condition": {**BOUGHT, "event": "Page Viewed"}})
+    states = [await segments.call("GET", f"/v1/segments/{key}") for key in ("buyers", "others", "everybody")]
+    assert [state["status"] for state in states] == ["building"] * 3
+    await segments.worker.work()
+    assert await segments.members("buyers") == {person("bob")}
+    assert await segments.members("others") == {person("ann")}
+    assert await segments.members("everybody") == {person("ann"), person("bob")}
+    assert sorted(change[1] for change in await segments.changes("others")) == ["edit", "edit", "event"]
+    assert len(await segments.changes("everybody")) == 2
+
+
+async def test_edits_that_overtake_each_other_end_with_the_last(segments: Standing) -> None:
+    await segments.define("s", BOUGHT)
+    await segments.take(
+        did("ann", "Order Completed", profile=known("ann")), did("bob", "Page Viewed", profile=known("bob"))
+    )
+    await segments.call("PUT", "/v1/segments/s", {"condition": {**BOUGHT, "event": "Page Viewed"}})
+    await segments.call("PUT", "/v1/segments/s", {"condition": {"all": []}})
+    await segments.worker.work()
+    assert await segments.members("s") == {person("ann"), person("bob")}
+    assert await segments.replayed("s") == {person("ann"), person("bob")}
+    shown = await segments.call("GET", "/v1/segments/s")
+    assert (shown["status"], shown["version"]) == ("live", 3)
+
+
+async def test_the_same_condition_again_and_a_new_name_build_nothing(segments: Standing) -> None:
+    await segments.define("s", {"trait": "a", "op": "=", "value": 1})
+    same = {"name": "S", "condition": {"op": "=", "value": 1, "trait": "a"}}
+    shown = await segments.call("PUT", "/v1/segments/s", same)
+    assert (shown["name"], shown["status"], shown["newest_version"]) == ("S", "live", 1)
+    other = await segments.call("PUT", "/v1/segments/s", {"condition": {"trait": "a", "op": "=", "value": True}})
+    assert other["newest_version"] == 2
+
+
+async def test_a_deleted_segment_leaves_nothing_behind_and_its_key_is_free(segments: Standing) -> None:
+    await segments.define("buyers", BOUGHT)
+    await _people_who_bought(segments)
+    await segments.call("DELETE", "/v1/segments/buyers", status=204)
+    await segments.call("GET", "/v1/segments/buyers", status=404)
+    await segments.take(did("late", "Order Completed", profile=known("late")))
+    while await segments.worker.clear():
+        pass
+    for table in ("memberships", "changes", "removals", "segments", "segment_versions"):
+        assert await segments.db.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+    await segments.define("buyers", BOUGHT)
+    assert len(await segments.members("buyers")) == len(PEOPLE) + 1
+
+
+async def test_what_others_refer_to_is_not_deleted(segments: Standing) -> None:
+    await segments.define("buyers", BOUGHT)
+    await segments.define("others", {"not": {"segment": "buyers"}})
+    assert (await segments.call("DELETE", "/v1/segments/buyers", status=409))["code"] == "in_use"
+    segments.others.campaigns = {"others": ["spring"]}
+    assert "spring" in (await segments.call("DELETE", "/v1/segments/others", status=409))["detail"]
+    segments.others.away = {"messaging"}
+    await segments.call("DELETE", "/v1/segments/others", status=503)
+    segments.others.away, segments.others.campaigns = set(), {}
+    await segments.call("DELETE", "/v1/segments/others", status=204)
+    await segments.call("DELETE", "/v1/segments/buyers", status=204)
+    await segments.call("DELETE", "/v1/segments/buyers", status=404)
+
+
+async def test_a_killed_builder_is_continued_by_another(url: str) -> None:
+    async with Standing(url, backfill_batch=1) as segments:
+        await segments.take(*(changed(name) for name in PEOPLE))
+        await segments.define("all", {"all": []}, build=False)
+        await segments.worker.builder.step()
+        assert 0 < len(await segments.members("all")) < len(PEOPLE)
+        segments.clock.step(minutes=1)  # the leases of the first have run out
+        second = await segments.hire("two")
+        await second.work()
+        assert (await segments.call("GET", "/v1/segments/all"))["status"] == "live"
+        assert len(await segments.members("all")) == len(await segments.changes("all")) == len(PEOPLE)
