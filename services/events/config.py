@@ -1,6 +1,5 @@
 """Settings of the events service; only `app.py` reads them."""
 
-from datetime import timedelta
 from pathlib import Path
 
 from pydantic import AliasChoices, Field
@@ -39,9 +38,7 @@ class Settings(CommonSettings):
     disk_path: Path | None = Field(
         default=None, description="A path on the database's volume, where that is on this machine"
     )
-    disk_reserve: int = Field(
-        default=512 * 1024 * 1024, description="Bytes that must stay free on the database's volume (429 below that)"
+    disk_reserve_mb: int = Field(
+        default=512, ge=0, description="What must stay free on the database's volume; below that ingest refuses (429)"
     )
-    dedup_retention: timedelta = Field(
-        default=timedelta(days=90), ge=timedelta(days=90), description="How long a repeated messageId is known as such"
-    )
+    dedup_days: int = Field(default=90, ge=1, description="How long a repeated messageId is known as such")

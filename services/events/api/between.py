@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, Request, Response
 
+from services.events.service.lag import own_progress
 from shared.plumbing.auth import Internal
 from shared.plumbing.http import JsonResponse
-from shared.plumbing.internal import read_progress
 from shared.schemas.keys import ApiKeys
 
 
@@ -18,7 +18,6 @@ def internal_routes() -> APIRouter:
 
     @router.get("/internal/progress", dependencies=[Internal])
     async def progress(request: Request) -> Response:
-        feeds = {"outcomes": "messaging", "resolved": "profiles"}
-        return JsonResponse(await read_progress(request.app.state.frame.db, "events", feeds))
+        return JsonResponse(await own_progress(request.app.state.frame.db))
 
     return router

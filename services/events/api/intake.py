@@ -1,9 +1,10 @@
 """What all ingest routes share: the body, the key, the refusal when nothing more can be kept, the answer."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request, Response
 from prometheus_client import Counter
@@ -21,6 +22,7 @@ from shared.plumbing.http import JsonResponse
 
 refused_total = Counter("regulars_ingest_refused_total", "Requests refused because nothing more could be kept")
 RETRY_AFTER = 5
+T = TypeVar("T")
 
 
 class Room:
@@ -121,3 +123,11 @@ def intake_of(request: Request) -> Intake:
     """The application's."""
     intake: Intake = request.app.state.intake
     return intake
+
+
+def read(reader: Callable[[bytes], T], body: bytes) -> T:
+    """What a reader of bodies finds; 400 if it can't."""
+    try:
+        return reader(body)
+    except Unreadable as error:
+        raise Malformed(str(error)) from error

@@ -5,11 +5,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from services.events.api.intake import answer, intake_of
-from services.events.domain.envelope import Envelope, Unreadable, read_batch, read_single
-from shared.plumbing.errors import Malformed
+from services.events.api import examples
+from services.events.api.examples import INGEST, takes
+from services.events.api.intake import answer, intake_of, read
+from services.events.domain.envelope import read_batch, read_single
 
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[..., Awaitable[Response]]
 
 SINGLE = {
     "track": ("/v1/track", "/v1/t"),
@@ -25,19 +26,34 @@ BATCHES = ("/v1/batch", "/v1/b", "/beacon/v1/batch", "/api/public/apps/batch")
 def tracking_routes() -> APIRouter:
     """All of them."""
     router = APIRouter(tags=["ingest"])
+
+    def add(path: str, handler: Handler, summary: str, example: Any) -> None:
+        router.add_api_route(
+            path, handler, methods=["POST"], summary=summary, openapi_extra=takes(example), responses=INGEST
+        )
+
     for kind, paths in SINGLE.items():
         for path in paths:
-            router.add_api_route(path, _single(kind), methods=["POST"], summary=f"One {kind} message")
+            add(path, _single(kind), f"One {kind} message", examples.SINGLE[kind])
+    for kind in SINGLE:
+        add(f"/api/public/apps/{kind}", _single(kind), f"One {kind} message (Dittofeed)", examples.SINGLE[kind])
     for path in BATCHES:
-        router.add_api_route(path, _batch(imported=False), methods=["POST"], summary="Many messages")
-    router.add_api_route("/v1/import", _batch(imported=True), methods=["POST"], summary="History: triggers no campaign")
+        add(path, _batch(imported=False), "Many messages", examples.BATCH)
+    add(
+        "/v1/import",
+        _batch(imported=True),
+        "History: changes profiles and segments, triggers no campaign",
+        examples.BATCH,
+    )
+    for path in ("/api/s/{kind}", "/api/s/s2s/{kind}"):
+        add(path, _take_jitsu, "One message (Jitsu)", examples.SINGLE["track"])
     return router
 
 
 def _single(kind: str) -> Handler:
     async def take_single(request: Request) -> Response:
         intake = intake_of(request)
-        envelope = _read(read_single, await intake.body(request))
+        envelope = read(read_single, await intake.body(request))
         origin = await intake.origin(request, envelope)
         return answer(await intake.ingest.take(envelope.messages, origin, is_plain=envelope.is_plain, path_type=kind))
 
@@ -47,15 +63,17 @@ def _single(kind: str) -> Handler:
 def _batch(*, imported: bool) -> Handler:
     async def take_batch(request: Request) -> Response:
         intake = intake_of(request)
-        envelope = _read(read_batch, await intake.body(request))
+        envelope = read(read_batch, await intake.body(request))
         origin = await intake.origin(request, envelope, imported=imported)
         return answer(await intake.ingest.take(envelope.messages, origin, is_plain=envelope.is_plain))
 
     return take_batch
 
 
-def _read(read: Callable[[bytes], Envelope], body: bytes) -> Any:
-    try:
-        return read(body)
-    except Unreadable as error:
-        raise Malformed(str(error)) from error
+async def _take_jitsu(request: Request, kind: str) -> Response:
+    """The path names the type, or the body where the path is a general one."""
+    intake = intake_of(request)
+    envelope = read(read_single, await intake.body(request))
+    origin = await intake.origin(request, envelope)
+    path_type = kind if kind in SINGLE else None
+    return answer(await intake.ingest.take(envelope.messages, origin, is_plain=envelope.is_plain, path_type=path_type))

@@ -17,6 +17,7 @@ TYPES = {
 }
 NAMES = {"page": "Page Viewed", "screen": "Screen Viewed"}
 MAX_ID = 512
+MAX_TOKEN = 4096
 EMPTY = msgspec.Raw(b"")
 
 
@@ -120,7 +121,7 @@ def _record(wire: Wire, origin: Origin, kind: Any, *, new_id: str) -> Record:
     )
 
 
-def read_id(value: Any, *, field: str) -> str | None:
+def read_id(value: Any, *, field: str, longest: int = MAX_ID) -> str | None:
     """Text, or a whole number as its decimal text. null, "" and absent are the same."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
@@ -128,8 +129,8 @@ def read_id(value: Any, *, field: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise Unusable("wrong_type", f"`{field}` must be text.")
-    if len(value) > MAX_ID:
-        raise Unusable("too_long", f"`{field}` has more than {MAX_ID} characters.")
+    if len(value) > longest:
+        raise Unusable("too_long", f"`{field}` has more than {longest} characters.")
     return value if value.strip() else None
 
 
@@ -202,12 +203,20 @@ def _extra_properties(wire: Wire, kind: str) -> dict[str, Any]:
     """What stands beside the properties and belongs among them: a page's name and category, a group's id."""
     if kind in ("page", "screen"):
         return {name: value for name in ("name", "category") if (value := getattr(wire, name)) not in (None, "")}
+    if kind in ("device", "device_removed"):
+        _check_token(wire)
     if kind == "group":
         group_id = read_id(wire.group_id, field="groupId")
         if group_id is None:
             raise Unusable("no_id", "A group message needs `groupId`.")
         return {"groupId": group_id}
     return {}
+
+
+def _check_token(wire: Wire) -> None:
+    properties = json.loads(wire.properties) if bytes(wire.properties).startswith(b"{") else {}
+    if read_id(properties.get("token"), field="device.id", longest=MAX_TOKEN) is None:
+        raise Unusable("no_id", "A device message needs the device's id.")
 
 
 def _traits(wire: Wire, kind: str, context: bytes) -> bytes:

@@ -50,6 +50,18 @@ class LogReading:
         return served[1] - OVERLAP if served and served[0] <= seq else _BEGINNING
 
 
+async def find_oldest(db: Database, cursors: Mapping[int, int]) -> datetime | None:
+    """When the oldest row of the log beyond these cursors was received."""
+    oldest: datetime | None = await db.fetchval(
+        """SELECT min(next.received_at) FROM unnest($1::smallint[], $2::bigint[]) AS after (lane, seq),
+           LATERAL (SELECT received_at FROM log WHERE log.lane = after.lane AND log.seq > after.seq
+                    ORDER BY log.seq LIMIT 1) AS next""",
+        list(cursors),
+        list(cursors.values()),
+    )
+    return oldest
+
+
 _HEAD = (
     "source", "message_id", "type", "name", "user_id", "anonymous_id", "previous_id", "profile_id", "timestamp",
     "original_timestamp", "sent_at", "received_at", "imported",

@@ -83,10 +83,10 @@ async def settle_rejected(tx: Connection, rejected_id: UUID, *, status: str) -> 
     await tx.execute("UPDATE rejected SET status = $2, raw = '' WHERE id = $1", rejected_id, status)
 
 
-async def reject_again(tx: Connection, rejected_id: UUID, *, raw: bytes, refusal: Refusal) -> None:
-    """It still can't be used, for this reason."""
+async def reject_again(tx: Connection, rejected_id: UUID, *, raw: bytes | None, refusal: Refusal) -> None:
+    """It still can't be used, for this reason. `raw`: what it was edited to."""
     await tx.execute(
-        """UPDATE rejected SET raw = $2, reason = $3, detail = $4, message_id = $5, user_id = $6, anonymous_id = $7
+        """UPDATE rejected SET raw = coalesce($2, raw), reason = $3, detail = $4, message_id = $5, user_id = $6, anonymous_id = $7
            WHERE id = $1""",
         rejected_id,
         raw,

@@ -1,0 +1,30 @@
+"""What must be done now and then so that the tables stay as they should be."""
+
+import asyncio
+from datetime import datetime
+
+from services.events.domain.months import months_from
+from services.events.store.partitions import existing_partitions, make_partition
+from services.events.store.retention import delete_old_keys as delete_some
+from services.events.store.retention import has_old_keys
+from shared.plumbing.db import Database
+from shared.plumbing.lanes import LANES
+
+
+async def make_partitions(db: Database, *, now: datetime) -> None:
+    """Partitions of the log for this month and those ahead."""
+    there = await existing_partitions(db)
+    for month in months_from(now):
+        if month.table not in there:
+            await make_partition(db, month)
+
+
+async def delete_old_keys(db: Database, *, before: datetime) -> int:
+    """Forget dedup keys from before this instant, a few at a time, so that ingest hardly notices. Returns how many."""
+    deleted = 0
+    if await has_old_keys(db, before=before):
+        for lane in range(LANES):
+            while some := await delete_some(db, lane, before=before):
+                deleted += some
+                await asyncio.sleep(0.01)
+    return deleted

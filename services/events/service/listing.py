@@ -1,0 +1,61 @@
+"""What is stored, for those who look."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from services.events.domain.dedup import dedup_key, key_lane
+from services.events.store.listing import Place, list_log, list_profile, received_of_keys, source_names
+from services.events.store.people import find_group
+from shared.plumbing.clock import Clock
+from shared.plumbing.db import Database
+from shared.plumbing.pages import page
+
+COLUMNS = (
+    "message_id", "source", "type", "name", "user_id", "anonymous_id", "previous_id", "profile_id", "timestamp",
+    "original_timestamp", "sent_at", "received_at", "imported",
+)  # fmt: skip
+
+
+class Listing:
+    """`GET /v1/events`."""
+
+    def __init__(self, db: Database, clock: Clock, *, dedup: timedelta) -> None:
+        self._db = db
+        self._clock = clock
+        self._dedup = dedup
+
+    async def page(
+        self, *, profile_id: UUID | None, equal: dict[str, str], before: Place | None, limit: int
+    ) -> dict[str, Any]:
+        """Newest first by the time that counts. `equal`: values of columns."""
+        if profile_id is not None:
+            group = await find_group(self._db, profile_id)
+            rows = await list_profile(self._db, group, equal=equal, before=before, limit=limit + 1)
+            return _page(rows, limit, profile_id=group[0])
+        received = await self._received(equal["message_id"]) if "message_id" in equal else None
+        rows = await list_log(self._db, equal=equal, received=received, before=before, limit=limit + 1)
+        if received is not None and not rows:
+            rows = await self._without_key(equal, before, limit)
+        return _page(rows, limit)
+
+    async def _received(self, message_id: str) -> list[datetime]:
+        """When messages of this id came in: their dedup keys know, whatever source they are from."""
+        keys = [dedup_key(source, message_id) for source in {*await source_names(self._db), "messaging"}]
+        return await received_of_keys(self._db, [(key_lane(key), key) for key in keys])
+
+    async def _without_key(self, equal: dict[str, str], before: Place | None, limit: int) -> list[asyncpg.Record]:
+        """Messages so old that their keys are forgotten have to be looked for, in the months before that."""
+        oldest = self._clock.now() - self._dedup
+        return await list_log(self._db, equal=equal, received_before=oldest, before=before, limit=limit + 1)
+
+
+def _page(rows: list[asyncpg.Record], limit: int, *, profile_id: UUID | None = None) -> dict[str, Any]:
+    def item(row: asyncpg.Record) -> dict[str, Any]:
+        shown = {name: row[name] for name in COLUMNS}
+        payload = {name: row["payload"].get(name, {}) for name in ("properties", "traits", "context", "identifiers")}
+        return shown | payload | ({"profile_id": profile_id} if profile_id else {})
+
+    return page(rows, limit=limit, item=item, cursor=lambda row: (row["timestamp"], row["lane"], row["seq"]))

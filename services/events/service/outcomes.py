@@ -1,0 +1,55 @@
+"""Takes in what became of messages that were sent: each is kept as an event of its profile."""
+
+from collections.abc import Sequence
+
+from services.events.domain.records import Record
+from services.events.service.ingest import row_of
+from services.events.store.log import append_rows, insert_keys
+from services.events.store.people import find_erased
+from shared.plumbing import json
+from shared.plumbing.clock import Clock
+from shared.plumbing.db import Connection
+from shared.plumbing.reader import Incoming
+from shared.schemas.outcome import OutcomeRecorded
+
+SOURCE = "messaging"
+
+
+class Outcomes:
+    """The feed of messaging."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def apply(self, tx: Connection, items: Sequence[Incoming]) -> None:
+        """Append those that are new, with the same dedup as everything else."""
+        found = [
+            OutcomeRecorded.model_validate(item.message) for item in items if item.message.get("kind") == "outcome"
+        ]
+        erased = await find_erased(tx, {outcome.profile_id for outcome in found}) if found else set()
+        rows = {
+            row.key: row
+            for row in (row_of(self._record(outcome)) for outcome in found if outcome.profile_id not in erased)
+        }
+        if rows:
+            fresh = await insert_keys(tx, rows.values())
+            await append_rows(tx, [row for key, row in rows.items() if key in fresh])
+
+    def _record(self, outcome: OutcomeRecorded) -> Record:
+        payload = {"properties": outcome.properties} if outcome.properties else {}
+        return Record(
+            source=SOURCE,
+            message_id=outcome.message_id,
+            type="track",
+            name=outcome.name,
+            user_id=None,
+            anonymous_id=None,
+            previous_id=None,
+            profile_id=outcome.profile_id,
+            timestamp=outcome.at,
+            original_timestamp=outcome.at,
+            sent_at=None,
+            received_at=self._clock.now(),
+            imported=False,
+            payload=json.dumps(payload),
+        )

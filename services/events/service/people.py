@@ -1,0 +1,77 @@
+"""Takes in the profiles feed: whose each row of the log is, who became one, who is to be forgotten."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.events.domain.traces import traces_in_bytes, traces_in_text
+from services.events.store import people
+from shared.plumbing.clock import Clock
+from shared.plumbing.db import Connection
+from shared.plumbing.reader import Incoming
+from shared.schemas.resolved import EventDropped, ProfileErased, ProfilesMerged, parse_resolved
+
+
+class People:
+    """The index of the log by profile."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def apply(self, tx: Connection, items: Sequence[Incoming]) -> None:
+        """In their order: rows gather until something else comes, which may concern them."""
+        rows: list[people.Owned] = []
+        for item in items:
+            if item.message.get("kind") == "event":
+                rows.append(_owned(item.message))
+            else:
+                await self._index(tx, rows)
+                rows = []
+                await self._apply_other(tx, item.message)
+        await self._index(tx, rows)
+
+    async def _index(self, tx: Connection, rows: Sequence[people.Owned]) -> None:
+        if not rows:
+            return
+        erased = await people.find_erased(tx, {row.profile_id for row in rows})
+        for row in rows:
+            if row.profile_id in erased:
+                await people.delete_log_row(tx, row.lane, row.seq, row.received_at)
+        await people.insert_owned(tx, [row for row in rows if row.profile_id not in erased])
+
+    async def _apply_other(self, tx: Connection, message: dict[str, Any]) -> None:
+        match parse_resolved(message):
+            case ProfilesMerged() as merged:
+                await people.insert_merged(tx, merged.profile_id, merged.survivor_id)
+            case ProfileErased() as erased:
+                await self._erase(tx, erased)
+            case EventDropped() as dropped:
+                await people.delete_log_row(tx, dropped.log.lane, dropped.log.seq, dropped.log.received_at)
+            case _:
+                pass
+
+    async def _erase(self, tx: Connection, erased: ProfileErased) -> None:
+        for profile_id in sorted({erased.profile_id, *erased.profile_ids}):
+            await people.erase_profile(tx, profile_id, at=self._clock.now())
+        ids = [identifier.value for identifier in erased.identifiers]
+        addresses = [address.value for address in erased.addresses]
+        await people.erase_words(
+            tx,
+            ids=ids,
+            in_bytes=traces_in_bytes(ids, addresses),
+            in_text=traces_in_text(ids, addresses),
+            before=erased.at,
+        )
+
+
+def _owned(message: dict[str, Any]) -> people.Owned:
+    """What the index needs of an EventResolved; the rest is not worth reading at this rate."""
+    log = message["log"]
+    return people.Owned(
+        UUID(message["profile_id"]),
+        datetime.fromisoformat(message["event"]["timestamp"]),
+        log["lane"],
+        log["seq"],
+        datetime.fromisoformat(log["received_at"]),
+    )

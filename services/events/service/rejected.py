@@ -1,0 +1,107 @@
+"""Messages that could not be used: looked at, mended, tried again."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from services.events.domain.message import read_message
+from services.events.domain.records import Limits, Origin, Record, Refusal
+from services.events.service.ingest import UNSTORABLE, row_of
+from services.events.store import rejected as store
+from services.events.store.log import Row, append_rows, insert_keys
+from shared.plumbing import json
+from shared.plumbing.clock import Clock
+from shared.plumbing.db import Connection, Database
+from shared.plumbing.errors import NotFound
+from shared.plumbing.ids import new_id
+
+SHOWN_WHOLE = 64 * 1024
+"""Bytes; of a longer message only the beginning is listed."""
+
+
+def shown(row: asyncpg.Record) -> dict[str, Any]:
+    """A rejected message as it is listed: as JSON if it is that, else as text."""
+    names = (
+        "id",
+        "source",
+        "received_at",
+        "type",
+        "reason",
+        "detail",
+        "message_id",
+        "user_id",
+        "anonymous_id",
+        "imported",
+        "status",
+    )
+    return {**{name: row[name] for name in names}, "message": _shown_message(row["raw"])}
+
+
+def _shown_message(raw: bytes) -> Any:
+    if not raw:
+        return None
+    try:
+        raw.decode()
+        json.loads(raw)
+    except json.JsonError:
+        return raw[:SHOWN_WHOLE].decode(errors="backslashreplace")
+    return json.Raw(raw) if len(raw) <= SHOWN_WHOLE else raw[:SHOWN_WHOLE].decode(errors="ignore")
+
+
+class RejectedMessages:
+    """The use cases of `/v1/rejected`."""
+
+    def __init__(self, db: Database, clock: Clock, *, limits: Limits, committed: Callable[[], None]) -> None:
+        self._db = db
+        self._clock = clock
+        self._limits = limits
+        self._committed = committed
+
+    async def retry(self, rejected_id: UUID, edited: bytes | None) -> dict[str, Any]:
+        """Take the message, or what it was edited to, in like a new one. Its time is that of when it first came.
+
+        Answers with its status: accepted, duplicate, or still rejected with a reason. Trying again one that was taken in
+        changes nothing.
+        """
+        try:
+            answer = await self._db.run(lambda tx: self._retry(tx, rejected_id, edited))
+        except (asyncpg.DataError, asyncpg.ProgramLimitExceededError):
+            answer = await self._db.run(lambda tx: self._reject_again(tx, rejected_id, edited, UNSTORABLE))
+        self._committed()
+        return answer
+
+    async def _retry(self, tx: Connection, rejected_id: UUID, edited: bytes | None) -> dict[str, Any]:
+        found = await store.lock_rejected(tx, rejected_id)
+        if found is None:
+            raise NotFound("There is no such rejected message.")
+        if found["status"] != "rejected":
+            return {"id": rejected_id, "status": found["status"]}
+        read = self._read(found, edited)
+        if isinstance(read, Refusal):
+            return await self._reject_again(tx, rejected_id, edited, read)
+        row = row_of(msgspec.structs.replace(read, received_at=self._clock.now()))
+        status = "accepted" if await _keep(tx, row) else "duplicate"
+        await store.settle_rejected(tx, rejected_id, status=status)
+        return {"id": rejected_id, "status": status, "message_id": read.message_id}
+
+    def _read(self, found: asyncpg.Record, edited: bytes | None) -> Record | Refusal:
+        origin = Origin(found["source"], found["received_at"], found["sent_at"], found["imported"], found["form"])
+        raw = found["raw"] if edited is None else edited
+        return read_message(raw, origin, new_id=str(new_id()), limits=self._limits, path_type=found["type"])
+
+    async def _reject_again(
+        self, tx: Connection, rejected_id: UUID, edited: bytes | None, refusal: Refusal
+    ) -> dict[str, Any]:
+        await store.reject_again(tx, rejected_id, raw=edited, refusal=refusal)
+        return {"id": rejected_id, "status": "rejected", "reason": refusal.reason, "detail": refusal.detail}
+
+
+async def _keep(tx: Connection, row: Row) -> bool:
+    """Whether it was new."""
+    if not await insert_keys(tx, [row]):
+        return False
+    await append_rows(tx, [row])
+    return True
