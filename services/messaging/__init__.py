@@ -1,0 +1,1 @@
+"""Step 4: should we speak, what do we say, did it help."""

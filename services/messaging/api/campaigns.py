@@ -1,0 +1,142 @@
+"""Campaigns: who is told what, and when."""
+
+from typing import Annotated, Any
+
+import asyncpg
+from fastapi import APIRouter, Body, Request, Response
+
+from services.messaging.api import docs
+from services.messaging.service import catalogue
+from services.messaging.service.reports import report_on
+from services.messaging.store import catalogue as store
+from shared.plumbing.app import Frame
+from shared.plumbing.auth import Reader, Writer
+from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.pages import Cursor, Limit, page, read_cursor
+
+router = APIRouter(route_class=ExactRoute, tags=["campaigns"])
+JsonBody = Annotated[Any, Body()]
+REFUSALS = {404: "There is no such campaign", 422: "`errors` names each fault with its path"}
+FIELDS = ("key", "trigger", "purpose")
+
+
+def shown(row: asyncpg.Record) -> dict[str, Any]:
+    """A campaign as the API shows it: as it was given, with its state. `started_at`: the last start."""
+    state = {
+        "id": row["id"],
+        "status": row["status"],
+        "started_at": row["runs"][-1][0] if row["runs"] else None,
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+    }
+    return dict(row["definition"]) | state
+
+
+def frame_of(request: Request) -> Frame:
+    found: Frame = request.app.state.frame
+    return found
+
+
+@router.post(
+    "/v1/campaigns",
+    status_code=201,
+    summary="Make a campaign (a draft until it is started)",
+    dependencies=[Writer],
+    openapi_extra=docs.body(docs.CAMPAIGN, FIELDS),
+    responses=docs.answers(docs.CAMPAIGN_SHOWN, status=201, also={409: "The key is taken", 422: REFUSALS[422]}),
+)
+async def create(request: Request, body: JsonBody) -> Response:
+    """`trigger`: `{"segment", "on": "entered" | "left"}`, `{"event", "where"?}` or `{"segment", "at"}` (everybody in it then).
+
+    `template`, or `variants` with weights; `channel`: one of the template's, or `preferred` (the person's order, first that is
+    consented to, not suppressed and has an address). `purpose`: `transactional` needs no consent and yields to no cap,
+    holdout, quiet hours or contact window. `topic`: a person who set it to false is skipped (`topic_opt_out`).
+    `reentry`: a person who was sent the message or held out from it is not again (`once`), is (`always`), or is after a time.
+    """
+    frame = frame_of(request)
+    return JsonResponse(shown(await catalogue.create_campaign(frame.db, body, at=frame.clock.now())), 201)
+
+
+@router.get(
+    "/v1/campaigns", summary="All campaigns, by key", dependencies=[Reader], responses=docs.items(docs.CAMPAIGN_SHOWN)
+)
+async def list_all(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    after = read_cursor(cursor, str)
+    rows = await store.list_campaigns(frame_of(request).db, after=after, limit=limit + 1)
+    return JsonResponse(page(rows, limit=limit, item=shown, cursor=lambda row: row["key"]))
+
+
+@router.get(
+    "/v1/campaigns/{key}",
+    summary="One campaign",
+    dependencies=[Reader],
+    responses=docs.answers(docs.CAMPAIGN_SHOWN, also={404: REFUSALS[404]}),
+)
+async def get_one(request: Request, key: str) -> Response:
+    return JsonResponse(shown(await catalogue.get_campaign(frame_of(request).db, key)))
+
+
+@router.put(
+    "/v1/campaigns/{key}",
+    summary="Replace a campaign's definition; also what is due already is decided by it",
+    dependencies=[Writer],
+    openapi_extra=docs.body(docs.CAMPAIGN, FIELDS),
+    responses=docs.answers(docs.CAMPAIGN_SHOWN, also=REFUSALS),
+)
+async def replace(request: Request, key: str, body: JsonBody) -> Response:
+    frame = frame_of(request)
+    return JsonResponse(shown(await catalogue.replace_campaign(frame.db, key, body, at=frame.clock.now())))
+
+
+@router.delete(
+    "/v1/campaigns/{key}",
+    status_code=204,
+    summary="Delete a campaign; its decisions and deliveries stay",
+    dependencies=[Writer],
+    responses={404: {"description": REFUSALS[404]}},
+)
+async def delete(request: Request, key: str) -> Response:
+    frame = frame_of(request)
+    await catalogue.stop_campaign(frame.db, key, at=frame.clock.now(), status="deleted")
+    frame.wake.hint()
+    return Response(status_code=204)
+
+
+@router.post(
+    "/v1/campaigns/{key}/start",
+    summary="Act on what happens from now on",
+    dependencies=[Writer],
+    responses=docs.answers(docs.CAMPAIGN_SHOWN, also={404: REFUSALS[404]}),
+)
+async def start(request: Request, key: str) -> Response:
+    frame = frame_of(request)
+    row = await catalogue.start_campaign(frame.db, key, at=frame.clock.now())
+    frame.wake.hint()
+    return JsonResponse(shown(row))
+
+
+@router.post(
+    "/v1/campaigns/{key}/pause",
+    summary="Say nothing more until it is started again",
+    dependencies=[Writer],
+    responses=docs.answers(docs.CAMPAIGN_SHOWN | {"status": "paused"}, also={404: REFUSALS[404]}),
+)
+async def pause(request: Request, key: str) -> Response:
+    """What comes due while a campaign is paused is skipped with `campaign_not_running`, and so is what happens then."""
+    frame = frame_of(request)
+    row = await catalogue.stop_campaign(frame.db, key, at=frame.clock.now())
+    frame.wake.hint()
+    return JsonResponse(shown(row))
+
+
+@router.get(
+    "/v1/campaigns/{key}/report",
+    summary="What became of its triggers, and whether it helped",
+    dependencies=[Reader],
+    responses=docs.answers(docs.REPORT, also={404: REFUSALS[404]}),
+)
+async def report(request: Request, key: str) -> Response:
+    """Conversions are counted once for each message: the first goal event within the goal's time after it (or, for those
+    held out, after the decision)."""
+    db = frame_of(request).db
+    return JsonResponse(await report_on(db, await catalogue.get_campaign(db, key)))

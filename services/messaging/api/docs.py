@@ -1,0 +1,115 @@
+"""Examples and shapes for the OpenAPI pages; bodies are read by the domain itself, with exact numbers and paths of faults."""
+
+from typing import Any
+
+TEMPLATE: dict[str, Any] = {
+    "key": "welcome-back",
+    "channel": "email",
+    "subject": "{{ profile.traits.first_name | default: 'Hello' }}, good to see you again",
+    "body": "<p>Hi {{ profile.traits.first_name | default: 'there' }}!</p><p><a href=\"{{ unsubscribe_url }}\">Unsubscribe</a></p>",
+}
+CAMPAIGN: dict[str, Any] = {
+    "key": "win-back",
+    "trigger": {"segment": "lapsed", "on": "entered"},
+    "template": "welcome-back",
+    "purpose": "marketing",
+    "delay": "PT1H",
+    "holdout": 0.1,
+    "goal": {"event": "Order Completed", "within": "P7D", "revenue": "total"},
+    "reentry": "P90D",
+}
+CAMPAIGN_SHOWN: dict[str, Any] = CAMPAIGN | {
+    "id": "0195f3a0-7f00-7000-8000-000000000001",
+    "status": "running",
+    "started_at": "2026-11-21T09:00:00Z",
+    "created_at": "2026-11-21T08:00:00Z",
+    "updated_at": "2026-11-21T09:00:00Z",
+}
+DECISION: dict[str, Any] = {
+    "id": "0195f3a0-7f00-7000-8000-000000000002",
+    "profile_id": "0195f3a0-7f00-7000-8000-000000000003",
+    "user_id": "ada",
+    "campaign": "win-back",
+    "decision": "skipped",
+    "reason": "frequency_cap",
+    "facts": {"cap": {"purpose": "marketing", "max": 3, "within": "P7D"}, "sent": 3},
+    "variant": None,
+    "delivery_id": None,
+    "at": "2026-11-21T10:00:00Z",
+}
+MAIL: dict[str, Any] = {
+    "id": "0195f3a0-7f00-7000-8000-000000000004",
+    "channel": "email",
+    "to": "ada@example.com",
+    "subject": "Ada, good to see you again",
+    "text": "Hi Ada!\n",
+    "html": "<p>Hi Ada!</p>",
+    "headers": {
+        "List-Unsubscribe": "<http://127.0.0.1:8004/unsubscribe/…>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    },
+    "profile_id": "0195f3a0-7f00-7000-8000-000000000003",
+    "campaign": "win-back",
+    "at": "2026-11-21T10:00:00Z",
+}
+DELIVERY: dict[str, Any] = {
+    "id": "0195f3a0-7f00-7000-8000-000000000004",
+    "profile_id": "0195f3a0-7f00-7000-8000-000000000003",
+    "campaign": "win-back",
+    "channel": "email",
+    "purpose": "marketing",
+    "template": "welcome-back",
+    "template_version": 1,
+    "to": "ada@example.com",
+    "provider": "smtp",
+    "status": "sent",
+    "answer": "2.0.0 OK",
+    "at": "2026-11-21T10:00:00Z",
+}
+SUPPRESSION: dict[str, Any] = {"channel": "email", "address": "ada@example.com", "reason": "asked by phone"}
+SUPPRESSION_SHOWN: dict[str, Any] = SUPPRESSION | {
+    "id": "0195f3a0-7f00-7000-8000-000000000005",
+    "purpose": None,
+    "created_at": "2026-11-21T10:00:00Z",
+}
+SETTINGS: dict[str, Any] = {
+    "frequency_caps": [{"purpose": "marketing", "channel": "email", "max": 3, "within": "P7D"}],
+    "quiet_hours": {"from": "21:00", "until": "08:00"},
+}
+REPORT: dict[str, Any] = {
+    "campaign": "win-back",
+    "triggers": 120,
+    "decisions": {"sent": 90, "held_out": 10, "skipped": 20},
+    "reasons": {"sent": 90, "holdout": 10, "no_consent": 20},
+    "variants": {"welcome-back": {"sent": 90, "conversions": 9, "revenue": 450.5}},
+    "holdout": {"held_out": 10, "conversions": 0, "revenue": 0},
+    "sent": {"sent": 90, "conversions": 9, "revenue": 450.5},
+}
+PREVIEW: dict[str, Any] = {"profile_id": "0195f3a0-7f00-7000-8000-000000000003", "context": {"order_id": "42"}}
+PREVIEW_SHOWN: dict[str, Any] = {
+    "channel": "email",
+    "subject": "Hello, Ada",
+    "text": "Hi Ada!\n",
+    "html": "<p>Hi Ada!</p>",
+}
+
+
+def body(example: dict[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
+    """`openapi_extra` of a route with this JSON body."""
+    schema = {"type": "object", "required": list(required), "example": example}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def answers(example: Any, *, status: int = 200, also: dict[int, str] | None = None) -> dict[int | str, dict[str, Any]]:
+    """`responses` of a route: the good answer by example, and its refusals (problem+json)."""
+    good: dict[int | str, dict[str, Any]] = {
+        status: {"description": "Done", "content": {"application/json": {"example": example}}}
+    }
+    for code, description in (also or {}).items():
+        good[code] = {"description": description, "content": {"application/problem+json": {}}}
+    return good
+
+
+def items(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """`responses` of a list."""
+    return answers({"items": [example], "next": None})

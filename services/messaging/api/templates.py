@@ -1,0 +1,128 @@
+"""Templates: what is said, in Liquid."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+from fastapi import APIRouter, Body, Request, Response
+from pydantic import BaseModel, ConfigDict
+
+from services.messaging.api import docs
+from services.messaging.api.campaigns import JsonBody, frame_of
+from services.messaging.service import catalogue
+from services.messaging.service.previews import preview_template
+from services.messaging.store import catalogue as store
+from shared.plumbing.auth import Reader, Writer
+from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.pages import Cursor, Limit, page, read_cursor
+
+router = APIRouter(route_class=ExactRoute, tags=["templates"])
+REFUSALS = {404: "There is no such template", 422: "`errors` names each fault with its path"}
+SHOWN = docs.TEMPLATE | {"version": 1, "created_at": "2026-11-21T08:00:00Z", "updated_at": "2026-11-21T08:00:00Z"}
+FIELDS = ("key", "channel", "body")
+
+
+def shown(row: asyncpg.Record) -> dict[str, Any]:
+    """One content of a template."""
+    state = {"version": row["version"], "created_at": row["created_at"], "updated_at": row["updated_at"]}
+    return dict(row["definition"]) | state
+
+
+def whole(rows: list[asyncpg.Record]) -> dict[str, Any]:
+    """A template: its first content, and all of them by channel."""
+    return shown(rows[0]) | {"contents": {row["channel"]: shown(row) for row in rows}}
+
+
+@router.post(
+    "/v1/templates",
+    status_code=201,
+    summary="Make a template, or give one a content for another channel",
+    dependencies=[Writer],
+    openapi_extra=docs.body(docs.TEMPLATE, FIELDS),
+    responses=docs.answers(SHOWN, status=201, also={409: "It exists", 422: REFUSALS[422]}),
+)
+async def create(request: Request, body: JsonBody) -> Response:
+    """Liquid with `profile.id`, `profile.traits.*`, `profile.identifiers.<namespace>`, `profile.life_events`, `trigger.*` (an
+    event's `properties`, also directly; a segment's `change`), `campaign.key`, `unsubscribe_url`, `preferences_url`.
+
+    An e-mail's `body` that holds a tag is HTML: values in it are escaped, and its text part is made from it unless `text` is
+    given. With `"strict": true` an unknown name fails the message (`template_error`). `from` overrides the deployment's sender.
+    A template can have one content for each channel; a campaign with `"channel": "preferred"` chooses among them.
+    """
+    frame = frame_of(request)
+    rows = await catalogue.create_template(frame.db, body, at=frame.clock.now())
+    return JsonResponse(whole(sorted(rows, key=lambda row: row["channel"] != body["channel"])), 201)
+
+
+@router.get("/v1/templates", summary="All templates, by key", dependencies=[Reader], responses=docs.items(SHOWN))
+async def list_all(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    after = read_cursor(cursor, lambda value: (str(value[0]), str(value[1])))
+    rows = await store.list_templates(frame_of(request).db, after=after, limit=limit + 1)
+    return JsonResponse(page(rows, limit=limit, item=shown, cursor=lambda row: [row["key"], row["channel"]]))
+
+
+@router.get(
+    "/v1/templates/{key}",
+    summary="One template",
+    dependencies=[Reader],
+    responses=docs.answers(SHOWN, also={404: REFUSALS[404]}),
+)
+async def get_one(request: Request, key: str) -> Response:
+    return JsonResponse(whole(await catalogue.get_templates(frame_of(request).db, key)))
+
+
+@router.put(
+    "/v1/templates/{key}",
+    summary="A new version, used from now on",
+    dependencies=[Writer],
+    openapi_extra=docs.body(docs.TEMPLATE, FIELDS),
+    responses=docs.answers(SHOWN | {"version": 2}, also=REFUSALS),
+)
+async def replace(request: Request, key: str, body: JsonBody) -> Response:
+    frame = frame_of(request)
+    rows = await catalogue.replace_template(frame.db, key, body, at=frame.clock.now())
+    return JsonResponse(whole(sorted(rows, key=lambda row: row["channel"] != body["channel"])))
+
+
+@router.delete(
+    "/v1/templates/{key}",
+    status_code=204,
+    summary="Delete a template that no campaign uses",
+    dependencies=[Writer],
+    responses={404: {"description": REFUSALS[404]}, 409: {"description": "A campaign uses it"}},
+)
+async def delete(request: Request, key: str) -> Response:
+    await catalogue.delete_template(frame_of(request).db, key)
+    return Response(status_code=204)
+
+
+class Preview(BaseModel):
+    """For whom, and what triggered it: `context` is `trigger` (or holds it under that name)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    profile_id: UUID
+    context: dict[str, Any] | None = None
+    channel: str | None = None
+
+
+@router.post(
+    "/v1/templates/{key}/preview",
+    summary="What this person would get; nothing is sent",
+    dependencies=[Reader],
+    responses=docs.answers(docs.PREVIEW_SHOWN, also={404: "No such template or profile", 422: "It can't be rendered"}),
+)
+async def preview(
+    request: Request, key: str, body: Annotated[Preview, Body(openapi_examples={"an order": {"value": docs.PREVIEW}})]
+) -> Response:
+    state = request.app.state
+    rows = await catalogue.get_templates(frame_of(request).db, key)
+    content = await preview_template(
+        rows,
+        profiles=state.profiles,
+        speech=state.speech,
+        profile_id=body.profile_id,
+        context=body.context or {},
+        channel=body.channel,
+    )
+    return JsonResponse(content)

@@ -1,0 +1,131 @@
+"""Wiring: settings, clients, loops, routes."""
+
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+
+from services.messaging.api import ROUTERS
+from services.messaging.clients import Profiles, load_api_keys
+from services.messaging.config import Settings
+from services.messaging.domain.links import Linker
+from services.messaging.service.judging import Speech
+from services.messaging.service.providers import Provider, Providers
+from services.messaging.service.recording import Recorder
+from services.messaging.service.sender import Sender
+from services.messaging.service.take_in import TakeIn
+from services.messaging.worker import Sending
+from shared.plumbing.app import Frame, build_app
+from shared.plumbing.auth import LoadKeys, derive
+from shared.plumbing.clock import Clock, ShiftedClock, SystemClock
+from shared.plumbing.feed import FeedServer
+from shared.plumbing.http import Neighbour
+from shared.plumbing.leases import Leases
+from shared.plumbing.reader import Apply, FeedReader
+
+DESCRIPTION = """What is said: templates, campaigns, decisions, deliveries, suppressions, outcomes.
+
+For every trigger of a campaign there is exactly one final decision with its reason and the values behind it
+(`GET /v1/decisions`), and at most one message, through crashes, retries and duplicates."""
+
+
+def load_settings() -> Settings:
+    """From the environment."""
+    return Settings()
+
+
+def create_app(
+    settings: Settings, *, clock: Clock | None = None, transport: httpx.AsyncBaseTransport | None = None
+) -> FastAPI:
+    """The messaging service. `transport` reaches the other services in tests; None is the network."""
+    ticking = clock or (ShiftedClock(settings.clock_offset) if settings.clock_offset else SystemClock())
+
+    async def start(app: FastAPI, frame: Frame) -> LoadKeys:
+        return await _start(app, frame, settings, transport)
+
+    return build_app(
+        service="messaging",
+        title="Regulars: messaging",
+        description=DESCRIPTION,
+        settings=settings,
+        database_url=settings.database_url,
+        clock=ticking,
+        migrations=Path(__file__).parent / "migrations",
+        start=start,
+        routers=ROUTERS,
+    )
+
+
+async def _start(
+    app: FastAPI, frame: Frame, settings: Settings, transport: httpx.AsyncBaseTransport | None
+) -> LoadKeys:
+    token = derive(settings.secret, "internal")
+
+    def neighbour(url: str) -> Neighbour:
+        made = Neighbour(url, token=token, transport=transport)
+        frame.on_stop.push_async_callback(made.close)
+        return made
+
+    events, profiles, segments = map(neighbour, (settings.events_url, settings.profiles_url, settings.segments_url))
+    frame.feed = FeedServer(frame.db, frame.wake, consumers=("events",))
+    app.state.speech = speech_of(settings)
+    app.state.profiles = Profiles(profiles)
+    take_in = TakeIn(frame.clock, address_secret=app.state.speech.address_secret)
+    frame.parked = {"changes": take_in.changes, "resolved": take_in.resolved}
+    if settings.role != "api":
+        _start_loops(frame, settings, app, {"changes": segments, "resolved": profiles}, take_in)
+    frame.tasks.start("feed", frame.feed.run)
+    return lambda: load_api_keys(events)
+
+
+def speech_of(settings: Settings) -> Speech:
+    """How this deployment speaks."""
+    return Speech(
+        linker=Linker(derive(settings.secret, "links"), settings.link_base),
+        address_secret=derive(settings.secret, "addresses"),
+        sender=settings.mail_from,
+        default_zone=settings.default_timezone,
+    )
+
+
+def _start_loops(frame: Frame, settings: Settings, app: FastAPI, feeds: dict[str, Neighbour], take_in: TakeIn) -> None:
+    applies: dict[str, Apply] = {"changes": take_in.changes, "resolved": take_in.resolved}
+    for work, neighbour in feeds.items():
+        leases = _lease(frame, settings, work)
+        reader = FeedReader(
+            frame.db,
+            feed=work,
+            consumer="messaging",
+            pull=neighbour.pull,
+            leases=leases,
+            apply=applies[work],
+            committed=frame.wake.hint,
+            clock=frame.clock,
+        )
+        frame.tasks.start(f"read-{work}", reader.run)
+    sends = _lease(frame, settings, "sends")
+    secret = app.state.speech.address_secret
+    recorder = Recorder(frame.db, clock=frame.clock, address_secret=secret, committed=frame.wake.hint)
+    carriers: dict[str, Provider] = {}
+    providers = Providers(carriers, record=recorder.record)
+    frame.on_stop.push_async_callback(providers.finish, 5)
+    sender = Sender(
+        frame.db,
+        profiles=app.state.profiles,
+        leases=sends,
+        speech=app.state.speech,
+        providers=providers,
+        clock=frame.clock,
+        committed=frame.wake.hint,
+        batch=settings.send_batch,
+    )
+    sending = Sending(sender, recorder, leases=sends, wake=frame.wake, freed=providers.freed)
+    frame.tasks.start("send", sending.run)
+    frame.tasks.start("sweep", sending.sweep)
+
+
+def _lease(frame: Frame, settings: Settings, work: str) -> Leases:
+    leases = Leases(frame.db, work=work, owner=settings.worker_name, clock=frame.clock, ttl=settings.lease_ttl)
+    frame.tasks.start(f"lease-{work}", leases.run)
+    frame.on_stop.push_async_callback(leases.release)
+    return leases

@@ -1,0 +1,30 @@
+"""HTTP out: the neighbours that messaging asks and tells."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from shared.plumbing.http import Neighbour
+from shared.schemas.recipients import ConsentChange, Recipient, RecipientsAnswer
+
+
+class Profiles:
+    """Who somebody is now, and what they allow."""
+
+    def __init__(self, neighbour: Neighbour) -> None:
+        self._neighbour = neighbour
+
+    async def recipients(self, profile_ids: Sequence[UUID]) -> Mapping[UUID, Recipient]:
+        """By requested id; one that is missing was erased. Raises Unavailable when they can't be had."""
+        answer = await self._neighbour.post("/internal/recipients", {"profile_ids": list(profile_ids)}, timeout=5)
+        found = RecipientsAnswer.model_validate(answer)
+        return {recipient.requested_id: recipient for recipient in found.recipients}
+
+    async def tell_consent(self, change: ConsentChange) -> None:
+        """A recipient's own word. Idempotent by the change's id. Raises Unavailable."""
+        await self._neighbour.post("/internal/consents", change.model_dump(mode="json"))
+
+
+async def load_api_keys(events: Neighbour) -> Mapping[str, str]:
+    """The role of every good API key, by its hash."""
+    answer = await events.get("/internal/keys")
+    return {key["key_hash"]: key["role"] for key in answer["keys"]}

@@ -1,0 +1,48 @@
+"""Settings of messaging, read from the environment once."""
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from shared.plumbing.settings import CommonSettings
+
+
+class Settings(CommonSettings):
+    """Every field is the environment variable `REGULARS_<FIELD>`, or the one named in its description."""
+
+    model_config = SettingsConfigDict(env_prefix="REGULARS_", extra="ignore", frozen=True, populate_by_name=True)
+
+    database_url: str = Field(
+        validation_alias=AliasChoices("REGULARS_MESSAGING_DATABASE_URL", "REGULARS_DATABASE_URL", "database_url"),
+        description="`REGULARS_MESSAGING_DATABASE_URL`, else `REGULARS_DATABASE_URL`: PostgreSQL, 15 or newer",
+    )
+    port: int = Field(
+        default=8004,
+        validation_alias=AliasChoices("REGULARS_MESSAGING_PORT", "port"),
+        description="`REGULARS_MESSAGING_PORT`: port to listen on",
+    )
+    public_url: str | None = Field(
+        default=None, description="Where recipients reach messaging, for links in messages; default: its own address"
+    )
+    default_timezone: str = Field(default="UTC", description="IANA zone of people whose own is missing or unknown")
+    mail_from: str = Field(
+        default="Regulars <hello@localhost>", description="Sender of e-mail whose template names none"
+    )
+    smtp_host: str | None = Field(default=None, description="SMTP server; without it e-mail goes to the local mailbox")
+    smtp_port: int = Field(default=587, description="Port of the SMTP server")
+    smtp_username: str | None = Field(default=None, description="User name at the SMTP server")
+    smtp_password: SecretStr | None = Field(default=None, description="Password at the SMTP server")
+    smtp_security: str = Field(
+        default="auto",
+        pattern="^(auto|starttls|tls|none)$",
+        description="auto (STARTTLS where offered), starttls (required), tls (from the first byte) or none",
+    )
+    smtp_timeout: float = Field(
+        default=30, gt=0, le=600, description="Seconds for one e-mail at the SMTP server, at most"
+    )
+    smtp_connections: int = Field(default=8, ge=1, le=200, description="E-mails under way at the SMTP server at once")
+    send_batch: int = Field(default=256, ge=1, le=1000, description="Messages decided together, at most")
+
+    @property
+    def link_base(self) -> str:
+        """What links in messages begin with."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")

@@ -1,0 +1,45 @@
+"""Where a person can be reached, and how an address is compared and kept when it may not be kept itself."""
+
+import hashlib
+import hmac
+import re
+
+from shared.schemas.recipients import Recipient
+
+_EMAIL = re.compile(r"[^\s@<>()\[\],;:\"\\\x00-\x1f\x7f]+@[^\s@<>()\[\],;:\"\\\x00-\x1f\x7f]+")
+_PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}")
+
+
+def address_for(recipient: Recipient, channel: str) -> str | None:
+    """The person's address on a channel, or None. A webhook is told about the profile itself."""
+    if channel == "email":
+        return _contact(recipient, "email", _EMAIL)
+    if channel == "sms":
+        return _contact(recipient, "phone", _PHONE)
+    if channel == "push":
+        return recipient.devices[0].token if recipient.devices else None
+    return str(recipient.id) if channel == "webhook" else None
+
+
+def _contact(recipient: Recipient, name: str, shape: re.Pattern[str]) -> str | None:
+    named = (identifier.value for identifier in recipient.identifiers if identifier.namespace == name)
+    for value in (recipient.traits.get(name), *named):
+        if isinstance(value, str) and len(value) <= 254 and shape.fullmatch(value.strip()):
+            return value.strip()
+    return None
+
+
+def normal_address(channel: str, address: str) -> str:
+    """The same for spellings that reach the same place."""
+    if channel == "email":
+        return address.strip().casefold()
+    if channel == "sms":
+        return re.sub(r"[^0-9+]", "", address)
+    return address.strip()
+
+
+def address_hash(secret: str, channel: str, address: str) -> str:
+    """A keyed hash (HMAC-SHA256, hex) by which an address is recognised that is not kept."""
+    return hmac.new(
+        secret.encode(), f"{channel}\x00{normal_address(channel, address)}".encode(), hashlib.sha256
+    ).hexdigest()

@@ -1,0 +1,80 @@
+"""What a provider's answer makes of a message."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.messaging.domain.retry import next_try
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider has it."""
+
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The provider will never take it. `bounced`: because there is no such address."""
+
+    text: str
+    bounced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """The provider did certainly not take it, and may later."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """Whether the provider has it is not known: it must not be sent again."""
+
+    text: str
+
+
+Answer = Accepted | Rejected | NotNow | Unsure
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """Not final: once more at `at`."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """`decision` with its reason; `status` of the delivery."""
+
+    decision: str
+    reason: str
+    status: str
+    bounced: bool = False
+
+
+def after(answer: Answer, *, attempts: int, now: datetime, give_up_at: datetime, chance: float) -> Final | TryAgain:
+    """What comes of an answer to the try number `attempts`. `chance` in [0, 1) spreads the next tries."""
+    match answer:
+        case Accepted():
+            return Final("sent", "sent", "sent")
+        case Rejected(bounced=bounced):
+            return Final("failed", "provider_error", "failed", bounced)
+        case Unsure():
+            return Final("unknown", "no_answer", "unknown")
+        case NotNow():
+            at = next_try(attempts, now=now, give_up_at=give_up_at, chance=chance)
+            return Final("failed", "provider_error", "failed") if at is None else TryAgain(at)
+
+
+def smtp_answer(code: int, text: str) -> Rejected | NotNow:
+    """An SMTP refusal: 5xx is for ever, anything else may pass. 5.1.x and the plain mailbox codes are bounces."""
+    said = f"{code} {text}"[:500]
+    if not 500 <= code < 600:
+        return NotNow(said)
+    enhanced = text.strip().split(" ", 1)[0]
+    has_enhanced = enhanced.count(".") == 2 and enhanced.replace(".", "").isdigit()
+    bounced = enhanced.startswith("5.1.") if has_enhanced else code in (550, 551, 553)
+    return Rejected(said, bounced)

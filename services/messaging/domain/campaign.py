@@ -1,0 +1,226 @@
+"""Campaigns: what makes us speak, what we say, to whom not and when not. Read from untrusted JSON."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
+
+from shared.language.durations import parse_duration
+from shared.language.predicates import Predicate, read_predicates
+from shared.language.reading import Loc, Object, Reading
+
+TRANSACTIONAL = "transactional"
+CHANNELS = ("email", "sms", "push", "webhook")
+DEFAULT_STALE_AFTER = timedelta(days=1)
+_FIELDS = (
+    "name", "template", "variants", "channel", "delay", "holdout", "goal", "reentry", "stale_after", "topic",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentTrigger:
+    """A profile entered or left a segment."""
+
+    segment: str
+    on: Literal["entered", "left"]
+
+
+@dataclass(frozen=True, slots=True)
+class EventTrigger:
+    """An event of this name, of which all of `where` holds."""
+
+    event: str
+    where: tuple[Predicate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """Everybody who is in the segment at an instant."""
+
+    segment: str
+    at: datetime
+
+
+Trigger = SegmentTrigger | EventTrigger | Broadcast
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One of the templates, drawn with a chance in proportion to its weight."""
+
+    template: str
+    weight: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What we hope for: an event within this time of the message; `revenue` is the path of an amount in it."""
+
+    event: str
+    within: timedelta
+    revenue: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """`channel`: one of CHANNELS, `preferred` (in the person's order), or None (the template's own)."""
+
+    trigger: Trigger
+    variants: tuple[Variant, ...]
+    purpose: str
+    channel: str | None = None
+    topic: str | None = None
+    delay: timedelta = timedelta()
+    holdout: Decimal = Decimal(0)
+    goal: Goal | None = None
+    reentry: Literal["once", "always"] | timedelta = "once"
+    stale_after: timedelta = DEFAULT_STALE_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """`runs`: from when to when it was running; the last one is open while it runs."""
+
+    id: UUID
+    key: str
+    definition: Definition
+    status: str
+    runs: tuple[tuple[datetime, datetime | None], ...]
+
+    @property
+    def running(self) -> bool:
+        return self.status == "running"
+
+    @property
+    def transactional(self) -> bool:
+        return self.definition.purpose == TRANSACTIONAL
+
+    def heeds(self, at: datetime) -> bool:
+        """Whether what happened then is a trigger at all: it was started before."""
+        return bool(self.runs) and at >= self.runs[0][0]
+
+    def ran_at(self, at: datetime) -> bool:
+        """False where it was paused then."""
+        return any(start <= at and (end is None or at < end) for start, end in self.runs)
+
+
+def segments_used(campaigns: Iterable[Campaign]) -> frozenset[str]:
+    """The keys of the segments whose changes matter to these campaigns."""
+    triggers = (campaign.definition.trigger for campaign in campaigns)
+    return frozenset(t.segment for t in triggers if isinstance(t, SegmentTrigger | Broadcast))
+
+
+def parse_definition(json: object, loc: Loc = ()) -> Definition:
+    """The definition; raises ConditionError with the path of every fault. `key` is the caller's to read."""
+    reading = Reading()
+    found = reading.fields(json, loc) or {}
+    reading.keys(found, loc, required=("key", "trigger", "purpose"), optional=_FIELDS)
+    definition = Definition(
+        trigger=_read_trigger(found.get("trigger", {}), (*loc, "trigger"), reading),
+        variants=_read_variants(found, loc, reading),
+        purpose=_name(found, "purpose", loc, reading),
+        channel=reading.choice(found, "channel", loc, ("preferred", *CHANNELS)),
+        topic=_name(found, "topic", loc, reading) if "topic" in found else None,
+        delay=reading.converted(found, "delay", loc, _delay) or timedelta(),
+        holdout=_share(found, "holdout", loc, reading),
+        goal=_read_goal(found["goal"], (*loc, "goal"), reading) if "goal" in found else None,
+        reentry=reading.converted(found, "reentry", loc, _reentry) or "once",
+        stale_after=reading.converted(found, "stale_after", loc, parse_duration) or DEFAULT_STALE_AFTER,
+    )
+    reading.finish()
+    return definition
+
+
+def _read_trigger(json: object, loc: Loc, reading: Reading) -> Trigger:
+    found = reading.fields(json, loc) or {}
+    if "event" in found:
+        reading.keys(found, loc, required=("event",), optional=("where",))
+        where = read_predicates(found["where"], (*loc, "where"), reading) if "where" in found else ()
+        return EventTrigger(_name(found, "event", loc, reading), where)
+    if "at" in found:
+        reading.keys(found, loc, required=("segment", "at"))
+        at = reading.converted(found, "at", loc, parse_instant)
+        return Broadcast(_name(found, "segment", loc, reading), at or datetime.max.replace(tzinfo=UTC))
+    if "segment" in found:
+        reading.keys(found, loc, required=("segment", "on"))
+        on: Literal["entered", "left"] | None = reading.choice(found, "on", loc, ("entered", "left"))
+        return SegmentTrigger(_name(found, "segment", loc, reading), on or "entered")
+    reading.fault(loc, 'must name an "event", or a "segment" with "on" or "at"')
+    return EventTrigger("")
+
+
+def _read_variants(found: Object, loc: Loc, reading: Reading) -> tuple[Variant, ...]:
+    if ("template" in found) == ("variants" in found):
+        reading.fault(loc, 'must have either "template" or "variants"')
+        return ()
+    if "template" in found:
+        return (Variant(_name(found, "template", loc, reading)),)
+    variants = [_read_variant(item, at, reading) for item, at in reading.items(found["variants"], (*loc, "variants"))]
+    if not variants:
+        reading.fault((*loc, "variants"), "must name a template at least")
+    return tuple(variants)
+
+
+def _read_variant(json: object, loc: Loc, reading: Reading) -> Variant:
+    found = reading.fields(json, loc) or {}
+    reading.keys(found, loc, required=("template",), optional=("weight",))
+    weight = reading.number(found, "weight", loc) if "weight" in found else 1
+    if weight is not None and weight <= 0:
+        reading.fault((*loc, "weight"), "must be more than 0")
+    return Variant(_name(found, "template", loc, reading), Decimal(weight or 1))
+
+
+def _read_goal(json: object, loc: Loc, reading: Reading) -> Goal:
+    found = reading.fields(json, loc) or {}
+    reading.keys(found, loc, required=("event", "within"), optional=("revenue",))
+    within = reading.converted(found, "within", loc, parse_duration)
+    revenue = _name(found, "revenue", loc, reading) if "revenue" in found else None
+    return Goal(_name(found, "event", loc, reading), within or timedelta(1), revenue)
+
+
+def _name(found: Object, key: str, loc: Loc, reading: Reading) -> str:
+    text = reading.text(found, key, loc)
+    if key in found and isinstance(found[key], str) and not text.strip():
+        reading.fault((*loc, key), "must not be empty")
+    return text
+
+
+def _share(found: Object, key: str, loc: Loc, reading: Reading) -> Decimal:
+    share = reading.number(found, key, loc) if key in found else 0
+    if share is not None and not 0 <= share <= 1:
+        reading.fault((*loc, key), "must be between 0 and 1")
+        return Decimal(0)
+    return Decimal(share or 0)
+
+
+def _delay(text: object) -> timedelta:
+    if text in ("PT0S", "PT0M", "PT0H", "P0D"):
+        return timedelta()
+    return parse_duration(text)
+
+
+def _reentry(value: object) -> Literal["once", "always"] | timedelta:
+    if value == "once" or value == "always":
+        return value
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise ValueError(f'must be "once", "always" or a duration; a duration {error}') from None
+
+
+def parse_instant(text: object) -> datetime:
+    """An RFC 3339 time with an offset. Raises ValueError."""
+    try:
+        at = datetime.fromisoformat(text) if isinstance(text, str) and "T" in text.upper() else None
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise ValueError('must be a time with an offset, such as "2026-11-21T09:00:00Z"')
+    return at
+
+
+def stored_definition(json: Any) -> Definition:
+    """The definition of a campaign that was accepted before."""
+    return parse_definition(json)

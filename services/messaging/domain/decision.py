@@ -1,0 +1,234 @@
+"""Should we speak? One verdict for one trigger, with its reason and the values behind it.
+
+The order in which refusals are looked for is part of the contract; the first one found is recorded. Nothing but consent,
+topics, caps, the holdout and the time of day yields to `transactional`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.messaging.domain.campaign import Campaign, SegmentTrigger
+from services.messaging.domain.drawing import held_out, pick
+from services.messaging.domain.local_time import contact_windows, held_back, zone_of
+from services.messaging.domain.reach import Reached, Suppressions, Unreachable, in_order, reach
+from services.messaging.domain.rules import Cap, Rules
+from shared.language.durations import format_duration
+from shared.schemas.recipients import Recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A template that may be used: one content of it for each channel."""
+
+    template: str
+    weight: Decimal
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Somebody may have to be told something. `due_at`: when it was due. `attempts`: how often a provider was tried."""
+
+    campaign: Campaign | None
+    profile_id: UUID
+    trigger_at: datetime
+    due_at: datetime
+    attempts: int
+    recipient: Recipient | None
+    offers: tuple[Offer, ...]
+    rules: Rules
+    default_zone: str
+    paused_then: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A message of the same campaign that this profile had, or was held out from."""
+
+    decision: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What the profile was sent before, for frequency caps."""
+
+    purpose: str
+    channel: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What messaging itself knows of the profile. `last_change`: of the trigger's segment, None if never seen."""
+
+    earlier: Earlier | None = None
+    last_change: tuple[str, datetime] | None = None
+    messages: Sequence[Message] = ()
+    suppressions: Suppressions = field(default=lambda _channel, _address: ())
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Speak."""
+
+    template: str
+    channel: str
+    address: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Final. `decision` is one of skipped, suppressed, held_out, failed."""
+
+    decision: str
+    reason: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """Decide again at `until`."""
+
+    reason: str
+    until: datetime
+    facts: dict[str, Any]
+
+
+Verdict = Send | Refuse | Defer
+
+
+def decide(request: Request, history: History, *, now: datetime) -> Verdict:
+    """The verdict at `now`, apart from the template, which is rendered for those that are sent."""
+    campaign = request.campaign
+    if campaign is None or not campaign.running or request.paused_then:
+        status = campaign.status if campaign else "deleted"
+        return Refuse("skipped", "campaign_not_running", {"status": "paused" if request.paused_then else status})
+    refusal = _no_longer_wanted(request, campaign, history, now)
+    if refusal is not None:
+        return refusal
+    if request.recipient is None:
+        return Refuse("skipped", "no_profile", {})
+    return _to_person(request, campaign, request.recipient, history, now)
+
+
+def _no_longer_wanted(request: Request, campaign: Campaign, history: History, now: datetime) -> Refuse | None:
+    definition = campaign.definition
+    earlier = history.earlier
+    if earlier is not None and _had_it(campaign, earlier, now):
+        shown = {"decision": earlier.decision, "at": earlier.at}
+        return Refuse("skipped", "reentry", {"reentry": _shown_reentry(definition.reentry), "earlier": shown})
+    stale_at = request.due_at + definition.stale_after
+    if now > stale_at:
+        facts = {"due_at": request.due_at, "stale_after": format_duration(definition.stale_after)}
+        if request.attempts:
+            return Refuse("failed", "provider_error", facts | {"attempts": request.attempts})
+        return Refuse("skipped", "stale", facts)
+    trigger, last = definition.trigger, history.last_change
+    if isinstance(trigger, SegmentTrigger) and last is not None and last[0] != trigger.on:
+        return Refuse("skipped", "not_qualified", {"segment": trigger.segment, "change": last[0], "at": last[1]})
+    return None
+
+
+def _had_it(campaign: Campaign, earlier: Earlier, now: datetime) -> bool:
+    rule = campaign.definition.reentry
+    if isinstance(rule, timedelta):
+        return now - earlier.at < rule
+    return rule == "once"
+
+
+def _to_person(request: Request, campaign: Campaign, recipient: Recipient, history: History, now: datetime) -> Verdict:
+    definition = campaign.definition
+    if not request.offers:
+        return Refuse("failed", "template_error", {"error": "There is no template."})
+    reached = _reach(request, campaign, recipient, history, now)
+    if isinstance(reached, Unreachable):
+        decision = "suppressed" if reached.reason == "suppressed" else "skipped"
+        return Refuse(decision, reached.reason, reached.facts)
+    if not campaign.transactional:
+        capped = _capped(request.rules.caps, definition.purpose, reached.channel, history.messages, now)
+        if capped is not None:
+            return capped
+        if held_out(definition.holdout, campaign.id, recipient.id):
+            return Refuse("held_out", "holdout", {"holdout": definition.holdout, "channel": reached.channel})
+        waiting = _time_of_day(request, recipient, now)
+        if waiting is not None:
+            return waiting
+    return Send(_template(request, campaign, reached.channel), reached.channel, reached.address, _sent_facts(reached))
+
+
+def _reach(
+    request: Request, campaign: Campaign, recipient: Recipient, history: History, now: datetime
+) -> Reached | Unreachable:
+    definition = campaign.definition
+    return reach(
+        recipient,
+        _channels(request, campaign, recipient),
+        purpose=definition.purpose,
+        topic=definition.topic,
+        suppressions=history.suppressions,
+        now=now,
+    )
+
+
+def _channels(request: Request, campaign: Campaign, recipient: Recipient) -> list[str]:
+    """What can be used, in the order in which to try: one channel, unless the person's preference is asked for."""
+    wanted = campaign.definition.channel
+    if wanted == "preferred":
+        offered = dict.fromkeys(channel for offer in request.offers for channel in offer.channels)
+        return in_order(list(offered), recipient.preferences)
+    if wanted is not None:
+        return [wanted]
+    chosen = pick([(offer, offer.weight) for offer in request.offers], campaign.id, recipient.id)
+    return [chosen.channels[0]]
+
+
+def _template(request: Request, campaign: Campaign, channel: str) -> str:
+    if campaign.definition.channel is None:
+        choices = [(offer, offer.weight) for offer in request.offers]
+    else:
+        choices = [(offer, offer.weight) for offer in request.offers if channel in offer.channels]
+    profile_id = request.recipient.id if request.recipient else request.profile_id
+    return pick(choices, campaign.id, profile_id).template
+
+
+def _capped(
+    caps: Sequence[Cap], purpose: str, channel: str, messages: Sequence[Message], now: datetime
+) -> Refuse | None:
+    for cap in caps:
+        if cap.purpose != purpose or cap.channel not in (None, channel):
+            continue
+        counted = [m for m in messages if m.purpose == purpose and cap.channel in (None, m.channel)]
+        sent = sum(1 for m in counted if m.at > now - cap.within)
+        if sent >= cap.max:
+            return Refuse("skipped", "frequency_cap", {"cap": cap.to_json(), "sent": sent})
+    return None
+
+
+def _time_of_day(request: Request, recipient: Recipient, now: datetime) -> Refuse | Defer | None:
+    place: ZoneInfo = zone_of(recipient.traits, request.default_zone)
+    windows = contact_windows(recipient.preferences)
+    held = held_back(now, place, quiet=request.rules.quiet, windows=windows)
+    if held is None:
+        return None
+    local = now.astimezone(place).isoformat(timespec="minutes")
+    facts = {"local_time": local, "timezone": place.key, "until": held.until}
+    if held.until is None:
+        return Refuse("skipped", "no_window", facts | {"held_by": held.reason})
+    return Defer(held.reason, held.until, facts)
+
+
+def _sent_facts(reached: Reached) -> dict[str, Any]:
+    consent = reached.consent
+    shown = {"status": consent.status, "channel": consent.channel, "at": consent.at} if consent else None
+    return {"channel": reached.channel, "consent": shown}
+
+
+def _shown_reentry(rule: str | timedelta) -> str:
+    return format_duration(rule) if isinstance(rule, timedelta) else rule

@@ -1,0 +1,31 @@
+"""Chance that stays: who is held out and who gets which variant, by a stable hash."""
+
+import hashlib
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TypeVar
+from uuid import UUID
+
+T = TypeVar("T")
+_WHOLE = 1 << 256
+
+
+def draw(salt: str, campaign_id: UUID, profile_id: UUID) -> Decimal:
+    """A number in [0, 1), always the same for one profile in one campaign."""
+    digest = hashlib.sha256(f"{salt}:{campaign_id}:{profile_id}".encode()).digest()
+    return Decimal(int.from_bytes(digest, "big")) / _WHOLE
+
+
+def held_out(share: Decimal, campaign_id: UUID, profile_id: UUID) -> bool:
+    """Whether the profile is of those who are kept without the message to measure what it does."""
+    return draw("holdout", campaign_id, profile_id) < share
+
+
+def pick(choices: Sequence[tuple[T, Decimal]], campaign_id: UUID, profile_id: UUID) -> T:
+    """One of the choices, with a chance in proportion to its weight. There must be one."""
+    point = draw("variant", campaign_id, profile_id) * sum(weight for _, weight in choices)
+    for choice, weight in choices:
+        point -= weight
+        if point < 0:
+            return choice
+    return choices[-1][0]

@@ -1,0 +1,108 @@
+"""On which channel may and can we speak to this person: consent, topics, suppressions, addresses."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.messaging.domain.addresses import address_for
+from services.messaging.domain.campaign import TRANSACTIONAL
+from shared.schemas.recipients import Consent, Recipient
+
+NON_TRANSACTIONAL = "non_transactional"
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """An address that must not be written to. `scope`: a purpose, `non_transactional`, or "" for all.
+
+    `yields`: it was the person's own word, so that a consent granted after it lifts it.
+    """
+
+    scope: str
+    reason: str
+    yields: bool
+    created_at: datetime
+
+    def stands(self, purpose: str, consent: Consent | None, now: datetime) -> bool:
+        if self.scope not in ("", purpose) and not (self.scope == NON_TRANSACTIONAL and purpose != TRANSACTIONAL):
+            return False
+        granted_since = consent is not None and consent.status == "granted" and self.created_at < consent.at <= now
+        return not (self.yields and granted_since)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The channel and address to use. `consent`: the one that allows it (None for what needs none)."""
+
+    channel: str
+    address: str
+    consent: Consent | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """Why no channel will do."""
+
+    reason: str
+    facts: dict[str, Any]
+
+
+Suppressions = Callable[[str, str], Sequence[Suppression]]
+"""The suppressions of an address by channel and address."""
+
+
+def deciding_consent(consents: Sequence[Consent], *, purpose: str, channel: str) -> Consent | None:
+    """The newest by `at` for that channel or `any`; a tie goes to the refusal."""
+    about = [c for c in consents if c.purpose == purpose and c.channel in (channel, "any")]
+    return max(about, key=lambda c: (c.at, c.status != "granted"), default=None)
+
+
+def in_order(channels: Sequence[str], preferences: Mapping[str, Any]) -> list[str]:
+    """The channels in the person's order of preference, those they do not name behind."""
+    named = preferences.get("channels")
+    wanted = [c for c in named if c in channels] if isinstance(named, list) else []
+    return list(dict.fromkeys([*wanted, *channels]))
+
+
+def opted_out(topic: str | None, preferences: Mapping[str, Any]) -> bool:
+    topics = preferences.get("topics")
+    return topic is not None and isinstance(topics, Mapping) and topics.get(topic) is False
+
+
+def reach(
+    recipient: Recipient,
+    channels: Sequence[str],
+    *,
+    purpose: str,
+    topic: str | None,
+    suppressions: Suppressions,
+    now: datetime,
+) -> Reached | Unreachable:
+    """The first channel that is consented to, not suppressed and has an address; else the first thing that all lack."""
+    consents = {c: deciding_consent(recipient.consents, purpose=purpose, channel=c) for c in channels}
+    allowed = list(channels)
+    if purpose != TRANSACTIONAL:
+        allowed = [c for c in channels if (consent := consents[c]) is not None and consent.status == "granted"]
+        if not allowed:
+            return Unreachable("no_consent", {"purpose": purpose, "consents": _shown(consents)})
+        if opted_out(topic, recipient.preferences):
+            return Unreachable("topic_opt_out", {"topic": topic})
+    addresses = {c: address for c in allowed if (address := address_for(recipient, c)) is not None}
+    blocked: dict[str, Suppression] = {}
+    for channel, address in addresses.items():
+        standing = [s for s in suppressions(channel, address) if s.stands(purpose, consents[channel], now)]
+        if not standing:
+            return Reached(channel, address, consents[channel] if purpose != TRANSACTIONAL else None)
+        blocked[channel] = standing[0]
+    if blocked:
+        shown = {c: {"reason": s.reason, "since": s.created_at} for c, s in blocked.items()}
+        return Unreachable("suppressed", {"suppressions": shown})
+    return Unreachable("no_address", {"channels": allowed})
+
+
+def _shown(consents: Mapping[str, Consent | None]) -> dict[str, Any]:
+    return {
+        channel: {"status": consent.status, "channel": consent.channel, "at": consent.at} if consent else None
+        for channel, consent in consents.items()
+    }

@@ -1,0 +1,71 @@
+"""The deployment's rules for everybody: frequency caps and quiet hours. Read from untrusted JSON."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.messaging.domain.campaign import CHANNELS, TRANSACTIONAL
+from services.messaging.domain.local_time import Span, parse_local_time
+from shared.language.durations import format_duration, parse_duration
+from shared.language.reading import Loc, Object, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most `max` messages of a purpose (on a channel, or on all together) to a person within a time."""
+
+    purpose: str
+    max: int
+    within: timedelta
+    channel: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        shown: dict[str, object] = {"purpose": self.purpose, "max": self.max, "within": format_duration(self.within)}
+        return shown | ({"channel": self.channel} if self.channel else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """None of them holds back what is transactional."""
+
+    caps: tuple[Cap, ...] = ()
+    quiet: Span | None = None
+
+
+def parse_rules(json: object, loc: Loc = ()) -> Rules:
+    """The rules; raises ConditionError with the path of every fault."""
+    reading = Reading()
+    found = reading.fields(json, loc) or {}
+    reading.keys(found, loc, required=(), optional=("frequency_caps", "quiet_hours"))
+    at = (*loc, "frequency_caps")
+    caps = [_read_cap(item, place, reading) for item, place in reading.items(found.get("frequency_caps", []), at)]
+    quiet = found.get("quiet_hours")
+    rules = Rules(tuple(caps), None if quiet is None else _read_quiet(quiet, (*loc, "quiet_hours"), reading))
+    reading.finish()
+    return rules
+
+
+def _read_cap(json: object, loc: Loc, reading: Reading) -> Cap:
+    found = reading.fields(json, loc) or {}
+    reading.keys(found, loc, required=("purpose", "max", "within"), optional=("channel",))
+    purpose = reading.text(found, "purpose", loc)
+    if purpose == TRANSACTIONAL:
+        reading.fault((*loc, "purpose"), "transactional messages are never capped")
+    most = found.get("max")
+    if "max" in found and (isinstance(most, bool) or not isinstance(most, int) or not 0 <= most <= 1_000_000):
+        reading.fault((*loc, "max"), "must be a whole number, 0 or more")
+        most = 0
+    within = reading.converted(found, "within", loc, parse_duration)
+    channel = reading.choice(found, "channel", loc, CHANNELS)
+    return Cap(purpose, most if isinstance(most, int) else 0, within or timedelta(1), channel)
+
+
+def _read_quiet(json: object, loc: Loc, reading: Reading) -> Span | None:
+    found: Object = reading.fields(json, loc) or {}
+    reading.keys(found, loc, required=("from", "until"))
+    start = reading.converted(found, "from", loc, parse_local_time)
+    end = reading.converted(found, "until", loc, parse_local_time)
+    if start is None or end is None:
+        return None
+    if start == end:
+        reading.fault((*loc, "until"), "must not be the same time as from")
+    return Span(start, end)

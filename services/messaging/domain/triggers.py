@@ -1,0 +1,105 @@
+"""Which campaigns something that happened makes speak."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.messaging.domain.campaign import Campaign, EventTrigger, SegmentTrigger
+from shared.language.predicates import all_hold
+from shared.schemas.membership import MembershipChanged
+from shared.schemas.resolved import EventResolved
+
+TRIGGERING_CAUSES = frozenset({"event", "profile", "time"})
+OUR_SOURCE = "messaging"
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """A campaign has a reason to speak to a profile. `trigger_id` is the same whenever the same thing is met again.
+
+    `due_at`: when the message is due. `paused`: it happened while the campaign was paused.
+    """
+
+    campaign: Campaign
+    profile_id: UUID
+    user_id: str | None
+    trigger_id: str
+    at: datetime
+    due_at: datetime
+    paused: bool
+    context: dict[str, Any]
+
+
+def fired_by_change(campaigns: Iterable[Campaign], change: MembershipChanged) -> list[Fired]:
+    """By an entry or exit; one caused by a backfill, an edit, a merge or an import makes nobody speak."""
+    if change.cause.get("kind") not in TRIGGERING_CAUSES:
+        return []
+    heeding = SegmentTrigger(change.segment, change.change)
+    context = {"segment": change.segment, "change": change.change, "at": change.at, "cause": change.cause}
+    return [
+        _fire(campaign, change.profile_id, change.user_id, f"{change.id}", change.at, change.at, context)
+        for campaign in campaigns
+        if campaign.definition.trigger == heeding and campaign.heeds(change.at)
+    ]
+
+
+def fired_by_event(campaigns: Iterable[Campaign], resolved: EventResolved) -> list[Fired]:
+    """By an event that came after the start, whenever it happened; imported ones make nobody speak.
+
+    One that is dated in the future is due when that time comes; one that is late is stale from its own time on.
+    """
+    event = resolved.event
+    if resolved.imported or event.name is None:
+        return []
+    context = event.properties | {
+        "event": event.name,
+        "properties": event.properties,
+        "context": event.context,
+        "timestamp": event.timestamp,
+        "message_id": event.message_id,
+    }
+    return [
+        _fire(
+            campaign,
+            resolved.profile_id,
+            event.user_id,
+            f"{event.source}\x1f{event.message_id}",
+            event.received_at,
+            event.timestamp,
+            context,
+        )
+        for campaign in campaigns
+        if _heeds_event(campaign, resolved)
+    ]
+
+
+def _heeds_event(campaign: Campaign, resolved: EventResolved) -> bool:
+    trigger, event = campaign.definition.trigger, resolved.event
+    if not isinstance(trigger, EventTrigger) or trigger.event != event.name or not campaign.heeds(event.received_at):
+        return False
+    own_outcome = event.source == OUR_SOURCE and event.properties.get("campaign") == campaign.key
+    # Else a campaign on "Email Sent" that may be re-entered would answer itself for ever.
+    return not own_outcome and all_hold(trigger.where, event.properties, event.context)
+
+
+def _fire(
+    campaign: Campaign,
+    profile_id: UUID,
+    user_id: str | None,
+    trigger_id: str,
+    met_at: datetime,
+    at: datetime,
+    context: dict[str, Any],
+) -> Fired:
+    return Fired(
+        campaign=campaign,
+        profile_id=profile_id,
+        user_id=user_id,
+        trigger_id=trigger_id,
+        at=at,
+        due_at=at + campaign.definition.delay,
+        paused=not campaign.ran_at(met_at),
+        context=context,
+    )

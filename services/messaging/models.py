@@ -1,0 +1,184 @@
+"""The tables of messaging. Hot ones begin with the profile's lane; the catalogue (campaigns, templates, settings) is small."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from shared.plumbing.tables import AT, feed_table, lane_tables
+
+metadata = MetaData()
+lane_tables(metadata)
+feed_table(metadata)
+
+ID = UUID(as_uuid=True)
+
+templates = Table(
+    "templates",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("created_at", AT, nullable=False),
+    Column("updated_at", AT, nullable=False),
+)
+template_versions = Table(
+    "template_versions",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("definition", JSONB, nullable=False),
+    Column("created_at", AT, nullable=False),
+)
+# `runs`: [[started_at, paused_at or null], ...]: what happens outside of them makes nobody speak.
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("definition", JSONB, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("runs", JSONB, nullable=False),
+    Column("created_at", AT, nullable=False),
+    Column("updated_at", AT, nullable=False),
+    Index("campaigns_key", "key", unique=True, postgresql_where=text("status <> 'deleted'")),
+)
+settings = Table(
+    "settings",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("definition", JSONB, nullable=False),
+    Column("updated_at", AT, nullable=False),
+)
+# One row for each profile that messaging has met: what its claims are serialised by, and where a merged one went.
+people = Table(
+    "people",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("profile_id", ID, nullable=False),
+    Column("merged_into", ID),
+    Column("erased_at", AT),
+    PrimaryKeyConstraint("lane", "profile_id"),
+)
+# One row for each trigger of a campaign, from its cause to its final decision. `next_at` is set while it is open: when to
+# look at it next. `due_at`: when the message was due, from which staleness runs.
+sends = Table(
+    "sends",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("id", ID, nullable=False),
+    Column("campaign_id", ID, nullable=False),
+    Column("campaign", Text, nullable=False),
+    Column("profile_id", ID, nullable=False),
+    Column("user_id", Text),
+    Column("trigger_id", Text, nullable=False),
+    Column("trigger_at", AT, nullable=False),
+    Column("trigger", JSONB, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("due_at", AT, nullable=False),
+    Column("next_at", AT),
+    Column("attempts", SmallInteger, nullable=False),
+    Column("claimed_until", AT),
+    Column("claimed_by", Text),
+    Column("decision", Text),
+    Column("reason", Text),
+    Column("facts", JSONB, nullable=False),
+    Column("variant", Text),
+    Column("delivery_id", ID),
+    Column("decided_at", AT),
+    Column("converted_at", AT),
+    Column("revenue", Numeric),
+    Column("created_at", AT, nullable=False),
+    PrimaryKeyConstraint("lane", "id"),
+    Index("sends_trigger", "lane", "campaign_id", "trigger_id", unique=True),
+    Index("sends_open", "lane", "campaign_id", "next_at", postgresql_where=text("next_at IS NOT NULL")),
+    Index("sends_claimed", "lane", "claimed_until", postgresql_where=text("claimed_until IS NOT NULL")),
+    Index("sends_profile", "lane", "profile_id", "campaign_id"),
+    Index("sends_campaign", "lane", "campaign", "id"),
+)
+# What was said: the full content, to whom, by which provider and with which answer. The local mailbox is those of provider `mailbox`.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("id", ID, nullable=False),
+    Column("send_id", ID, nullable=False),
+    Column("campaign_id", ID, nullable=False),
+    Column("campaign", Text, nullable=False),
+    Column("profile_id", ID, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("template", Text, nullable=False),
+    Column("template_version", Integer, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("content", JSONB, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("answer", Text),
+    Column("at", AT, nullable=False),
+    PrimaryKeyConstraint("lane", "id"),
+    Index("deliveries_profile", "lane", "profile_id", "at"),
+)
+# The last change seen of each profile in the segments that campaigns use.
+memberships_seen = Table(
+    "memberships_seen",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("profile_id", ID, nullable=False),
+    Column("segment", Text, nullable=False),
+    Column("change", Text, nullable=False),
+    Column("at", AT, nullable=False),
+    PrimaryKeyConstraint("lane", "profile_id", "segment"),
+)
+# Addresses that must not be written to. `scope`: a purpose, `non_transactional`, or '' for all. The lane is the address's.
+# `yields`: a consent granted later lifts it (it was the person's own word by a link).
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("address_hash", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("id", ID, nullable=False),
+    Column("address", Text),
+    Column("reason", Text, nullable=False),
+    Column("yields", Boolean, nullable=False),
+    Column("created_at", AT, nullable=False),
+    PrimaryKeyConstraint("lane", "channel", "address_hash", "scope"),
+)
+# Consents withdrawn by a link, on their way to profiles.
+consent_outbox = Table(
+    "consent_outbox",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("id", ID, nullable=False),
+    Column("profile_id", ID, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("at", AT, nullable=False),
+    Column("created_at", AT, nullable=False),
+    PrimaryKeyConstraint("lane", "id"),
+)
+# Broadcasts on their way: how far the members of the segment are taken.
+broadcasts = Table(
+    "broadcasts",
+    metadata,
+    Column("campaign_id", ID, primary_key=True),
+    Column("segment", Text, nullable=False),
+    Column("at", AT, nullable=False),
+    Column("cursor", Text),
+    Column("done_at", AT),
+)

@@ -1,0 +1,196 @@
+"""Use cases of the catalogue: campaigns, templates, settings, as people edit them."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from services.messaging.domain.campaign import Definition, parse_definition
+from services.messaging.domain.content import parse_template
+from services.messaging.domain.rules import parse_rules
+from services.messaging.store import catalogue as store
+from services.messaging.store.catalogue import Fetcher
+from shared.language.errors import ConditionError
+from shared.language.reading import Loc
+from shared.plumbing.db import Connection, Database
+from shared.plumbing.errors import Conflict, Invalid, NotFound
+from shared.plumbing.ids import new_id
+
+T = TypeVar("T")
+BODY: Loc = ("body",)
+
+
+def _read(parse: Callable[[object, Loc], T], body: object, loc: Loc = BODY) -> T:
+    try:
+        return parse(body, loc)
+    except ConditionError as error:
+        raise Invalid("Some fields are not as they should be; see `errors`.", errors=error.errors) from error
+
+
+def _fault(loc: Sequence[str | int], msg: str) -> Invalid:
+    return Invalid("Some fields are not as they should be; see `errors`.", errors=[{"loc": [*BODY, *loc], "msg": msg}])
+
+
+# --- campaigns
+
+
+async def create_campaign(db: Database, body: Any, *, at: datetime) -> asyncpg.Record:
+    """A draft. Raises Invalid, or Conflict if the key is taken."""
+    definition = _read(parse_definition, body)
+    key = _key_of(body)
+
+    async def work(tx: Connection) -> asyncpg.Record:
+        await _check_templates(tx, body, definition)
+        if not await store.insert_campaign(tx, campaign_id=new_id(), key=key, definition=body, at=at):
+            raise Conflict(f"There is a campaign with the key {key!r} already.", code="key_taken")
+        return await get_campaign(tx, key)
+
+    return await db.run(work)
+
+
+def _key_of(body: Any) -> str:
+    key = body.get("key")
+    if not isinstance(key, str) or not key.strip() or len(key) > 200:
+        raise _fault(["key"], "must be a text of 1 to 200 characters")
+    return key
+
+
+async def _check_templates(tx: Connection, body: Any, definition: Definition) -> None:
+    """Every template must exist, in the channel that is asked for."""
+    found = await store.load_templates(tx, [variant.template for variant in definition.variants])
+    for position, variant in enumerate(definition.variants):
+        loc: list[str | int] = ["template"] if "template" in body else ["variants", position, "template"]
+        channels = [one.channel for one in found if one.key == variant.template]
+        if not channels:
+            raise _fault(loc, "there is no template with this key")
+        if definition.channel not in (None, "preferred", *channels):
+            raise _fault(["channel"], f"the template {variant.template!r} has no content for it")
+
+
+async def get_campaign(tx: Fetcher, key: str, *, lock: bool = False) -> asyncpg.Record:
+    """Raises NotFound."""
+    row = await store.find_campaign(tx, key, lock=lock)
+    if row is None:
+        raise NotFound(f"There is no campaign with the key {key!r}.")
+    return row
+
+
+async def replace_campaign(db: Database, key: str, body: Any, *, at: datetime) -> asyncpg.Record:
+    """Another definition from now on; what is due already is decided by it too. Its trigger cannot change while it runs."""
+    body = {"key": key, **body} if isinstance(body, dict) else body
+    definition = _read(parse_definition, body)
+    if body["key"] != key:
+        raise _fault(["key"], "must be the key in the path")
+
+    async def work(tx: Connection) -> asyncpg.Record:
+        row = await get_campaign(tx, key, lock=True)
+        await _check_templates(tx, body, definition)
+        await _write(tx, row, definition=body, at=at)
+        return await get_campaign(tx, key)
+
+    return await db.run(work)
+
+
+async def start_campaign(db: Database, key: str, *, at: datetime) -> asyncpg.Record:
+    """Act on what happens from now on. One that runs goes on."""
+    # SDKs stamp events in whole milliseconds: what is sent right after must not seem to have been before.
+    begin = at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+    async def work(tx: Connection) -> asyncpg.Record:
+        row = await get_campaign(tx, key, lock=True)
+        if row["status"] != "running":
+            await _write(tx, row, status="running", runs=[*row["runs"], [begin, None]], at=at)
+        return await get_campaign(tx, key)
+
+    return await db.run(work)
+
+
+async def stop_campaign(db: Database, key: str, *, at: datetime, status: str = "paused") -> asyncpg.Record:
+    """Say nothing more until it is started again; what is due meanwhile is skipped."""
+
+    async def work(tx: Connection) -> asyncpg.Record:
+        row = await get_campaign(tx, key, lock=True)
+        runs = [[start, end or at] for start, end in row["runs"]]
+        await _write(tx, row, status=status if runs or status == "deleted" else "draft", runs=runs, at=at)
+        return row if status == "deleted" else await get_campaign(tx, key)
+
+    return await db.run(work)
+
+
+async def _write(tx: Connection, row: asyncpg.Record, *, at: datetime, **changed: Any) -> None:
+    values = {"definition": row["definition"], "status": row["status"], "runs": row["runs"]} | changed
+    campaign_id: UUID = row["id"]
+    await store.update_campaign(tx, campaign_id=campaign_id, at=at, **values)
+
+
+# --- templates
+
+
+async def create_template(db: Database, body: Any, *, at: datetime) -> list[asyncpg.Record]:
+    """A template, or the content of one for another channel. Raises Invalid, or Conflict if it exists."""
+    template = _read(parse_template, body)
+    key = _key_of(body)
+
+    async def work(tx: Connection) -> list[asyncpg.Record]:
+        if not await store.insert_template(tx, key=key, channel=template.channel, definition=body, at=at):
+            raise Conflict(
+                f"There is a template {key!r} for {template.channel} already; PUT makes a new version.",
+                code="key_taken",
+            )
+        return await store.find_templates(tx, key)
+
+    return await db.run(work)
+
+
+async def replace_template(db: Database, key: str, body: Any, *, at: datetime) -> list[asyncpg.Record]:
+    """A new version, used from now on."""
+    body = {"key": key, **body} if isinstance(body, dict) else body
+    template = _read(parse_template, body)
+    if template.key != key:
+        raise _fault(["key"], "must be the key in the path")
+
+    async def work(tx: Connection) -> list[asyncpg.Record]:
+        done = await store.add_template_version(tx, key=key, channel=template.channel, definition=body, at=at)
+        if done is None:
+            raise NotFound(f"There is no template {key!r} for {template.channel}.")
+        return await store.find_templates(tx, key)
+
+    return await db.run(work)
+
+
+async def get_templates(db: Fetcher, key: str) -> list[asyncpg.Record]:
+    """Its contents by channel, the first made first. Raises NotFound."""
+    rows = await store.find_templates(db, key)
+    if not rows:
+        raise NotFound(f"There is no template with the key {key!r}.")
+    return rows
+
+
+async def delete_template(db: Database, key: str) -> None:
+    """Raises NotFound, or Conflict while a campaign uses it."""
+
+    async def work(tx: Connection) -> None:
+        await get_templates(tx, key)
+        users = await store.campaigns_using(tx, key)
+        if users:
+            raise Conflict(f"It is used by the campaign {users[0]!r}.", code="in_use")
+        await store.delete_template(tx, key)
+
+    await db.run(work)
+
+
+# --- settings
+
+
+async def put_settings(db: Database, body: Any, *, at: datetime) -> Any:
+    """Replace the settings. Raises Invalid."""
+    _read(parse_rules, body)
+    await store.put_settings(db, body, at=at)
+    return await get_settings(db)
+
+
+async def get_settings(db: Database) -> Any:
+    """The settings, with defaults where nothing was put."""
+    return {"frequency_caps": [], "quiet_hours": None} | (await store.find_settings(db) or {})

@@ -1,0 +1,227 @@
+"""The claim: in one transaction, what is still so decides, and is written down with what is sent."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from services.messaging.domain.addresses import address_for, address_hash
+from services.messaging.domain.campaign import CHANNELS
+from services.messaging.domain.decision import Defer, Earlier, History, Message, Refuse, Send
+from services.messaging.domain.reach import Suppression
+from services.messaging.service.judging import Catalogue, Draft, judge, request_for
+from services.messaging.service.outcomes import outcome
+from services.messaging.service.providers import MAILBOX, Providers
+from services.messaging.store import sends as store
+from services.messaging.store.sends import Delivery, Due, Judged
+from shared.plumbing.db import Connection
+from shared.plumbing.feed import Entry
+from shared.schemas.recipients import Recipient
+
+GRACE = timedelta(seconds=15)
+"""How long after a provider's own time limit its answer may take to be recorded."""
+
+SuppressionsByAddress = Mapping[tuple[str, str], Sequence[Suppression]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A due message with what is known and rendered before its transaction. `draft`: None if it would not be sent."""
+
+    due: Due
+    recipient: Recipient | None
+    draft: Draft | Refuse | None
+
+
+@dataclass(slots=True)
+class Claimed:
+    """What was decided. `again`: what must be looked at anew, for something changed meanwhile."""
+
+    judged: list[Judged] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    again: list[Due] = field(default_factory=list)
+
+
+def asked_addresses(recipients: Sequence[Recipient], secret: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """Every (channel, address) of these people, with its (channel, hash)."""
+    found = ((c, address) for one in recipients for c in CHANNELS if (address := address_for(one, c)) is not None)
+    return {(channel, address): (channel, address_hash(secret, channel, address)) for channel, address in found}
+
+
+async def read_suppressions(
+    tx: Connection, recipients: Sequence[Recipient], secret: str
+) -> Callable[[str, str], Sequence[Suppression]]:
+    """The suppressions of these people's addresses, as `decide` asks for them."""
+    hashes = asked_addresses(recipients, secret)
+    found = await store.read_suppressions(tx, list(hashes.values()))
+    return lambda channel, address: found.get(hashes.get((channel, address), ("", "")), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """What the database knows of the people of a batch, under their locks."""
+
+    earlier: Mapping[UUID, Earlier]
+    changes: Mapping[UUID, tuple[str, datetime]]
+    messages: Mapping[UUID, Sequence[Message]]
+    suppressions: Callable[[str, str], Sequence[Suppression]]
+
+    def of(self, due: Due) -> History:
+        return History(
+            earlier=self.earlier.get(due.id),
+            last_change=self.changes.get(due.id),
+            messages=self.messages.get(due.profile_id, ()),
+            suppressions=self.suppressions,
+        )
+
+
+async def read_histories(
+    tx: Connection, prepared: Sequence[Prepared], catalogue: Catalogue, *, secret: str, now: datetime
+) -> Histories:
+    """Everything that `decide` must know and others may have changed."""
+    due = [one.due for one in prepared]
+    window = catalogue.longest_cap()
+    return Histories(
+        earlier=await store.read_earlier(tx, due),
+        changes=await store.read_last_changes(tx, due, catalogue.segments()),
+        messages={} if window is None else await store.read_messages(tx, due, since=now - window),
+        suppressions=await read_suppressions(tx, [one.recipient for one in prepared if one.recipient], secret),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Turns verdicts into what is written. `owner`: the name of this worker."""
+
+    providers: Providers
+    owner: str
+    default_zone: str
+
+    def judge_all(
+        self, prepared: Sequence[Prepared], catalogue: Catalogue, histories: Histories, *, now: datetime
+    ) -> Claimed:
+        """Decide all of them anew, with what the database knows."""
+        claimed = Claimed()
+        for one in prepared:
+            request = request_for(one.due, catalogue, one.recipient, self.default_zone)
+            verdict = judge(request, histories.of(one.due), now=now)
+            match verdict:
+                case Refuse():
+                    claimed.judged.append(_refused(one, verdict, now))
+                case Defer():
+                    claimed.judged.append(_deferred(one, verdict, now))
+                case Send():
+                    self._send(claimed, one, verdict, catalogue, now)
+        return claimed
+
+    def _send(self, claimed: Claimed, one: Prepared, verdict: Send, catalogue: Catalogue, now: datetime) -> None:
+        draft = one.draft
+        if isinstance(draft, Refuse):
+            claimed.judged.append(_refused(one, draft, now))
+        elif draft is None or not _is_of(draft, verdict):
+            claimed.again.append(one.due)
+        else:
+            purpose = catalogue.campaigns[one.due.campaign_id].definition.purpose
+            self._claim(claimed, one, draft, verdict.facts | {"purpose": purpose}, now)
+
+    def _claim(self, claimed: Claimed, one: Prepared, draft: Draft, facts: dict[str, Any], now: datetime) -> None:
+        provider = self.providers.of(draft.channel)
+        sent = provider is None
+        judged = Judged(
+            lane=one.due.lane,
+            id=one.due.id,
+            state="done" if sent else "claimed",
+            decision="sent" if sent else None,
+            reason="sent" if sent else None,
+            facts=facts,
+            due_at=one.due.due_at,
+            user_id=one.recipient.user_id if one.recipient else None,
+            attempts=one.due.attempts + 1,
+            claimed_until=now + timedelta(seconds=provider.timeout) + GRACE if provider else None,
+            claimed_by=self.owner if provider else None,
+            variant=draft.template.key,
+            delivery_id=draft.delivery_id,
+            decided_at=now,
+        )
+        delivery = _delivery(one.due, draft, facts["purpose"], provider.name if provider else MAILBOX, now)
+        claimed.judged.append(judged)
+        claimed.deliveries.append(delivery)
+        if sent:
+            claimed.entries.append(sent_entry(delivery, now))
+
+
+def _is_of(draft: Draft, verdict: Send) -> bool:
+    return (draft.channel, draft.address, draft.template.key) == (verdict.channel, verdict.address, verdict.template)
+
+
+def _refused(one: Prepared, refusal: Refuse, now: datetime) -> Judged:
+    return Judged(
+        lane=one.due.lane,
+        id=one.due.id,
+        state="done",
+        decision=refusal.decision,
+        reason=refusal.reason,
+        facts=refusal.facts,
+        due_at=one.due.due_at,
+        user_id=one.recipient.user_id if one.recipient else None,
+        attempts=one.due.attempts,
+        delivery_id=one.due.delivery_id,
+        decided_at=now,
+    )
+
+
+def _deferred(one: Prepared, verdict: Defer, now: datetime) -> Judged:
+    return Judged(
+        lane=one.due.lane,
+        id=one.due.id,
+        state="deferred",
+        decision="deferred",
+        reason=verdict.reason,
+        facts=verdict.facts,
+        due_at=verdict.until,
+        user_id=one.recipient.user_id if one.recipient else None,
+        next_at=verdict.until,
+        attempts=one.due.attempts,
+        delivery_id=one.due.delivery_id,
+        decided_at=now,
+    )
+
+
+def _delivery(due: Due, draft: Draft, purpose: str, provider: str, now: datetime) -> Delivery:
+    content = {
+        "subject": draft.content.subject,
+        "text": draft.content.text,
+        "html": draft.content.html,
+        "headers": draft.headers,
+    }
+    return Delivery(
+        lane=due.lane,
+        id=draft.delivery_id,
+        send_id=due.id,
+        campaign_id=due.campaign_id,
+        campaign=due.campaign,
+        profile_id=due.profile_id,
+        channel=draft.channel,
+        purpose=purpose,
+        template=draft.template.key,
+        template_version=draft.template.version,
+        address=draft.address,
+        content=content,
+        provider=provider,
+        status="sent" if provider == MAILBOX else "sending",
+        at=now,
+    )
+
+
+def sent_entry(delivery: Delivery, at: datetime) -> Entry:
+    """That it was sent, for the feed."""
+    return outcome(
+        "Sent",
+        delivery_id=delivery.id,
+        profile_id=delivery.profile_id,
+        channel=delivery.channel,
+        at=at,
+        properties={"campaign": delivery.campaign, "template": delivery.template, "purpose": delivery.purpose},
+    )

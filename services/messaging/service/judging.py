@@ -1,0 +1,130 @@
+"""From a due trigger to its verdict and its rendered message: everything that needs no database."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.messaging.domain.addresses import address_hash
+from services.messaging.domain.campaign import Campaign, SegmentTrigger
+from services.messaging.domain.content import Content, Links, Template, compose, values_for
+from services.messaging.domain.decision import History, Offer, Refuse, Request, Send, Verdict, decide
+from services.messaging.domain.emails import headers_for
+from services.messaging.domain.links import LinkContent, Linker
+from services.messaging.domain.liquid_box import TemplateFault
+from services.messaging.domain.rules import Rules
+from services.messaging.store.sends import Due
+from shared.plumbing.ids import new_id
+from shared.plumbing.log import get_logger
+from shared.schemas.recipients import Recipient
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """How this deployment speaks. `address_secret` keys the hashes of addresses."""
+
+    linker: Linker
+    address_secret: str
+    sender: str
+    default_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What is said, and by which rules, at one instant."""
+
+    campaigns: Mapping[UUID, Campaign]
+    templates: Mapping[str, Sequence[Template]]
+    rules: Rules
+
+    def template(self, key: str, channel: str) -> Template | None:
+        return next((one for one in self.templates.get(key, ()) if one.channel == channel), None)
+
+    def segments(self) -> dict[UUID, str]:
+        """By campaign: the segment whose membership its messages depend on."""
+        triggers = {campaign.id: campaign.definition.trigger for campaign in self.campaigns.values()}
+        return {key: one.segment for key, one in triggers.items() if isinstance(one, SegmentTrigger)}
+
+    def longest_cap(self) -> timedelta | None:
+        """The longest window of a frequency cap; None without caps."""
+        return max((cap.within for cap in self.rules.caps), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message ready to be sent to one address."""
+
+    delivery_id: UUID
+    channel: str
+    address: str
+    template: Template
+    content: Content
+    headers: dict[str, str]
+
+
+def request_for(due: Due, catalogue: Catalogue, recipient: Recipient | None, default_zone: str) -> Request:
+    """What there is to decide."""
+    campaign = catalogue.campaigns.get(due.campaign_id)
+    variants = campaign.definition.variants if campaign else ()
+    offers = [
+        Offer(one.template, one.weight, tuple(template.channel for template in catalogue.templates[one.template]))
+        for one in variants
+        if catalogue.templates.get(one.template)
+    ]
+    return Request(
+        campaign=campaign,
+        profile_id=due.profile_id,
+        trigger_at=due.trigger_at,
+        due_at=due.due_at,
+        attempts=due.attempts,
+        recipient=recipient,
+        offers=tuple(offers),
+        rules=catalogue.rules,
+        default_zone=default_zone,
+        paused_then=due.trigger.get("paused") is True,
+    )
+
+
+def judge(request: Request, history: History, *, now: datetime) -> Verdict:
+    """The verdict. What nobody foresaw refuses this one message and is logged; the others go on."""
+    try:
+        return decide(request, history, now=now)
+    except Exception as error:
+        log.exception("decision_failed")
+        return Refuse("failed", "internal_error", {"error": type(error).__name__})
+
+
+def draft(
+    due: Due, verdict: Send, catalogue: Catalogue, recipient: Recipient, *, speech: Speech, now: datetime
+) -> Draft | Refuse:
+    """The rendered message, or why it can't be rendered."""
+    template = catalogue.template(verdict.template, verdict.channel)
+    if template is None:
+        return Refuse("failed", "template_error", {"template": verdict.template, "error": "There is no such template."})
+    delivery_id = due.delivery_id or new_id()
+    purpose = catalogue.campaigns[due.campaign_id].definition.purpose
+    links = links_for(speech, delivery_id, verdict.channel, purpose, verdict.address)
+    values = values_for(recipient, trigger=due.trigger, campaign=due.campaign, links=links)
+    try:
+        content = compose(template, values)
+    except TemplateFault as fault:
+        return Refuse("failed", "template_error", {"template": template.key, "error": str(fault)})
+    headers = {}
+    if verdict.channel == "email":
+        headers = headers_for(
+            content=content,
+            delivery_id=delivery_id,
+            address=verdict.address,
+            default_sender=speech.sender,
+            links=links,
+            at=now,
+        )
+    return Draft(delivery_id, verdict.channel, verdict.address, template, content, headers)
+
+
+def links_for(speech: Speech, delivery_id: UUID, channel: str, purpose: str, address: str) -> Links:
+    """The links of one message."""
+    hashed = address_hash(speech.address_secret, channel, address)
+    return speech.linker.links(LinkContent(delivery_id, channel, purpose, hashed))

@@ -1,0 +1,33 @@
+"""What became of messages, told to the others as events of the e-mail spec."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.plumbing import json
+from shared.plumbing.feed import Entry
+from shared.plumbing.lanes import lane_of
+from shared.schemas.outcome import OutcomeRecorded
+
+_NAMES = {"email": "Email", "sms": "SMS", "push": "Push Notification", "webhook": "Webhook"}
+
+
+def outcome(
+    what: str,
+    *,
+    delivery_id: UUID,
+    profile_id: UUID,
+    channel: str,
+    at: datetime,
+    properties: dict[str, Any],
+    name: str | None = None,
+) -> Entry:
+    """`what` happened to a delivery (`Sent`, `Failed` …), to be appended to the feed; told twice it counts once."""
+    message = OutcomeRecorded(
+        message_id=f"{delivery_id}:{what.lower()}",
+        profile_id=profile_id,
+        name=name or f"{_NAMES[channel]} {what}",
+        properties={"delivery_id": str(delivery_id), "channel": channel} | properties,
+        at=at,
+    )
+    return Entry(lane_of(profile_id), profile_id, json.dumps_text(message))

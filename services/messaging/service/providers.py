@@ -1,0 +1,90 @@
+"""Who carries a message: the local mailbox, or a provider that is asked outside of any transaction."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from services.messaging.domain.answers import Answer
+from services.messaging.domain.campaign import Campaign
+from services.messaging.store.sends import Delivery, Due
+
+MAILBOX = "mailbox"
+
+
+class Provider(Protocol):
+    """Takes one message at a time over the network. `timeout`: seconds for one, at most; `room`: how many at once."""
+
+    name: str
+    timeout: float
+    room: int
+
+    async def send(self, delivery: Delivery) -> Answer:
+        """Never raises: whatever happens is an answer."""
+        ...
+
+
+class Providers:
+    """The provider of each channel, and how much each can take; channels without one go to the local mailbox."""
+
+    def __init__(
+        self, by_channel: Mapping[str, Provider], *, record: Callable[[Delivery, Answer], Awaitable[None]]
+    ) -> None:
+        self._by_channel = by_channel
+        self._record = record
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._busy: dict[str, int] = {}
+        self.freed = asyncio.Event()
+
+    def of(self, channel: str) -> Provider | None:
+        """The channel's provider, or None for the local mailbox."""
+        return self._by_channel.get(channel)
+
+    def _free(self, channel: str) -> int | None:
+        """How many more the channel's provider can take; None if it takes any number."""
+        provider = self._by_channel.get(channel)
+        return None if provider is None else max(0, provider.room - self._busy.get(provider.name, 0))
+
+    def has_room(self, channels: Iterable[str]) -> bool:
+        """Whether each of these channels could take a message now."""
+        return all(self._free(channel) != 0 for channel in channels)
+
+    def fit(self, due: Sequence[Due], channels: Callable[[Due], Sequence[str]]) -> list[Due]:
+        """As many of these, in their order, as the providers of the channels they may use can take."""
+        used: dict[str, int] = {}
+        fitting = []
+        for one in due:
+            names = {provider.name for c in channels(one) if (provider := self.of(c))}
+            free = [self._free(c) for c in channels(one)]
+            if all(f is None or f > max((used.get(n, 0) for n in names), default=0) for f in free):
+                fitting.append(one)
+                used |= {name: used.get(name, 0) + 1 for name in names}
+        return fitting
+
+    def dispatch(self, delivery: Delivery) -> None:
+        """Hand a claimed message to its provider; the answer is recorded when it comes."""
+        provider = self._by_channel[delivery.channel]
+        self._busy[provider.name] = self._busy.get(provider.name, 0) + 1
+        task = asyncio.create_task(self._carry(provider, delivery))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _carry(self, provider: Provider, delivery: Delivery) -> None:
+        try:
+            await self._record(delivery, await provider.send(delivery))
+        finally:
+            self._busy[provider.name] -= 1
+            self.freed.set()
+
+    async def finish(self, within: float) -> None:
+        """Let what is under way end; what does not in time is given up (and found as unknown later)."""
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=within)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+
+def channels_of(campaign: Campaign, offered: Iterable[str]) -> list[str]:
+    """The channels a campaign's messages may go to."""
+    wanted = campaign.definition.channel
+    return list(offered) if wanted in (None, "preferred") else [str(wanted)]

@@ -1,0 +1,182 @@
+"""The sender: decides what is due and sends it, each trigger at most once.
+
+A message is claimed in one transaction with its decision, under the lane's lease and the profile's row lock, with
+suppressions, caps and earlier messages read in it. The local mailbox is written in that transaction. For a provider the
+claim is committed first; if its answer is never recorded (the worker died), the message counts as `unknown` and is not sent
+again.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+from prometheus_client import Counter
+
+from services.messaging.clients import Profiles
+from services.messaging.domain.decision import History, Send
+from services.messaging.domain.fairness import one_each, take_turns
+from services.messaging.domain.reach import Suppressions
+from services.messaging.service.claiming import Claimed, Claims, Prepared, read_histories, read_suppressions
+from services.messaging.service.judging import Catalogue, Speech, draft, judge, request_for
+from services.messaging.service.providers import Providers, channels_of
+from services.messaging.store import sends as store
+from services.messaging.store.catalogue import load_campaigns, load_rules, load_templates
+from services.messaging.store.sends import Due
+from shared.plumbing.clock import Clock
+from shared.plumbing.db import Connection, Database
+from shared.plumbing.feed import append
+from shared.plumbing.leases import Leases
+from shared.schemas.recipients import Recipient
+
+decisions_total = Counter("regulars_decisions_total", "Decisions on messages", ["decision", "reason"])
+FRESH = 2.0
+"""Seconds that an answer of profiles may be old when a message is claimed."""
+POSTPONED = timedelta(seconds=1)
+EACH = 16
+"""Due messages of one campaign that are looked at in one lane."""
+
+
+class Outdated(Exception):
+    """The answer of profiles became too old before the claim: ask again."""
+
+
+class Sender:
+    """One step: a batch of what is due in the leased lanes."""
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        profiles: Profiles,
+        leases: Leases,
+        speech: Speech,
+        providers: Providers,
+        clock: Clock,
+        committed: Callable[[], None],
+        batch: int,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._db = db
+        self._profiles = profiles
+        self._leases = leases
+        self._speech = speech
+        self._providers = providers
+        self._clock = clock
+        self._committed = committed
+        self._batch = batch
+        self._elapsed = elapsed
+        self._claims = Claims(providers, leases.owner, speech.default_zone)
+
+    async def step(self) -> int:
+        """Decide what is due, and send what is to be sent. Returns how many were looked at.
+
+        Raises Unavailable while profiles is away, LeaseLost and Outdated when it must be done again.
+        """
+        catalogue = await self._load_catalogue()
+        due = await self._find_due(catalogue)
+        if not due:
+            return 0
+        asked_at = self._elapsed()
+        recipients = await self._profiles.recipients([one.profile_id for one in due])
+        settled, moved = _without_moved(due, recipients)
+        suppressions = await self._suppressions(recipients)
+        prepared = await asyncio.to_thread(self._prepare, settled, catalogue, recipients, suppressions)
+        claimed = await self._db.run(lambda tx: self._claim(tx, prepared, moved, catalogue, asked_at))
+        if claimed.entries:
+            self._committed()
+        for delivery in claimed.deliveries:
+            if delivery.status == "sending":
+                self._providers.dispatch(delivery)
+        for one in claimed.judged:
+            decisions_total.labels(decision=one.decision or "sending", reason=one.reason or "").inc()
+        return len(claimed.judged)
+
+    async def _load_catalogue(self) -> Catalogue:
+        campaigns = await load_campaigns(self._db)
+        keys = sorted({variant.template for campaign in campaigns for variant in campaign.definition.variants})
+        found = await load_templates(self._db, keys)
+        templates = {key: [one for one in found if one.key == key] for key in keys}
+        return Catalogue({one.id: one for one in campaigns}, templates, await load_rules(self._db))
+
+    async def _find_due(self, catalogue: Catalogue) -> list[Due]:
+        def channels(campaign_id: UUID) -> list[str]:
+            campaign = catalogue.campaigns[campaign_id]
+            templates = (t for v in campaign.definition.variants for t in catalogue.templates[v.template])
+            return channels_of(campaign, dict.fromkeys(template.channel for template in templates))
+
+        able = [key for key in catalogue.campaigns if self._providers.has_room(channels(key))]
+        lanes = list(self._leases.held)
+        if not able or not lanes:
+            return []
+        found = await store.find_due(self._db, lanes=lanes, campaigns=able, now=self._clock.now(), each=EACH)
+        turns = take_turns(
+            one_each(found, lambda one: one.profile_id),
+            campaign=lambda one: one.campaign_id,
+            urgent=lambda one: catalogue.campaigns[one.campaign_id].transactional,
+            most=self._batch,
+        )
+        return self._providers.fit(turns, lambda one: channels(one.campaign_id))
+
+    async def _suppressions(self, recipients: Mapping[UUID, Recipient]) -> Suppressions:
+        async with self._db.pool.acquire() as connection:
+            return await read_suppressions(connection, list(recipients.values()), self._speech.address_secret)
+
+    def _prepare(
+        self,
+        due: Sequence[Due],
+        catalogue: Catalogue,
+        recipients: Mapping[UUID, Recipient],
+        suppressions: Suppressions,
+    ) -> list[Prepared]:
+        """Render what would be sent if nothing else in the database stood against it."""
+        now = self._clock.now()
+        history = History(suppressions=suppressions)
+        prepared = []
+        for one in due:
+            recipient = recipients.get(one.profile_id)
+            verdict = judge(request_for(one, catalogue, recipient, self._speech.default_zone), history, now=now)
+            made = None
+            if isinstance(verdict, Send) and recipient is not None:
+                made = draft(one, verdict, catalogue, recipient, speech=self._speech, now=now)
+            prepared.append(Prepared(one, recipient, made))
+        return prepared
+
+    async def _claim(
+        self,
+        tx: Connection,
+        prepared: Sequence[Prepared],
+        moved: Sequence[Due],
+        catalogue: Catalogue,
+        asked_at: float,
+    ) -> Claimed:
+        due = [*moved, *(one.due for one in prepared)]
+        await self._leases.check(tx, sorted({one.lane for one in due}))
+        locked = await store.lock_due(tx, due)
+        campaigns = {one.id: one for one in await load_campaigns(tx)}
+        fresh = replace(catalogue, campaigns=campaigns, rules=await load_rules(tx))
+        known = [one for one in prepared if one.due.id in locked and _same_words(one.due, catalogue, fresh)]
+        now = self._clock.now()
+        histories = await read_histories(tx, known, fresh, secret=self._speech.address_secret, now=now)
+        claimed = self._claims.judge_all(known, fresh, histories, now=now)
+        await store.postpone(tx, [one for one in moved if one.id in locked], until=now + POSTPONED)
+        await store.write_judged(tx, claimed.judged)
+        await store.write_deliveries(tx, claimed.deliveries)
+        await append(tx, claimed.entries, at=now)
+        if self._elapsed() - asked_at > FRESH:
+            raise Outdated
+        return claimed
+
+
+def _without_moved(due: Sequence[Due], recipients: Mapping[UUID, Recipient]) -> tuple[list[Due], list[Due]]:
+    """Apart: those whose profile was merged into another, of which our own feed has not told us yet."""
+    moved = [one for one in due if (found := recipients.get(one.profile_id)) and found.id != one.profile_id]
+    return [one for one in due if one not in moved], moved
+
+
+def _same_words(due: Due, before: Catalogue, now: Catalogue) -> bool:
+    """Whether the campaign still says what was rendered; otherwise it is looked at again."""
+    old, new = before.campaigns.get(due.campaign_id), now.campaigns.get(due.campaign_id)
+    return (old and old.definition) == (new and new.definition)

@@ -1,0 +1,96 @@
+"""What the feeds bring: changes of memberships, events, merges, erasures. All of it may name a profile merged away."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from services.messaging.domain.addresses import address_hash
+from services.messaging.domain.campaign import Campaign, segments_used
+from services.messaging.domain.goals import Hit, goals_met
+from services.messaging.domain.triggers import Fired, fired_by_change, fired_by_event
+from services.messaging.store import people, suppressions
+from services.messaging.store.catalogue import load_campaigns
+from services.messaging.store.triggers import Seen, insert_triggers, record_hits, remember_changes
+from shared.plumbing.clock import Clock
+from shared.plumbing.db import Connection
+from shared.plumbing.reader import Incoming
+from shared.schemas.membership import MembershipChanged
+from shared.schemas.resolved import EventResolved, ProfileErased, ProfilesMerged, parse_resolved
+
+CHANNEL_OF = {"email": "email", "phone": "sms"}
+"""The channel of an erased address by its namespace; any other is a push token."""
+
+
+class TakeIn:
+    """Applies messages of the feeds within the transaction of their cursor."""
+
+    def __init__(self, clock: Clock, *, address_secret: str) -> None:
+        self._clock = clock
+        self._address_secret = address_secret
+
+    async def changes(self, tx: Connection, items: Sequence[Incoming]) -> None:
+        """Memberships changed: campaigns on them have a trigger, and the last change is remembered for later."""
+        campaigns = await load_campaigns(tx)
+        used = segments_used(campaigns)
+        read = (MembershipChanged.model_validate(i.message) for i in items if i.message.get("kind") == "membership")
+        changes = [change for change in read if change.segment in used]
+        current = await people.meet(tx, {change.profile_id for change in changes})
+        await remember_changes(
+            tx,
+            [
+                Seen(profile_id, change.segment, change.change, change.at)
+                for change in changes
+                if (profile_id := current[change.profile_id]) is not None and not _left_by_merging(change)
+            ],
+        )
+        fired = [one for change in changes for one in fired_by_change(campaigns, change)]
+        await insert_triggers(tx, fired, current=current, at=self._clock.now())
+
+    async def resolved(self, tx: Connection, items: Sequence[Incoming]) -> None:
+        """Events, merges and erasures, each in its lane's order."""
+        campaigns = await load_campaigns(tx)
+        events: list[EventResolved] = []
+        for item in items:
+            message = parse_resolved(item.message)
+            if isinstance(message, EventResolved):
+                events.append(message)
+            elif isinstance(message, ProfilesMerged | ProfileErased):
+                await self._events(tx, campaigns, events)
+                events = []
+                await self._merge_or_erase(tx, message)
+        await self._events(tx, campaigns, events)
+
+    async def _events(self, tx: Connection, campaigns: Sequence[Campaign], events: Iterable[EventResolved]) -> None:
+        fired: list[Fired] = []
+        hits: list[Hit] = []
+        for event in events:
+            fired += fired_by_event(campaigns, event)
+            hits += goals_met(campaigns, event)
+        if not fired and not hits:
+            return
+        current = await people.meet(tx, {one.profile_id for one in fired} | {hit.profile_id for hit in hits})
+        await insert_triggers(tx, fired, current=current, at=self._clock.now())
+        now = [(hit, profile_id) for hit in hits if (profile_id := current[hit.profile_id]) is not None]
+        await record_hits(tx, [hit.of(profile_id) for hit, profile_id in now])
+
+    async def _merge_or_erase(self, tx: Connection, message: ProfilesMerged | ProfileErased) -> None:
+        if isinstance(message, ProfileErased):
+            ids = {message.profile_id, *message.profile_ids}
+            await people.meet(tx, ids)
+            await people.erase(tx, sorted(ids), at=self._clock.now())
+            await suppressions.forget_addresses(tx, list(self._hashes(message)))
+            return
+        current = await people.meet(tx, [message.profile_id, message.survivor_id])
+        loser, survivor = current[message.profile_id], current[message.survivor_id]
+        if loser is not None and survivor is not None and loser != survivor:
+            await people.merge(tx, loser=loser, survivor=survivor)
+
+    def _hashes(self, message: ProfileErased) -> Iterable[tuple[str, str]]:
+        for address in message.addresses:
+            channel = CHANNEL_OF.get(address.namespace, "push")
+            yield channel, address_hash(self._address_secret, channel, address.value)
+
+
+def _left_by_merging(change: MembershipChanged) -> bool:
+    """The one that is gone leaves its segments; that says nothing of the survivor, whose own changes say it."""
+    cause: dict[str, Any] = change.cause
+    return change.change == "left" and cause.get("kind") == "merge"

@@ -1,0 +1,113 @@
+"""What operators look at: decisions, deliveries, the mailbox, progress, reports. Reads span lanes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from shared.plumbing.db import Database
+from shared.plumbing.lanes import LANES, lane_of
+
+ALL = list(range(LANES))
+
+
+async def list_decisions(
+    db: Database, *, profile_id: UUID | None, campaign: str | None, decision: str | None, after: UUID | None, limit: int
+) -> list[asyncpg.Record]:
+    """Decided triggers, the newest first."""
+    return await db.fetch(
+        """SELECT found.* FROM unnest($1::smallint[]) AS lanes (number),
+           LATERAL (SELECT id, profile_id, user_id, campaign, decision, reason, facts, variant, delivery_id,
+                           coalesce(decided_at, created_at) AS at
+                    FROM sends WHERE lane = lanes.number AND decision IS NOT NULL
+                      AND ($2::uuid IS NULL OR profile_id = $2) AND ($3::text IS NULL OR campaign = $3)
+                      AND ($4::text IS NULL OR decision = $4) AND ($5::uuid IS NULL OR id < $5)
+                    ORDER BY id DESC LIMIT $6) AS found
+           ORDER BY id DESC LIMIT $6""",
+        _lanes(profile_id),
+        profile_id,
+        campaign,
+        decision,
+        after,
+        limit,
+    )
+
+
+async def list_deliveries(
+    db: Database,
+    *,
+    profile_id: UUID | None,
+    campaign: str | None,
+    provider: str | None,
+    after: UUID | None,
+    limit: int,
+) -> list[asyncpg.Record]:
+    """Deliveries, the newest first."""
+    return await db.fetch(
+        """SELECT found.* FROM unnest($1::smallint[]) AS lanes (number),
+           LATERAL (SELECT id, profile_id, campaign, channel, purpose, template, template_version, address, content,
+                           provider, status, answer, at
+                    FROM deliveries WHERE lane = lanes.number
+                      AND ($2::uuid IS NULL OR profile_id = $2) AND ($3::text IS NULL OR campaign = $3)
+                      AND ($4::text IS NULL OR provider = $4) AND ($5::uuid IS NULL OR id < $5)
+                    ORDER BY id DESC LIMIT $6) AS found
+           ORDER BY id DESC LIMIT $6""",
+        _lanes(profile_id),
+        profile_id,
+        campaign,
+        provider,
+        after,
+        limit,
+    )
+
+
+async def find_delivery(db: Database, delivery_id: UUID) -> asyncpg.Record | None:
+    """The delivery, wherever its profile has moved to."""
+    return await db.fetchrow(
+        """SELECT lane, id, profile_id, campaign, channel, purpose, template, address FROM deliveries
+           WHERE lane = ANY($1::smallint[]) AND id = $2""",
+        ALL,
+        delivery_id,
+    )
+
+
+def _lanes(profile_id: UUID | None) -> Sequence[int]:
+    return ALL if profile_id is None else [lane_of(profile_id)]
+
+
+async def find_current(db: Database, profile_id: UUID) -> UUID:
+    """Who the profile is now, as far as messaging knows."""
+    while True:
+        merged_into: UUID | None = await db.fetchval(
+            "SELECT merged_into FROM people WHERE lane = $1 AND profile_id = $2", lane_of(profile_id), profile_id
+        )
+        if merged_into is None:
+            return profile_id
+        profile_id = merged_into
+
+
+async def read_pending(db: Database, now: datetime) -> tuple[int, datetime | None]:
+    """Messages that are due and neither decided nor waiting to be retried, with consents to be told; and since when."""
+    row: Any = await db.fetchrow(
+        """SELECT count(*) AS pending, min(since) AS since FROM (
+             SELECT next_at AS since FROM sends
+             WHERE lane = ANY($1::smallint[]) AND next_at <= $2 AND state <> 'waiting'
+             UNION ALL SELECT decided_at FROM sends WHERE lane = ANY($1::smallint[]) AND claimed_until IS NOT NULL
+             UNION ALL SELECT created_at FROM consent_outbox WHERE lane = ANY($1::smallint[])) AS open""",
+        ALL,
+        now,
+    )
+    return row["pending"], row["since"]
+
+
+async def count_decisions(db: Database, campaign_id: UUID) -> list[asyncpg.Record]:
+    """Triggers of a campaign by decision, reason and variant, with conversions and revenue."""
+    return await db.fetch(
+        """SELECT decision, reason, variant, count(*) AS triggers, count(converted_at) AS conversions,
+                  coalesce(sum(revenue), 0) AS revenue
+           FROM sends WHERE lane = ANY($1::smallint[]) AND campaign_id = $2 GROUP BY decision, reason, variant""",
+        ALL,
+        campaign_id,
+    )

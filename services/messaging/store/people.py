@@ -1,0 +1,80 @@
+"""Profiles that messaging has met: the rows their claims are serialised by, merges, erasure."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from services.messaging.models import consent_outbox, deliveries, memberships_seen, sends
+from shared.plumbing.db import Connection
+from shared.plumbing.lanes import by_lane, lane_of
+
+MOVED = {
+    table.name: ", ".join(column.name for column in table.columns if column.name not in ("lane", "profile_id"))
+    for table in (sends, deliveries, memberships_seen, consent_outbox)
+}
+"""Tables whose rows follow a profile into its survivor's lane, with their other columns."""
+
+
+async def meet(tx: Connection, profile_ids: Iterable[UUID]) -> dict[UUID, UUID | None]:
+    """Who each of these is now (None: erased), with their rows locked to commit, made where there were none."""
+    current: dict[UUID, UUID | None] = {}
+    asked = {profile_id: profile_id for profile_id in profile_ids}
+    while asked:
+        rows = await _lock(tx, set(asked.values()))
+        following: dict[UUID, UUID] = {}
+        for first, profile_id in asked.items():
+            merged_into, erased = rows[profile_id]
+            if merged_into is not None and not erased:
+                following[first] = merged_into
+            else:
+                current[first] = None if erased else profile_id
+        asked = following
+    return current
+
+
+async def _lock(tx: Connection, profile_ids: Collection[UUID]) -> dict[UUID, tuple[UUID | None, bool]]:
+    lanes = [(lane, sorted(group)) for lane, group in by_lane(profile_ids, lane_of)]
+    await tx.executemany(
+        """INSERT INTO people (lane, profile_id) SELECT $1, profile_id FROM unnest($2::uuid[]) AS profile_id
+           ON CONFLICT DO NOTHING""",
+        lanes,
+    )
+    rows = await tx.fetchmany(
+        """SELECT profile_id, merged_into, erased_at FROM people WHERE lane = $1 AND profile_id = ANY($2::uuid[])
+           ORDER BY profile_id FOR UPDATE""",
+        lanes,
+    )
+    return {row["profile_id"]: (row["merged_into"], row["erased_at"] is not None) for row in rows}
+
+
+async def merge(tx: Connection, *, loser: UUID, survivor: UUID) -> None:
+    """Everything of the loser becomes the survivor's; whatever still arrives for the loser is led there."""
+    await tx.execute(
+        "UPDATE people SET merged_into = $3 WHERE lane = $1 AND profile_id = $2", lane_of(loser), loser, survivor
+    )
+    for table, columns in MOVED.items():
+        await tx.execute(
+            f"""INSERT INTO {table} (lane, profile_id, {columns})
+                SELECT $3, $4, {columns} FROM {table} WHERE lane = $1 AND profile_id = $2 ON CONFLICT DO NOTHING""",
+            lane_of(loser),
+            loser,
+            lane_of(survivor),
+            survivor,
+        )
+        await tx.execute(f"DELETE FROM {table} WHERE lane = $1 AND profile_id = $2", lane_of(loser), loser)
+
+
+async def erase(tx: Connection, profile_ids: Sequence[UUID], *, at: datetime) -> None:
+    """Delete everything of a person. What remains is that these random ids stand for nobody."""
+    for profile_id in sorted(profile_ids, key=lambda one: (lane_of(one), one)):
+        for table in (*MOVED, "feed", "parked"):
+            await tx.execute(
+                f"DELETE FROM {table} WHERE lane = $1 AND profile_id = $2", lane_of(profile_id), profile_id
+            )
+        await tx.execute(
+            """INSERT INTO people (lane, profile_id, erased_at) VALUES ($1, $2, $3)
+               ON CONFLICT (lane, profile_id) DO UPDATE SET erased_at = excluded.erased_at, merged_into = NULL""",
+            lane_of(profile_id),
+            profile_id,
+            at,
+        )

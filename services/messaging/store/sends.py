@@ -1,0 +1,360 @@
+"""Due messages: found in the leased lanes, locked, judged, written down."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.messaging.domain.decision import Earlier, Message
+from services.messaging.domain.reach import Suppression
+from shared.plumbing import json
+from shared.plumbing.db import Connection, Database
+from shared.plumbing.lanes import by_lane, lane_of_text
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A trigger whose message is due."""
+
+    lane: int
+    id: UUID
+    campaign_id: UUID
+    campaign: str
+    profile_id: UUID
+    user_id: str | None
+    trigger_at: datetime
+    trigger: dict[str, Any]
+    due_at: datetime
+    next_at: datetime
+    attempts: int
+    delivery_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What becomes of a trigger for now or for good. `next_at`: when to look again (None: never, or claimed)."""
+
+    lane: int
+    id: UUID
+    state: str
+    decision: str | None
+    reason: str | None
+    facts: dict[str, Any]
+    due_at: datetime
+    user_id: str | None = None
+    next_at: datetime | None = None
+    attempts: int = 0
+    claimed_until: datetime | None = None
+    claimed_by: str | None = None
+    variant: str | None = None
+    delivery_id: UUID | None = None
+    decided_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message to one address. `status`: sending, sent, failed, unknown."""
+
+    lane: int
+    id: UUID
+    send_id: UUID
+    campaign_id: UUID
+    campaign: str
+    profile_id: UUID
+    channel: str
+    purpose: str
+    template: str
+    template_version: int
+    address: str
+    content: dict[str, Any] = field(repr=False)
+    provider: str
+    status: str
+    at: datetime
+
+
+_DUE = """lane, id, campaign_id, campaign, profile_id, user_id, trigger_at, trigger, due_at, next_at, attempts,
+          delivery_id"""
+
+
+async def find_due(
+    db: Database, *, lanes: Sequence[int], campaigns: Sequence[UUID], now: datetime, each: int
+) -> list[Due]:
+    """The oldest due ones of every campaign, at most `each` of one campaign in one lane."""
+    rows = await db.fetch(
+        f"""SELECT due.* FROM unnest($1::smallint[]) AS lanes (number), unnest($2::uuid[]) AS campaigns (id),
+            LATERAL (SELECT {_DUE} FROM sends
+                     WHERE lane = lanes.number AND campaign_id = campaigns.id AND next_at <= $3
+                     ORDER BY next_at LIMIT $4) AS due
+            ORDER BY next_at, id""",
+        list(lanes),
+        list(campaigns),
+        now,
+        each,
+    )
+    return [Due(**row) for row in rows]
+
+
+async def next_due_at(db: Database, *, lanes: Sequence[int], campaigns: Sequence[UUID]) -> datetime | None:
+    """When something will be due in these lanes, if nothing comes in between."""
+    at: datetime | None = await db.fetchval(
+        """SELECT min(next_at) FROM unnest($1::smallint[]) AS lanes (number), unnest($2::uuid[]) AS campaigns (id),
+           LATERAL (SELECT next_at FROM sends WHERE lane = lanes.number AND campaign_id = campaigns.id
+                    AND next_at IS NOT NULL ORDER BY next_at LIMIT 1) AS first""",
+        list(lanes),
+        list(campaigns),
+    )
+    return at
+
+
+async def lock_due(tx: Connection, due: Sequence[Due]) -> set[UUID]:
+    """Lock these profiles and triggers to commit; returns the ids of those that are still as they were found."""
+    groups = by_lane(due, lambda one: one.lane)
+    await tx.fetchmany(
+        """SELECT 1 FROM people WHERE lane = $1 AND profile_id = ANY($2::uuid[]) ORDER BY profile_id FOR UPDATE""",
+        [(lane, sorted(one.profile_id for one in group)) for lane, group in groups],
+    )
+    rows = await tx.fetchmany(
+        """SELECT id, profile_id, next_at FROM sends WHERE lane = $1 AND id = ANY($2::uuid[]) AND next_at IS NOT NULL
+           ORDER BY id FOR UPDATE""",
+        [(lane, sorted(one.id for one in group)) for lane, group in groups],
+    )
+    found = {row["id"]: (row["profile_id"], row["next_at"]) for row in rows}
+    return {one.id for one in due if found.get(one.id) == (one.profile_id, one.next_at)}
+
+
+async def read_earlier(tx: Connection, due: Sequence[Due]) -> dict[UUID, Earlier]:
+    """By send: the newest other message of the same campaign that the profile had, is having, or was held out from."""
+    rows = await tx.fetchmany(
+        """SELECT asked.id, other.decision, other.at
+           FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS asked (id, profile_id, campaign_id),
+           LATERAL (SELECT coalesce(decision, 'sending') AS decision, decided_at AS at FROM sends
+                    WHERE lane = $1 AND profile_id = asked.profile_id AND campaign_id = asked.campaign_id
+                      AND id <> asked.id
+                      AND (decision IN ('sent', 'held_out', 'unknown') OR claimed_until IS NOT NULL)
+                    ORDER BY decided_at DESC LIMIT 1) AS other""",
+        [
+            (lane, [one.id for one in group], [one.profile_id for one in group], [one.campaign_id for one in group])
+            for lane, group in by_lane(due, lambda one: one.lane)
+        ],
+    )
+    return {row["id"]: Earlier(row["decision"], row["at"]) for row in rows}
+
+
+async def read_last_changes(
+    tx: Connection, due: Sequence[Due], segments: Mapping[UUID, str]
+) -> dict[UUID, tuple[str, datetime]]:
+    """By send: the last change seen of the profile in the segment of its trigger. `segments` by campaign."""
+    asked = [one for one in due if one.campaign_id in segments]
+    rows = await tx.fetchmany(
+        """SELECT asked.id, seen.change, seen.at
+           FROM unnest($2::uuid[], $3::uuid[], $4::text[]) AS asked (id, profile_id, segment)
+           JOIN memberships_seen AS seen
+             ON seen.lane = $1 AND seen.profile_id = asked.profile_id AND seen.segment = asked.segment""",
+        [
+            (
+                lane,
+                [one.id for one in group],
+                [one.profile_id for one in group],
+                [segments[one.campaign_id] for one in group],
+            )
+            for lane, group in by_lane(asked, lambda one: one.lane)
+        ],
+    )
+    return {row["id"]: (row["change"], row["at"]) for row in rows}
+
+
+async def read_messages(tx: Connection, due: Sequence[Due], *, since: datetime) -> dict[UUID, list[Message]]:
+    """By profile: what it was sent, or may have been, since then."""
+    rows = await tx.fetchmany(
+        """SELECT profile_id, purpose, channel, at FROM deliveries
+           WHERE lane = $1 AND profile_id = ANY($2::uuid[]) AND at > $3 AND status IN ('sent', 'sending', 'unknown')""",
+        [(lane, [one.profile_id for one in group], since) for lane, group in by_lane(due, lambda one: one.lane)],
+    )
+    found: dict[UUID, list[Message]] = {}
+    for row in rows:
+        found.setdefault(row["profile_id"], []).append(Message(row["purpose"], row["channel"], row["at"]))
+    return found
+
+
+async def read_suppressions(
+    tx: Connection, asked: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], list[Suppression]]:
+    """By channel and address hash: the suppressions that were committed by now."""
+    rows = await tx.fetch(
+        """SELECT channel, address_hash, scope, reason, yields, created_at
+           FROM unnest($1::smallint[], $2::text[], $3::text[]) AS asked (lane, channel, address_hash)
+           JOIN suppressions USING (lane, channel, address_hash)""",
+        [lane_of_text(*one) for one in asked],
+        [channel for channel, _ in asked],
+        [hashed for _, hashed in asked],
+    )
+    found: dict[tuple[str, str], list[Suppression]] = {}
+    for row in rows:
+        one = Suppression(row["scope"], row["reason"], row["yields"], row["created_at"])
+        found.setdefault((row["channel"], row["address_hash"]), []).append(one)
+    return found
+
+
+async def write_judged(tx: Connection, judged: Sequence[Judged]) -> None:
+    """Write what becomes of these."""
+    await tx.executemany(
+        """UPDATE sends SET state = new.state, decision = new.decision, reason = new.reason, facts = new.facts::jsonb,
+                  due_at = new.due_at, user_id = coalesce(new.user_id, sends.user_id), next_at = new.next_at,
+                  attempts = new.attempts, claimed_until = new.claimed_until, claimed_by = new.claimed_by,
+                  variant = new.variant, delivery_id = new.delivery_id, decided_at = new.decided_at
+           FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[],
+                       $9::timestamptz[], $10::int[], $11::timestamptz[], $12::text[], $13::text[], $14::uuid[],
+                       $15::timestamptz[])
+             AS new (id, state, decision, reason, facts, due_at, user_id, next_at, attempts, claimed_until, claimed_by,
+                     variant, delivery_id, decided_at)
+           WHERE sends.lane = $1 AND sends.id = new.id""",
+        [(lane, *_judged_columns(group)) for lane, group in by_lane(judged, lambda one: one.lane)],
+    )
+
+
+def _judged_columns(group: Sequence[Judged]) -> tuple[list[Any], ...]:
+    rows = [
+        (
+            one.id,
+            one.state,
+            one.decision,
+            one.reason,
+            json.dumps_text(one.facts),
+            one.due_at,
+            one.user_id,
+            one.next_at,
+            one.attempts,
+            one.claimed_until,
+            one.claimed_by,
+            one.variant,
+            one.delivery_id,
+            one.decided_at,
+        )
+        for one in group
+    ]
+    return tuple(list(column) for column in zip(*rows, strict=True))
+
+
+async def write_deliveries(tx: Connection, deliveries: Sequence[Delivery]) -> None:
+    """Keep what is said; another try of the same delivery replaces what was kept of it."""
+    await tx.executemany(
+        """INSERT INTO deliveries (lane, id, send_id, campaign_id, campaign, profile_id, channel, purpose, template,
+                                   template_version, address, content, provider, status, at)
+           SELECT $1, id, send_id, campaign_id, campaign, profile_id, channel, purpose, template,
+                  template_version, address, content::jsonb, provider, status, at
+           FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::text[],
+                       $10::int[], $11::text[], $12::text[], $13::text[], $14::text[], $15::timestamptz[])
+             AS new (id, send_id, campaign_id, campaign, profile_id, channel, purpose, template,
+                     template_version, address, content, provider, status, at)
+           ON CONFLICT (lane, id) DO UPDATE SET
+             channel = excluded.channel, template = excluded.template, template_version = excluded.template_version,
+             address = excluded.address, content = excluded.content, provider = excluded.provider,
+             status = excluded.status, at = excluded.at, answer = NULL""",
+        [(lane, *_delivery_columns(group)) for lane, group in by_lane(deliveries, lambda one: one.lane)],
+    )
+
+
+def _delivery_columns(group: Sequence[Delivery]) -> tuple[list[Any], ...]:
+    rows = [
+        (
+            one.id,
+            one.send_id,
+            one.campaign_id,
+            one.campaign,
+            one.profile_id,
+            one.channel,
+            one.purpose,
+            one.template,
+            one.template_version,
+            one.address,
+            json.dumps_text(one.content),
+            one.provider,
+            one.status,
+            one.at,
+        )
+        for one in group
+    ]
+    return tuple(list(column) for column in zip(*rows, strict=True))
+
+
+async def postpone(tx: Connection, due: Sequence[Due], *, until: datetime) -> None:
+    """Look at these again then; nothing is decided."""
+    await tx.executemany(
+        "UPDATE sends SET next_at = $3 WHERE lane = $1 AND id = ANY($2::uuid[])",
+        [(lane, sorted(one.id for one in group), until) for lane, group in by_lane(due, lambda one: one.lane)],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A claim to be settled. Its rows may have moved with the profile since."""
+
+    profile_id: UUID
+    send_id: UUID
+    delivery_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A message on its way at a provider: the claimed trigger and its delivery."""
+
+    lane: int
+    id: UUID
+    campaign_id: UUID
+    campaign: str
+    profile_id: UUID
+    due_at: datetime
+    attempts: int
+    facts: dict[str, Any]
+    variant: str | None
+    decided_at: datetime
+    delivery_id: UUID
+    channel: str
+    purpose: str
+    address: str
+    template: str
+
+
+_CLAIM = """sends.lane, sends.id, sends.campaign_id, sends.campaign, sends.profile_id, due_at, attempts, facts, variant,
+            decided_at, deliveries.id AS delivery_id, channel, purpose, address, template
+            FROM sends JOIN deliveries ON deliveries.lane = sends.lane AND deliveries.id = sends.delivery_id"""
+
+
+async def lock_claim(tx: Connection, *, lane: int, send_id: UUID, delivery_id: UUID) -> Claim | None:
+    """The claim, locked; None if it is no longer claimed for this delivery."""
+    row = await tx.fetchrow(
+        f"""SELECT {_CLAIM} WHERE sends.lane = $1 AND sends.id = $2 AND deliveries.id = $3 AND state = 'claimed'
+            FOR UPDATE""",
+        lane,
+        send_id,
+        delivery_id,
+    )
+    return Claim(**row) if row else None
+
+
+async def write_answer(tx: Connection, *, lane: int, delivery_id: UUID, status: str, answer: str | None) -> None:
+    """What a provider said to a delivery."""
+    await tx.execute(
+        "UPDATE deliveries SET status = $3, answer = $4 WHERE lane = $1 AND id = $2",
+        lane,
+        delivery_id,
+        status,
+        answer,
+    )
+
+
+async def find_orphans(
+    db: Database, *, lanes: Sequence[int], now: datetime, owner: str | None, limit: int
+) -> list[Orphan]:
+    """Claims that nobody will answer: those past their time, and those of `owner`."""
+    rows = await db.fetch(
+        """SELECT profile_id, id, delivery_id FROM sends
+           WHERE lane = ANY($1::smallint[]) AND claimed_until IS NOT NULL AND (claimed_until < $2 OR claimed_by = $3)
+           ORDER BY lane, id LIMIT $4""",
+        list(lanes),
+        now,
+        owner,
+        limit,
+    )
+    return [Orphan(row["profile_id"], row["id"], row["delivery_id"]) for row in rows]

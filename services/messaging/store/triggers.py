@@ -1,0 +1,100 @@
+"""Triggers as they are met, and the last change seen of each profile in the segments that campaigns use."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.messaging.domain.goals import Hit
+from services.messaging.domain.triggers import Fired
+from shared.plumbing import json
+from shared.plumbing.db import Connection
+from shared.plumbing.ids import new_id
+from shared.plumbing.lanes import by_lane, lane_of
+
+
+async def insert_triggers(
+    tx: Connection, fired: Sequence[Fired], *, current: Mapping[UUID, UUID | None], at: datetime
+) -> int:
+    """Keep each trigger once, for whoever its profile is now. Returns how many were new."""
+    rows = [(profile_id, one) for one in fired if (profile_id := current[one.profile_id]) is not None]
+    answers = await tx.fetchmany(
+        """INSERT INTO sends (lane, id, campaign_id, campaign, profile_id, user_id, trigger_id, trigger_at, trigger,
+                              state, due_at, next_at, attempts, decision, reason, facts, created_at)
+           SELECT $1, id, campaign_id, campaign, profile_id, user_id, trigger_id, trigger_at, trigger::jsonb,
+                  'pending', due_at, due_at, 0, decision, reason, facts::jsonb, $2
+           FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::timestamptz[],
+                       $10::text[], $11::timestamptz[], $12::text[], $13::text[], $14::text[])
+             AS rows (id, campaign_id, campaign, profile_id, user_id, trigger_id, trigger_at,
+                      trigger, due_at, decision, reason, facts)
+           ON CONFLICT (lane, campaign_id, trigger_id) DO NOTHING RETURNING 1""",
+        [(lane, at, *_columns(group, at)) for lane, group in by_lane(rows, lambda row: lane_of(row[0]))],
+    )
+    return len(list(answers))
+
+
+def _columns(group: Sequence[tuple[UUID, Fired]], at: datetime) -> tuple[list[Any], ...]:
+    rows = [
+        (
+            new_id(),
+            one.campaign.id,
+            one.campaign.key,
+            profile_id,
+            one.user_id,
+            one.trigger_id,
+            one.at,
+            json.dumps_text(one.context | ({"paused": True} if one.paused else {})),
+            one.due_at,
+            *_for_now(one, at),
+        )
+        for profile_id, one in group
+    ]
+    return tuple(list(column) for column in zip(*rows, strict=True))
+
+
+def _for_now(one: Fired, at: datetime) -> tuple[str | None, str | None, str]:
+    """What stands as the decision until it is due."""
+    if one.due_at <= at:
+        return None, None, "{}"
+    return "deferred", "delay", json.dumps_text({"until": one.due_at})
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A change of a membership."""
+
+    profile_id: UUID
+    segment: str
+    change: str
+    at: datetime
+
+
+async def remember_changes(tx: Connection, changes: Sequence[Seen]) -> None:
+    """The last change of each profile and segment stands; `changes` are in their order."""
+    last = {(one.profile_id, one.segment): one for one in changes}
+    await tx.executemany(
+        """INSERT INTO memberships_seen (lane, profile_id, segment, change, at)
+           SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::timestamptz[])
+           ON CONFLICT (lane, profile_id, segment) DO UPDATE SET change = excluded.change, at = excluded.at""",
+        [
+            (
+                lane,
+                [one.profile_id for one in group],
+                [one.segment for one in group],
+                [one.change for one in group],
+                [one.at for one in group],
+            )
+            for lane, group in by_lane(last.values(), lambda one: lane_of(one.profile_id))
+        ],
+    )
+
+
+async def record_hits(tx: Connection, hits: Sequence[Hit]) -> None:
+    """The first goal event after a message (or after being held out of one) makes it converted, once."""
+    await tx.executemany(
+        """UPDATE sends SET converted_at = $4, revenue = $6
+           WHERE lane = $1 AND profile_id = $2 AND campaign_id = $3 AND decision IN ('sent', 'held_out', 'unknown')
+             AND decided_at <= $4 AND decided_at >= $5 AND converted_at IS NULL""",
+        [(lane_of(h.profile_id), h.profile_id, h.campaign_id, h.at, h.since, h.revenue) for h in hits],
+    )

@@ -1,0 +1,73 @@
+"""What runs by itself: two feed readers, the sender, and the sweep after workers that died."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from services.messaging.service.recording import Recorder
+from services.messaging.service.sender import Outdated, Sender
+from shared.plumbing.db import TRY_AGAIN, is_unavailable
+from shared.plumbing.errors import Unavailable
+from shared.plumbing.lanes import LANES
+from shared.plumbing.leases import LeaseLost, Leases
+from shared.plumbing.log import get_logger
+from shared.plumbing.wake import Wake
+
+log = get_logger()
+LOOK_EVERY = 1.0
+"""Seconds between looks when nobody hints: timers come due without a hint."""
+
+
+class Sending:
+    """The sender's loop and the sweep behind it."""
+
+    def __init__(self, sender: Sender, recorder: Recorder, *, leases: Leases, wake: Wake, freed: asyncio.Event) -> None:
+        self._sender = sender
+        self._recorder = recorder
+        self._leases = leases
+        self._wake = wake
+        self._freed = freed
+        self._begun = False
+
+    async def run(self) -> None:
+        """Send, until cancelled; sleep while nothing is due or nobody can take more."""
+        if not self._begun:
+            # Before anything of ours is under way: what bears our name was left by a process that is gone.
+            await self._recorder.sweep(list(range(LANES)), owner=self._leases.owner)
+            self._begun = True
+        while True:
+            hint = self._wake.next_hint()
+            self._freed.clear()
+            if not await _step(self._sender, self._leases):
+                await _first_of([hint.wait, self._freed.wait], timeout=LOOK_EVERY)
+
+    async def sweep(self, *, every: float = 5.0) -> None:
+        """Settle claims that are past their time, until cancelled."""
+        while True:
+            await asyncio.sleep(every)
+            await self._recorder.sweep(list(self._leases.held))
+
+
+async def _step(sender: Sender, leases: Leases) -> int:
+    try:
+        return await sender.step()
+    except LeaseLost:
+        await leases.renew()
+    except Outdated:
+        log.warning("recipients_outdated")
+        return 1
+    except TRY_AGAIN:
+        return 1
+    except Exception as error:
+        if not (isinstance(error, Unavailable) or is_unavailable(error)):
+            raise
+        log.warning("sender_waits", kind=type(error).__name__)
+    return 0
+
+
+async def _first_of(waits: list[Callable[[], Awaitable[object]]], timeout: float) -> None:
+    tasks = [asyncio.ensure_future(wait()) for wait in waits]
+    try:
+        await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

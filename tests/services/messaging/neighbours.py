@@ -1,0 +1,167 @@
+"""What messaging sees of the other services: two feeds, people, keys. Held in memory and edited by tests."""
+
+import asyncio
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from shared.plumbing import json
+from shared.plumbing.auth import hash_key
+from shared.plumbing.ids import new_id
+from shared.plumbing.lanes import lane_of
+
+ADMIN = "a key for the tests of messaging"
+READER = "a reading key for the tests of messaging"
+
+
+class Neighbours(httpx.AsyncBaseTransport):
+    """Answers for `http://events`, `http://profiles` and `http://segments`. `down`: those that do not."""
+
+    def __init__(self) -> None:
+        self.down: set[str] = set()
+        self.feeds: dict[str, dict[int, list[Any]]] = {"profiles": defaultdict(list), "segments": defaultdict(list)}
+        self.people: dict[UUID, dict[str, Any]] = {}
+        self.merged: dict[UUID, UUID] = {}
+        self.consents_told: list[Any] = []
+        self.asked = 0
+        self.members: dict[str, list[Any]] = defaultdict(list)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0)
+        host, path = request.url.host, request.url.path
+        if host in self.down:
+            raise httpx.ConnectError("out of reach", request=request)
+        body = json.loads(await request.aread()) if request.method == "POST" else None
+        if path == "/internal/keys":
+            answer: Any = {
+                "keys": [
+                    {"id": "1", "key_hash": hash_key(ADMIN), "role": "admin"},
+                    {"id": "2", "key_hash": hash_key(READER), "role": "read"},
+                ]
+            }
+        elif path == "/internal/feed":
+            answer = await self._feed(host, body)
+        elif path == "/internal/recipients":
+            answer = self._recipients(body)
+        elif path == "/internal/consents":
+            self.consents_told.append(body)
+            answer = {}
+        else:
+            answer = self._members(path, request)
+        return httpx.Response(200, content=json.dumps(answer))
+
+    def _members(self, path: str, request: httpx.Request) -> Any:
+        key = path.split("/")[3]
+        begin = int(request.url.params.get("cursor") or 0)
+        found = self.members[key]
+        return {"items": found[begin : begin + 2], "next": str(begin + 2) if len(found) > begin + 2 else None}
+
+    async def _feed(self, host: str, body: Any) -> Any:
+        for _ in range(max(1, int(min(body["wait"], 5) / 0.01))):
+            items = [
+                {"lane": int(lane), "seq": seq + 1, "message": message}
+                for lane, cursor in body["cursors"].items()
+                for seq, message in enumerate(self.feeds[host][int(lane)])
+                if seq >= cursor
+            ]
+            if items:
+                return {"items": items[: body["limit"]]}
+            await asyncio.sleep(0.01)
+        return {"items": []}
+
+    def _recipients(self, body: Any) -> Any:
+        self.asked += 1
+        found = []
+        for asked in body["profile_ids"]:
+            current = UUID(asked)
+            while current in self.merged:
+                current = self.merged[current]
+            if current in self.people:
+                found.append({**self.people[current], "requested_id": asked, "id": current})
+        return {"recipients": found, "as_of": "2026-01-01T00:00:00Z"}
+
+    def add_person(self, **fields: Any) -> UUID:
+        """Somebody with a granted marketing consent for e-mail, unless `fields` say otherwise."""
+        profile_id: UUID = fields.pop("id", None) or new_id()
+        name = fields.pop("user_id", f"user-{profile_id}")
+        self.people[profile_id] = {
+            "user_id": name,
+            "identifiers": [{"namespace": "user_id", "value": name}],
+            "traits": {"email": f"{name}@example.com", "first_name": "Ada"},
+            "consents": [consent()],
+        } | fields
+        return profile_id
+
+    def tell(self, feed: str, message: dict[str, Any]) -> dict[str, Any]:
+        """Append a message to a feed, in its profile's lane."""
+        lane = lane_of(UUID(str(message["profile_id"])))
+        self.feeds[feed][lane].append(json.loads(json.dumps(message)))
+        return message
+
+    def change(
+        self, profile_id: UUID, segment: str, at: datetime, change: str = "entered", cause: str = "event"
+    ) -> Any:
+        """A membership changed."""
+        message = {
+            "kind": "membership",
+            "id": new_id(),
+            "segment_id": new_id(),
+            "segment": segment,
+            "version": 1,
+            "profile_id": profile_id,
+            "change": change,
+            "at": at,
+            "cause": {"kind": cause},
+        }
+        return self.tell("segments", message)
+
+    def event(self, profile_id: UUID, name: str, at: datetime, properties: Any = None, **more: Any) -> Any:
+        """An event was resolved."""
+        event = {
+            "name": name,
+            "type": "track",
+            "source": "web",
+            "message_id": str(new_id()),
+            "timestamp": at,
+            "received_at": at,
+            "properties": properties or {},
+        } | {key: more.pop(key) for key in ("source", "message_id", "timestamp", "received_at") if key in more}
+        message = {
+            "kind": "event",
+            "profile_id": profile_id,
+            "event": event,
+            "log": {"lane": 0, "seq": 1, "received_at": at},
+        }
+        return self.tell("profiles", message | more)
+
+    def merge(self, loser: UUID, survivor: UUID, at: datetime) -> None:
+        """Two people are one, as profiles sees it and says in its feed."""
+        self.merged[loser] = survivor
+        snapshot = {"id": survivor, "version": 2, "created_at": at, "updated_at": at}
+        self.tell(
+            "profiles",
+            {"kind": "merge", "profile_id": loser, "survivor_id": survivor, "profile": snapshot, "at": at},
+        )
+
+    def erase(self, profile_id: UUID, at: datetime, *others: UUID, addresses: Any = ()) -> None:
+        """A person is forgotten."""
+        self.people.pop(profile_id, None)
+        self.tell(
+            "profiles",
+            {
+                "kind": "erase",
+                "profile_id": profile_id,
+                "profile_ids": [profile_id, *others],
+                "addresses": list(addresses),
+                "receipt_id": new_id(),
+                "at": at,
+            },
+        )
+
+
+def consent(status: str = "granted", purpose: str = "marketing", channel: str = "email", at: str = "2026-01-01") -> Any:
+    """One recorded consent."""
+    return {"purpose": purpose, "channel": channel, "status": status, "at": f"{at}T00:00:00Z"}
