@@ -6,20 +6,21 @@ import httpx
 from fastapi import FastAPI
 
 from services.profiles import api
+from services.profiles.api.desk import Desk
 from services.profiles.clients import Events, Segments
 from services.profiles.config import Settings
 from services.profiles.domain.names import Rules
 from services.profiles.service.book import Book
-from services.profiles.worker import start_worker
+from services.profiles.worker import CONSUMERS, start_worker
 from shared.plumbing.app import Frame, build_app
 from shared.plumbing.auth import LoadKeys, derive
 from shared.plumbing.clock import Clock, ShiftedClock
 from shared.plumbing.feed import FeedServer
 from shared.plumbing.http import Neighbour
 
+FEED_EVERY = 2.0
+"""Seconds between two looks at how far the readers of the feed are."""
 MIGRATIONS = Path(__file__).parent / "migrations"
-CONSUMERS = ("segments", "messaging", "events")
-"""Who reads the feed: a row is dropped, and an erasure complete, when all of them have passed it."""
 
 
 def load_settings() -> Settings:
@@ -27,7 +28,7 @@ def load_settings() -> Settings:
     return Settings()
 
 
-def make_book(settings: Settings, clock: Clock) -> Book:
+def make_book(settings: Settings, frame: Frame) -> Book:
     """How people are kept in this deployment."""
     rules = Rules(
         blocked=frozenset(value.lower() for value in settings.blocked_identifiers),
@@ -35,7 +36,7 @@ def make_book(settings: Settings, clock: Clock) -> Book:
         merge_on=settings.merge_on,
         phone_region=settings.phone_region,
     )
-    return Book(rules, derive(settings.secret, "erasure"), clock)
+    return Book(frame.db, frame.wake, frame.clock, rules, derive(settings.secret, "erasure"))
 
 
 def create_app(
@@ -51,13 +52,14 @@ def create_app(
         frame.on_stop.push_async_callback(to_events.close)
         frame.on_stop.push_async_callback(to_segments.close)
         events = Events(to_events)
-        book = make_book(settings, frame.clock)
-        frame.feed = FeedServer(frame.db, frame.wake, consumers=CONSUMERS)
-        app.state.book, app.state.segments = book, Segments(to_segments)
+        book = make_book(settings, frame)
+        feed = frame.feed = FeedServer(frame.db, frame.wake, consumers=CONSUMERS)
+        app.state.desk = Desk(book, Segments(to_segments), settings.max_body)
         if settings.role != "worker":
-            frame.tasks.start("feed", frame.feed.run)
+            frame.tasks.start("feed", lambda: feed.run(every=FEED_EVERY))
         if settings.role != "api":
-            start_worker(frame, book, events, batch=settings.profiles_batch)
+            every = float(settings.erasure_every)
+            start_worker(frame, book, events, batch=settings.profiles_batch, erasure_every=every)
         return events.load_keys
 
     return build_app(

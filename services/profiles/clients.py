@@ -1,5 +1,6 @@
 """The other services, over HTTP."""
 
+from typing import Any
 from uuid import UUID
 
 from shared.plumbing.http import Neighbour
@@ -30,6 +31,7 @@ class Segments:
     def __init__(self, neighbour: Neighbour) -> None:
         self._neighbour = neighbour
 
-    async def read_memberships(self, profile_id: UUID) -> object:
-        """The segments of a profile, as that service answers."""
-        return await self._neighbour.get(f"/internal/profiles/{profile_id}/segments")
+    async def read_memberships(self, profile_id: UUID) -> dict[str, Any]:
+        """The segments of a profile, as that service answers. Raises Unavailable."""
+        answer: dict[str, Any] = await self._neighbour.get(f"/internal/profiles/{profile_id}/segments")
+        return answer

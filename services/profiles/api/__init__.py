@@ -1,5 +1,5 @@
 """HTTP in."""
 
-from services.profiles.api import internal, profiles
+from services.profiles.api import erasures, internal, profiles, wishes
 
-routers = (profiles.router, internal.router, internal.feed, internal.parked)
+routers = (profiles.router, erasures.router, wishes.router, internal.router, internal.feed, internal.parked)

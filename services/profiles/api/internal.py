@@ -2,27 +2,36 @@
 
 from fastapi import APIRouter, Request, Response
 
+from services.profiles.api.desk import desk_of
 from services.profiles.service.reading import read_recipients
 from services.profiles.service.resolve import WORK, applies
+from services.profiles.service.wishes import take_consent_change
 from shared.plumbing.auth import Internal
 from shared.plumbing.http import ExactRoute, JsonResponse
 from shared.plumbing.internal import feed_route, parked_routes, read_progress
 from shared.schemas.feed import FeedRequest
-from shared.schemas.recipients import RecipientsRequest
+from shared.schemas.recipients import ConsentChange, RecipientsRequest
 
 router = APIRouter(route_class=ExactRoute, include_in_schema=False, dependencies=[Internal])
 feed = feed_route(FeedRequest)
-parked = parked_routes(lambda request: applies(request.app.state.book))
+parked = parked_routes(lambda request: applies(desk_of(request).book))
 
 
 @router.get("/internal/progress")
 async def progress(request: Request) -> Response:
     """How far this service is with the raw log, and its own feed's heads."""
-    return JsonResponse(await read_progress(request.app.state.frame.db, "profiles", {WORK: "events"}))
+    return JsonResponse(await read_progress(desk_of(request).book.db, "profiles", {WORK: "events"}))
 
 
 @router.post("/internal/recipients")
 async def recipients(request: Request, body: RecipientsRequest) -> Response:
     """Who these people are now, and what they allow."""
-    frame = request.app.state.frame
-    return JsonResponse(await read_recipients(frame.db, body.profile_ids, now=frame.clock.now()))
+    book = desk_of(request).book
+    return JsonResponse(await read_recipients(book.db, body.profile_ids, now=book.clock.now()))
+
+
+@router.post("/internal/consents")
+async def consents(request: Request, body: ConsentChange) -> Response:
+    """A recipient's own word, once by its id. One about somebody who is gone is let go."""
+    kept = await take_consent_change(desk_of(request).book, body)
+    return JsonResponse({"status": "kept" if kept else "gone"})

@@ -7,6 +7,7 @@ from typing import Any
 import phonenumbers
 
 CONTACTS = ("email", "phone")
+MAX_LENGTH = 512
 
 
 def normalise(namespace: str, value: str, region: str = "") -> str:
@@ -28,7 +29,7 @@ def _phone(value: str, region: str) -> str:
 def contacts_of(traits: Mapping[str, Any], region: str = "") -> frozenset[tuple[str, str]]:
     """The (namespace, value) pairs under which a person with these traits is found."""
     found = {(key, normalise(key, _text(traits.get(key)), region)) for key in CONTACTS}
-    return frozenset(pair for pair in found if pair[1])
+    return frozenset(pair for pair in found if 0 < len(pair[1]) <= MAX_LENGTH)
 
 
 def _text(value: Any) -> str:

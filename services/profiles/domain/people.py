@@ -104,7 +104,7 @@ class People:
 
     def resolve(self, given: Given, *, seen_at: datetime, cause: Cause, changes: Changes) -> Profile:
         """The profile of a message, made if need be, with all its names linked."""
-        owner = choose_owner(given, self.find) or (None if given.names else self._reach(given))
+        owner = choose_owner(given, self.find) or (None if given.names else self.reach(given))
         if owner is None:
             owner = self._create(given, seen_at, changes)
         owner = self._link_previous(owner, given.previous, seen_at, cause, changes)
@@ -124,7 +124,8 @@ class People:
         changes.note(profile)
         return profile
 
-    def _reach(self, given: Given) -> Profile | None:
+    def reach(self, given: Given) -> Profile | None:
+        """The living profile that a contact point leads to."""
         found = (self.get(self.reachable[contact]) for contact in given.contacts if contact in self.reachable)
         return next((profile for profile in found if profile is not None), None)
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from importlib import resources
 from typing import Any
-from zoneinfo import available_timezones
 
 SPELLINGS = {"firstName": "first_name", "lastName": "last_name", "createdAt": "created_at"}
 """Reserved traits of the tracking spec that are written in two ways: they are kept in the second."""
@@ -89,7 +89,8 @@ def _inferred(context: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
 @cache
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    """Exact IANA names, of the packaged database: the machine's own may hold names of its own."""
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
 
 
 def _is_news(held: Traits, key: str, value: str, stamp: Stamp) -> bool:

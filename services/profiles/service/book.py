@@ -1,42 +1,53 @@
 """One transaction on people: load them, let the caller decide, write what became of them, tell the others."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from uuid import UUID
+from typing import TypeVar
 
 from services.profiles.domain.fold import Erasing, Fold
-from services.profiles.domain.names import Given, Rules
+from services.profiles.domain.names import Rules
 from services.profiles.store import erasures as erasures_store
 from services.profiles.store import people as people_store
 from services.profiles.store import records as records_store
+from services.profiles.store.people import Wanted
 from shared.plumbing import feed, json
 from shared.plumbing.clock import Clock
-from shared.plumbing.db import Connection
+from shared.plumbing.db import Connection, Database
 from shared.plumbing.feed import Entry
 from shared.plumbing.lanes import lane_of
+from shared.plumbing.wake import Wake
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """How people are kept: the deployment's rules, its key for the hashes of erased names, and its clock."""
+    """How people are kept: where, by which rules, with which key for the hashes of erased names."""
 
+    db: Database
+    wake: Wake
+    clock: Clock
     rules: Rules
     erasure_key: str
-    clock: Clock
 
-    async def open(self, tx: Connection, wanted: people_store.Wanted) -> Fold:
+    async def change(self, wanted: Wanted, decide: Callable[[Connection, Fold], Awaitable[T]]) -> T:
+        """One transaction on people, done again when another came first; the others are told after it."""
+
+        async def work(tx: Connection) -> T:
+            fold = await self.open(tx, wanted)
+            result = await decide(tx, fold)
+            await self.close(tx, fold)
+            return result
+
+        result = await self.db.run(work)
+        self.wake.hint()
+        return result
+
+    async def open(self, tx: Connection, wanted: Wanted) -> Fold:
         """The people wanted, held to the end of the transaction."""
         people = await people_store.load_people(tx, wanted, self.rules, self.erasure_key)
         return Fold(people, self.clock.now())
-
-    async def open_ids(self, tx: Connection, *profile_ids: UUID) -> Fold:
-        """Profiles by their ids."""
-        return await self.open(tx, people_store.Wanted((), frozenset(profile_ids)))
-
-    async def open_names(self, tx: Connection, *given: Given) -> Fold:
-        """The profiles that names lead to; names that lead nowhere are claimed."""
-        return await self.open(tx, people_store.Wanted(given))
 
     async def close(self, tx: Connection, fold: Fold) -> None:
         """Write everything down. Call it last: it appends to the feed."""

@@ -1,7 +1,9 @@
 """Profiles as they are read: by id, by any name, in lists, and as messaging needs them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from services.profiles.domain.names import Given
@@ -11,7 +13,7 @@ from services.profiles.store import profiles as profiles_store
 from services.profiles.store import records as records_store
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.errors import NotFound
-from shared.schemas.recipients import Recipient, RecipientsAnswer
+from shared.schemas.recipients import Device, Recipient, RecipientsAnswer
 
 
 async def read_people(tx: Connection, profile_ids: Iterable[UUID]) -> dict[UUID, Profile]:
@@ -89,3 +91,36 @@ async def read_recipients(db: Database, profile_ids: Sequence[UUID], *, now: dat
         for asked, profile in people.items()
     ]
     return RecipientsAnswer(recipients=tuple(recipients), as_of=now)
+
+
+async def get_preferences(db: Database, profile_id: UUID) -> dict[str, Any]:
+    """Somebody's preferences; empty if there are none. Raises NotFound."""
+    profile = await get_profile(db, profile_id)
+    return (await records_store.read_preferences(db, [profile.id])).get(profile.id, {})
+
+
+async def get_devices(db: Database, profile_id: UUID) -> tuple[Device, ...]:
+    """Somebody's devices. Raises NotFound."""
+    profile = await get_profile(db, profile_id)
+    return (await records_store.read_devices(db, [profile.id])).get(profile.id, ())
+
+
+async def list_consents(
+    db: Database, profile_id: UUID, *, after: UUID | None, limit: int
+) -> list[records_store.ConsentRecord]:
+    """Every word somebody gave. Raises NotFound."""
+    profile = await get_profile(db, profile_id)
+    return await records_store.list_consents(db, profile.id, after=after, limit=limit)
+
+
+async def list_merges(
+    db: Database, profile_id: UUID, *, after: UUID | None, limit: int
+) -> list[records_store.MergeRecord]:
+    """The merges that made somebody one. Raises NotFound."""
+    profile = await get_profile(db, profile_id)
+    return await records_store.list_merges(db, (profile.id, *profile.absorbed), after=after, limit=limit)
+
+
+def as_values(record: records_store.ConsentRecord | records_store.MergeRecord) -> dict[str, Any]:
+    """A record's fields by name."""
+    return asdict(record)

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from services.profiles.domain.contacts import CONTACTS, contacts_of
+from services.profiles.domain.erasure import Receipt
 from services.profiles.domain.fold import Erasing
 from services.profiles.domain.names import ANONYMOUS, USER
 from shared.plumbing import json
@@ -118,16 +119,91 @@ async def write_receipt(tx: Connection, erasing: Erasing, rows: Mapping[int, int
     )
 
 
-async def find_receipt(db: "Database | Connection", receipt_id: UUID) -> asyncpg.Record | None:
+def _lanes(value: Any) -> dict[int, int] | None:
+    return None if value is None else {int(lane): seq for lane, seq in value.items()}
+
+
+def _receipt(row: asyncpg.Record) -> Receipt:
+    return Receipt(
+        id=row["id"],
+        profile_id=row["profile_id"],
+        status=row["status"],
+        requested_at=row["requested_at"],
+        completed_at=row["completed_at"],
+        rows=_lanes(row["rows"]) or {},
+        raw_heads=_lanes(row["raw_heads"]),
+        heads=_lanes(row["heads"]),
+        services=row["services"],
+    )
+
+
+async def find_receipt(db: "Database | Connection", receipt_id: UUID, *, lock: bool = False) -> Receipt | None:
     """A receipt by its id."""
-    return await db.fetchrow("SELECT * FROM erasures WHERE id = $1", receipt_id)
+    row = await db.fetchrow(f"SELECT * FROM erasures WHERE id = $1 {'FOR UPDATE' if lock else ''}", receipt_id)
+    return None if row is None else _receipt(row)
 
 
-async def find_receipt_of(db: "Database | Connection", profile_id: UUID) -> asyncpg.Record | None:
+async def find_receipt_of(db: "Database | Connection", profile_id: UUID) -> Receipt | None:
     """The first receipt of a profile."""
-    return await db.fetchrow("SELECT * FROM erasures WHERE profile_id = $1 ORDER BY id LIMIT 1", profile_id)
+    row = await db.fetchrow("SELECT * FROM erasures WHERE profile_id = $1 ORDER BY id LIMIT 1", profile_id)
+    return None if row is None else _receipt(row)
 
 
-async def list_pending(db: Database) -> list[asyncpg.Record]:
-    """Receipts that are not complete."""
-    return await db.fetch("SELECT * FROM erasures WHERE status = 'pending' ORDER BY id LIMIT 1000")
+async def list_receipts(db: Database, *, before: UUID | None, limit: int) -> list[Receipt]:
+    """Receipts, the newest first."""
+    rows = await db.fetch(
+        "SELECT * FROM erasures WHERE $1::uuid IS NULL OR id < $1 ORDER BY id DESC LIMIT $2", before, limit
+    )
+    return [_receipt(row) for row in rows]
+
+
+async def list_pending(db: Database) -> list[Receipt]:
+    """Receipts that are not complete, the oldest first, some at a time."""
+    rows = await db.fetch("SELECT * FROM erasures WHERE status = 'pending' ORDER BY id LIMIT 200")
+    return [_receipt(row) for row in rows]
+
+
+async def note_raw_heads(db: Database, receipt_ids: Sequence[UUID], heads: Mapping[int, int]) -> None:
+    """How far the raw log was when these were asked for, or a little later."""
+    await db.execute(
+        "UPDATE erasures SET raw_heads = $2 WHERE id = ANY($1::uuid[]) AND raw_heads IS NULL",
+        list(receipt_ids),
+        {str(lane): seq for lane, seq in heads.items()},
+    )
+
+
+async def note_heads(db: Database, work: str) -> None:
+    """For receipts whose part of the raw log has been resolved: how far the own feed is by now."""
+    await db.execute(
+        """UPDATE erasures SET heads = (SELECT jsonb_object_agg(lane, seq) FROM lane_heads)
+           WHERE status = 'pending' AND heads IS NULL AND raw_heads IS NOT NULL AND NOT EXISTS (
+             SELECT FROM work_lanes WHERE work = $1 AND cursor < coalesce((raw_heads->>lane::text)::bigint, 0))""",
+        work,
+    )
+
+
+async def read_passed(tx: Connection, consumers: Sequence[str]) -> dict[str, dict[int, int]]:
+    """How far each consumer of the feed is, by lane."""
+    rows = await tx.fetch(
+        "SELECT consumer, lane, seq FROM feed_readers WHERE consumer = ANY($1::text[])", list(consumers)
+    )
+    passed: dict[str, dict[int, int]] = {}
+    for row in rows:
+        passed.setdefault(row["consumer"], {})[row["lane"]] = row["seq"]
+    return passed
+
+
+async def write_state(
+    tx: Connection, receipt: Receipt, services: Mapping[str, str | None], *, done: bool, now: datetime
+) -> None:
+    """How far an erasure is; once it is done, what told the others of it is forgotten too."""
+    await tx.execute(
+        "UPDATE erasures SET services = $2, status = $3, completed_at = $4 WHERE id = $1",
+        receipt.id,
+        dict(services),
+        "completed" if done else "pending",
+        now if done else None,
+    )
+    if done:
+        rows = sorted(receipt.rows.items())
+        await tx.executemany("DELETE FROM feed WHERE lane = $1 AND seq = $2", rows)

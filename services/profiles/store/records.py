@@ -1,6 +1,7 @@
 """What hangs on a profile beside its traits: consents, preferences, devices, life events, and the log of merges."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,10 +10,11 @@ from services.profiles.domain.consent import standing
 from services.profiles.domain.devices import DeviceSeen
 from services.profiles.domain.fold import Suppressed
 from services.profiles.domain.people import Merged
-from shared.plumbing.db import Connection
+from shared.plumbing.db import Connection, Database
 from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import by_lane, lane_of
 from shared.schemas.recipients import Consent, Device
+from shared.schemas.resolved import LifeEvent
 
 Final = Callable[[UUID], UUID | None]
 """The profile that stands for an id now, or None."""
@@ -136,7 +138,118 @@ async def _suppress(tx: Connection, profile_id: UUID, at: datetime, now: datetim
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ConsentRecord:
+    """A word given. `lifted_at`: a suppression that no longer counts."""
+
+    id: UUID
+    purpose: str
+    channel: str
+    status: str
+    source: str | None
+    at: datetime
+    recorded_at: datetime
+    lifted_at: datetime | None = None
+
+
+async def insert_consent(tx: Connection, profile_id: UUID, consent: ConsentRecord) -> None:
+    """Keep a word given, once by its id."""
+    await tx.execute(
+        """INSERT INTO consents (lane, profile_id, id, purpose, channel, status, source, at, recorded_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING""",
+        lane_of(profile_id),
+        profile_id,
+        consent.id,
+        consent.purpose,
+        consent.channel,
+        consent.status,
+        consent.source,
+        consent.at,
+        consent.recorded_at,
+    )
+
+
+async def write_preferences(tx: Connection, profile_id: UUID, content: dict[str, Any], now: datetime) -> None:
+    """Replace somebody's preferences."""
+    await tx.execute(
+        """INSERT INTO preferences (lane, profile_id, content, updated_at) VALUES ($1, $2, $3, $4)
+           ON CONFLICT (lane, profile_id) DO UPDATE SET content = excluded.content, updated_at = excluded.updated_at""",
+        lane_of(profile_id),
+        profile_id,
+        content,
+        now,
+    )
+
+
+async def insert_life_event(tx: Connection, profile_id: UUID, event: LifeEvent, now: datetime) -> None:
+    """Keep a date in somebody's life."""
+    await tx.execute(
+        """INSERT INTO life_events (lane, profile_id, id, kind, date, recurs, subject, note, created_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
+        lane_of(profile_id),
+        profile_id,
+        event.id,
+        event.kind,
+        event.date,
+        event.recurs,
+        event.subject,
+        event.note,
+        now,
+    )
+
+
+async def delete_life_event(tx: Connection, profile_id: UUID, event_id: UUID) -> None:
+    """Forget a date."""
+    await tx.execute(
+        "DELETE FROM life_events WHERE lane = $1 AND profile_id = $2 AND id = $3",
+        lane_of(profile_id),
+        profile_id,
+        event_id,
+    )
+
+
 # --- as they are read
+
+
+@dataclass(frozen=True, slots=True)
+class MergeRecord:
+    """A merge that was logged."""
+
+    id: UUID
+    loser_id: UUID
+    survivor_id: UUID
+    cause: str
+    source: str | None
+    message_id: str | None
+    at: datetime
+
+
+async def list_merges(
+    db: Database, survivor_ids: Iterable[UUID], *, after: UUID | None, limit: int
+) -> list[MergeRecord]:
+    """Merges into any of these profiles, in the order in which they happened."""
+    rows = await db.fetch(
+        """SELECT id, loser_id, survivor_id, cause, source, message_id, at FROM merges
+           WHERE lane = ANY($1::smallint[]) AND survivor_id = ANY($2::uuid[]) AND ($3::uuid IS NULL OR id > $3)
+           ORDER BY id LIMIT $4""",
+        *_where(survivor_ids),
+        after,
+        limit,
+    )
+    return [MergeRecord(**dict(row)) for row in rows]
+
+
+async def list_consents(db: Database, profile_id: UUID, *, after: UUID | None, limit: int) -> list[ConsentRecord]:
+    """Every word given, in the order in which it was kept."""
+    rows = await db.fetch(
+        """SELECT id, purpose, channel, status, source, at, recorded_at, lifted_at FROM consents
+           WHERE lane = $1 AND profile_id = $2 AND ($3::uuid IS NULL OR id > $3) ORDER BY id LIMIT $4""",
+        lane_of(profile_id),
+        profile_id,
+        after,
+        limit,
+    )
+    return [ConsentRecord(**dict(row)) for row in rows]
 
 
 def _where(profile_ids: Iterable[UUID]) -> tuple[list[int], list[UUID]]:
@@ -161,7 +274,7 @@ async def read_standing_consents(tx: Connection, profile_ids: Iterable[UUID]) ->
     return {profile_id: standing(consents) for profile_id, consents in found.items()}
 
 
-async def read_preferences(tx: Connection, profile_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+async def read_preferences(tx: "Database | Connection", profile_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
     """The preferences of each profile that has any."""
     rows = await tx.fetch(
         """SELECT profile_id, content FROM preferences
@@ -171,7 +284,7 @@ async def read_preferences(tx: Connection, profile_ids: Iterable[UUID]) -> dict[
     return {row["profile_id"]: row["content"] for row in rows}
 
 
-async def read_devices(tx: Connection, profile_ids: Iterable[UUID]) -> dict[UUID, tuple[Device, ...]]:
+async def read_devices(tx: "Database | Connection", profile_ids: Iterable[UUID]) -> dict[UUID, tuple[Device, ...]]:
     """The devices of each profile, the one seen last first."""
     rows = await tx.fetch(
         """SELECT profile_id, token, platform, app_version FROM devices

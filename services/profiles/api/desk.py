@@ -1,0 +1,63 @@
+"""What the routes stand on, and how bodies are read: with a limit of size, and only values that can be kept."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request, Response
+from starlette.types import Message, Receive
+
+from services.profiles.clients import Segments
+from services.profiles.domain.values import faults
+from services.profiles.service.book import Book
+from shared.plumbing.errors import Invalid, TooLarge
+from shared.plumbing.http import ExactRoute
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One for the application."""
+
+    book: Book
+    segments: Segments
+    max_body: int
+
+
+def desk_of(request: Request) -> Desk:
+    """The application's."""
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+class LimitedRoute(ExactRoute):
+    """Refuses bodies over the limit while they come in."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def limited(request: Request) -> Response:
+            receive = _limited(request.receive, desk_of(request).max_body)
+            return await handler(Request(request.scope, receive))
+
+        return limited
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise TooLarge(f"A body may have {limit} bytes.")
+        return message
+
+    return counted
+
+
+def check_values(value: Any, *loc: str) -> None:
+    """Raise Invalid for what can't be kept: numbers beyond the limits, null characters, endless nesting."""
+    found = [fault for fault, _ in zip(faults(value, loc), range(20), strict=False)]
+    if found:
+        raise Invalid("Some values can't be kept; see `errors`.", errors=found)

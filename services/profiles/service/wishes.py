@@ -1,0 +1,86 @@
+"""What people allow and wish: consents, preferences, devices."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.profiles.domain.devices import DeviceSeen
+from services.profiles.domain.fold import Fold
+from services.profiles.domain.people import Changes
+from services.profiles.service.book import Book
+from services.profiles.service.changing import get_living, wanted_ids
+from services.profiles.store import records as records_store
+from services.profiles.store.records import ConsentRecord
+from shared.plumbing.db import Connection
+from shared.plumbing.errors import NotFound
+from shared.plumbing.ids import new_id
+from shared.schemas.recipients import ConsentChange
+
+
+async def record_consent(
+    book: Book, profile_id: UUID, *, purpose: str, channel: str, status: str, source: str | None, at: datetime | None
+) -> ConsentRecord:
+    """Keep a word given. One dated ahead counts as given now."""
+    consent_id = new_id()
+
+    async def decide(tx: Connection, fold: Fold) -> ConsentRecord:
+        profile = get_living(fold.people, profile_id)
+        given_at = fold.now if at is None else min(at, fold.now)
+        consent = ConsentRecord(consent_id, purpose, channel, status, source, given_at, fold.now)
+        await records_store.insert_consent(tx, profile.id, consent)
+        return consent
+
+    return await book.change(wanted_ids(profile_id), decide)
+
+
+async def take_consent_change(book: Book, told: ConsentChange) -> bool:
+    """Keep a recipient's own word, once however often it is told. False if the person is gone."""
+
+    async def decide(tx: Connection, fold: Fold) -> bool:
+        profile = fold.people.get(told.profile_id)
+        if profile is None:
+            return False
+        at = min(told.at, fold.now)
+        consent = ConsentRecord(told.id, told.purpose, told.channel, told.status, told.source, at, fold.now)
+        await records_store.insert_consent(tx, profile.id, consent)
+        return True
+
+    return await book.change(wanted_ids(told.profile_id), decide)
+
+
+async def put_preferences(book: Book, profile_id: UUID, content: dict[str, Any]) -> None:
+    """Replace somebody's preferences."""
+
+    async def decide(tx: Connection, fold: Fold) -> None:
+        profile = get_living(fold.people, profile_id)
+        await records_store.write_preferences(tx, profile.id, content, fold.now)
+        changes = Changes()
+        changes.note(profile)
+        fold.tell_change(changes)
+
+    await book.change(wanted_ids(profile_id), decide)
+
+
+async def put_device(
+    book: Book, profile_id: UUID, *, token: str, platform: str | None, app_version: str | None
+) -> None:
+    """A device is somebody's, and nobody else's any more."""
+
+    async def decide(_: Connection, fold: Fold) -> None:
+        profile = get_living(fold.people, profile_id)
+        fold.devices.append(DeviceSeen(profile.id, token, platform, app_version, fold.now))
+
+    await book.change(wanted_ids(profile_id), decide)
+
+
+async def delete_device(book: Book, profile_id: UUID, token: str) -> None:
+    """A device is not somebody's any more. Raises NotFound."""
+
+    async def decide(tx: Connection, fold: Fold) -> None:
+        profile = get_living(fold.people, profile_id)
+        held = (await records_store.read_devices(tx, [profile.id])).get(profile.id, ())
+        if token not in {device.token for device in held}:
+            raise NotFound("There is no such device.")
+        fold.devices.append(DeviceSeen(profile.id, token, None, None, fold.now, removed=True))
+
+    await book.change(wanted_ids(profile_id), decide)
