@@ -15,7 +15,7 @@ from deploy.local import ports
 from deploy.local.faults import Fault
 from deploy.local.home import Home
 from deploy.local.launcher import PR_SET_PDEATHSIG
-from deploy.local.only_postgres import serve_postgres
+from deploy.local.only_postgres import Command, serve_postgres
 from deploy.local.postgres.server import Server
 from deploy.local.processes import Register
 from deploy.local.run import end_leftovers, run, say
@@ -82,11 +82,8 @@ def _execute(settings: Settings, words: Sequence[str]) -> int:
         return subprocess.run(list(words), env=_environment(settings, home, server), check=False).returncode
     register = _open(home)
     server.prepare()
-
-    def command() -> int:
-        return subprocess.run(list(words), env=_environment(settings, home, server), check=False).returncode
-
-    return asyncio.run(serve_postgres(home, register, server, meanwhile=command))
+    environment = _environment(settings, home, server)
+    return asyncio.run(serve_postgres(home, register, server, meanwhile=Command(words, environment)))
 
 
 def _postgres(settings: Settings, asked: argparse.Namespace) -> int:
@@ -114,6 +111,9 @@ def main(given: Sequence[str]) -> int:
         return _run(settings)
     except Fault as fault:
         sys.stderr.write(f"{fault}\n")
+        return 1
+    except OSError as error:  # most likely a full disk under the state directory
+        sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:
         return 130

@@ -16,35 +16,36 @@ def shown(path: Path, *, relative_to: Path) -> str:
     return str(path.relative_to(relative_to)) if path.is_relative_to(relative_to) else str(path)
 
 
-def next_steps(ports: Mapping[str, int], credentials: str) -> list[str]:
+def next_steps(addresses: Mapping[str, str], credentials: str) -> list[str]:
     """Commands to copy: an event in, the profile it made."""
     return [
         f"""KEY=$(python3 -c 'import json; print(json.load(open("{credentials}"))["write_key"])')""",
         f"""API=$(python3 -c 'import json; print(json.load(open("{credentials}"))["api_key"])')""",
-        f"curl -u $KEY: http://127.0.0.1:{ports['events']}/v1/track -H 'Content-Type: application/json' \\",
+        f"curl -u $KEY: {addresses['events']}/v1/track -H 'Content-Type: application/json' \\",
         """  -d '{"userId": "ada", "event": "Order Completed", "properties": {"order_id": "1", "total": 42}}'""",
-        f"curl -H \"Authorization: Bearer $API\" 'http://127.0.0.1:{ports['profiles']}/v1/profiles/lookup?user_id=ada'",
+        f"curl -H \"Authorization: Bearer $API\" '{addresses['profiles']}/v1/profiles/lookup?user_id=ada'",
     ]
 
 
-def lines(*, ports: Mapping[str, int], credentials: str, logs: str, database: str) -> list[tuple[str, str]]:
+def lines(*, addresses: Mapping[str, str], credentials: str, logs: str, database: str) -> list[tuple[str, str]]:
     """Label and text of each line."""
-    services = [(name, f"http://127.0.0.1:{port}/docs  {DOES.get(name, '')}") for name, port in ports.items()]
+    services = [(name, f"{address}/docs  {DOES.get(name, '')}") for name, address in addresses.items()]
     return [*services, ("database", database), ("keys", credentials), ("logs", logs)]
 
 
-def show(*, ports: Mapping[str, int], credentials: str, logs: str, database: str) -> None:
+def show(*, addresses: Mapping[str, str], credentials: str, logs: str, database: str) -> None:
     # Loaded here: a run that never gets ready, and the tests' server, do without it.
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=True)
     table = Table.grid(padding=(0, 2))
-    for label, text in lines(ports=ports, credentials=credentials, logs=logs, database=database):
-        table.add_row(f"[bold]{label}[/]", text)
+    for label, text in lines(addresses=addresses, credentials=credentials, logs=logs, database=database):
+        table.add_row(Text(label, style="bold"), Text(text))  # as text: paths may have brackets
     console.print("\n[bold green]Regulars is ready.[/] Ctrl-C stops everything.\n")
     console.print(table)
     console.print("\nTry it:")
-    for line in next_steps(ports, credentials):
+    for line in next_steps(addresses, credentials):
         console.print(f"  {line}", markup=False)
     console.print()

@@ -19,9 +19,12 @@ def _become(account: str) -> None:
     opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     os.dup2(opened, DIRECTORY_FD)
     os.set_inheritable(DIRECTORY_FD, True)  # dup2 leaves it as it was when both are the same
-    os.setgroups([])
-    os.setgid(int(gid))
-    os.setuid(int(uid))
+    try:
+        os.setgroups([])
+        os.setgid(int(gid))
+        os.setuid(int(uid))
+    except OSError as error:
+        sys.exit(f"error: root cannot become another user here ({error.strerror}), and PostgreSQL refuses root")
     os.chdir("/")
 
 

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 ANSWER_WITHIN = 5.0  # seconds
 
 
-async def status_of(port: int, path: str) -> int | None:
-    """The HTTP status of `GET path` at this port of the machine; None when nothing answers."""
+async def status_of(host: str, port: int, path: str) -> int | None:
+    """The HTTP status of `GET path`; None when nothing answers."""
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            reader, writer = await asyncio.open_connection(host, port)
             try:
-                writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
                 await writer.drain()
                 return status_in(await reader.readline())
             finally:

@@ -121,7 +121,7 @@ class Run:
 
         def checker(port: int) -> Callable[[], Awaitable[bool]]:
             async def ready() -> bool:
-                return await status_of(port, "/readyz") == 200
+                return await status_of(settings.host, port, "/readyz") == 200
 
             return ready
 
@@ -231,7 +231,7 @@ async def run(settings: Settings, home: Home, register: Register, server: Server
 def _show_banner(settings: Settings, home: Home, server: Server | None) -> None:
     here = Path.cwd()
     banner.show(
-        ports=settings.ports,
+        addresses=settings.addresses(),
         credentials=banner.shown(home.credentials_file, relative_to=here),
         logs=banner.shown(home.logs, relative_to=here),
         database=f"PostgreSQL {server.version} at 127.0.0.1:{server.port}" if server else "your own",

@@ -24,6 +24,11 @@ class Settings:
     home: Path
     ports: Mapping[str, int]
     needs_postgres: bool
+    host: str = "127.0.0.1"
+
+    def addresses(self) -> dict[str, str]:
+        """Where each service is reached from this machine."""
+        return {service: f"http://{self.host}:{port}" for service, port in self.ports.items()}
 
     def ports_by_variable(self) -> dict[str, int]:
         return {port_variable(service): port for service, port in self.ports.items()}
@@ -38,6 +43,11 @@ def _port(environment: Mapping[str, str], service: str) -> int:
     return int(text)
 
 
+def _reached(host: str) -> str:
+    """Who listens on all addresses is reached on the loopback one."""
+    return "127.0.0.1" if host in ("", "0.0.0.0", "::", "localhost") else host  # noqa: S104 (compared, not bound)
+
+
 def read_settings(environment: Mapping[str, str]) -> Settings:
     given = environment.get("REGULARS_DATABASE_URL") or all(
         environment.get(database_variable(service)) for service in DEFAULT_PORTS
@@ -46,6 +56,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         home=Path(environment.get("REGULARS_HOME") or ".local"),
         ports={service: _port(environment, service) for service in DEFAULT_PORTS},
         needs_postgres=not given,
+        host=_reached(environment.get("REGULARS_HOST", "")),
     )
 
 
@@ -65,10 +76,10 @@ def service_environment(
         "REGULARS_BOOTSTRAP_API_KEY": credentials["api_key"],
         "PYTHONUNBUFFERED": "1",
     }
-    for service, port in settings.ports.items():
-        told[port_variable(service)] = str(port)
+    for service, address in settings.addresses().items():
+        told[port_variable(service)] = str(settings.ports[service])
         url = f"REGULARS_{service.upper()}_URL"
-        told[url] = base.get(url) or f"http://127.0.0.1:{port}"
+        told[url] = base.get(url) or address
     if database_url:
         told["REGULARS_DATABASE_URL"] = database_url
     return {**base, **told}

@@ -200,12 +200,14 @@ def test_keys_look_like_the_fields_keys() -> None:
 
 
 def test_the_banner_names_every_address_and_where_the_keys_are() -> None:
-    ports = {"profiles": 1, "events": 2, "segments": 3, "messaging": 4}
-    lines = banner.lines(ports=ports, credentials=".local/credentials.json", logs=".local/logs", database="PostgreSQL")
+    addresses = read_settings({"REGULARS_EVENTS_PORT": "2", "REGULARS_HOST": "0.0.0.0"}).addresses()
+    lines = banner.lines(
+        addresses=addresses, credentials=".local/credentials.json", logs=".local/logs", database="PostgreSQL"
+    )
     text = "\n".join(f"{label} {value}" for label, value in lines)
-    assert all(f"http://127.0.0.1:{port}/docs" in text for port in ports.values())
+    assert all(f"{address}/docs" in text for address in addresses.values())
     assert ".local/credentials.json" in text
-    assert any("http://127.0.0.1:2/v1/track" in step for step in banner.next_steps(ports, "c.json"))
+    assert any("http://127.0.0.1:2/v1/track" in step for step in banner.next_steps(addresses, "c.json"))
 
 
 def test_paths_are_shown_as_one_would_type_them() -> None:

@@ -182,6 +182,24 @@ def test_a_command_runs_with_the_database_up_and_named(checkout: Path) -> None:
         assert "reached" in run.said
 
 
+def test_a_command_is_ended_with_the_database(checkout: Path) -> None:
+    with local_run(checkout, "exec", "--", "/bin/sh", "-c", "echo begun; exec sleep 60") as run:
+        run.wait_for("begun")
+        run.signal(signal.SIGTERM)
+        run.wait_until_nothing_is_left()
+
+
+def test_root_that_cannot_be_another_user_is_one_clear_line(checkout: Path) -> None:
+    alone = ["unshare", "--user", "--map-root-user"]
+    if not shutil.which("unshare") or subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("user namespaces are not allowed here")
+    shutil.rmtree(checkout / ".local")
+    with local_run(checkout, SERVE, prefix=alone) as run:
+        assert run.process.wait(30) == 1
+        assert len(run.said.splitlines()) == 1
+        assert "refuses to run as root" in run.said
+
+
 # --- as another user
 
 

@@ -41,6 +41,16 @@ def own(path: Path, account: Account) -> None:
     """Give the tree to the account, if it is not its already (data made by another user is taken over)."""
     if path.lstat().st_uid == account.uid:
         return
+    try:
+        _give(path, account)
+    except OSError as error:
+        raise Fault(
+            f"PostgreSQL refuses to run as root, and root cannot hand {path} to {USER} here ({error.strerror}): "
+            "start as an ordinary user, or set REGULARS_DATABASE_URL."
+        ) from None
+
+
+def _give(path: Path, account: Account) -> None:
     for folder, _, files in os.walk(path):
         for name in files:
             os.chown(Path(folder) / name, account.uid, account.gid, follow_symlinks=False)
