@@ -13,7 +13,7 @@ from services.segments.clients import load_roles
 from services.segments.config import Settings
 from services.segments.service.rules import RuleBook
 from services.segments.service.take_in import TakeIn
-from services.segments.store.changes import read_changes
+from services.segments.store.changes import find_oldest_change, read_changes
 from services.segments.worker import Builder, Timers
 from shared.plumbing.app import Frame, build_app
 from shared.plumbing.auth import LoadKeys, derive
@@ -74,7 +74,9 @@ async def _start(
     book = RuleBook(frame.db, clock=frame.clock, default_zone=settings.default_timezone)
     app.state.take_in = TakeIn(book, frame.clock)
     app.state.desk = Desk(frame.db, frame.clock, frame.wake, messaging, settings.default_timezone)
-    frame.feed = feed = FeedServer(frame.db, frame.wake, consumers=("messaging",), reading=read_changes)
+    frame.feed = feed = FeedServer(
+        frame.db, frame.wake, consumers=("messaging",), reading=read_changes, finding=find_oldest_change
+    )
     frame.tasks.start("feed", lambda: feed.run(drop=False))
     if settings.role != "api":
         _start_worker(frame, settings, profiles, book, app.state.take_in)

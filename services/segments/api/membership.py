@@ -43,7 +43,7 @@ def membership_routes() -> APIRouter:
         desk = desk_of(request)
         as_of = body.as_of or desk.clock.now()
         found = await preview(desk.db, condition=body.condition, as_of=as_of, default_zone=desk.default_zone)
-        sample = [{"profile_id": profile.id, "user_id": profile.user_id} for profile in found.sample]
+        sample = [{"profile_id": profile_id, "user_id": user_id} for profile_id, user_id in found.sample]
         return JsonResponse({"count": found.count, "sample": sample, "as_of": as_of})
 
     @router.get(

@@ -6,21 +6,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.segments.domain.definition import Definition
-from services.segments.domain.evaluate import is_true
 from services.segments.domain.explain import explain
-from services.segments.domain.ruleset import Ruleset
+from services.segments.domain.sql.query import compile_query
 from services.segments.service.catalogue import get_segment, known_conditions, read_condition, states_of
 from services.segments.service.rules import definition_of
 from services.segments.service.subject import facts_of
 from services.segments.store import changes, history, profiles
 from services.segments.store.changes import RecordedChange
-from services.segments.store.profiles import FIRST, StoredProfile
+from services.segments.store.preview import Preview, find_members
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.errors import NotFound
 from shared.plumbing.lanes import LANES
 
-PROFILES_AT_ONCE = 500
 SAMPLE = 10
 START = (0,) * LANES
 """The cursor before the first change of every lane."""
@@ -78,41 +75,13 @@ async def explain_membership(
         raise NotFound("There is no such profile here.")
     version = state.serving
     events = (await history.events_of(tx, [stored.id]))[stored.id]
-    tree = explain(definition_of(version.condition, version.segments), events, _facts(stored, default_zone), now)
+    facts = facts_of(stored.id, stored.traits, stored.life_events, default_zone)
+    tree = explain(definition_of(version.condition, version.segments), events, facts, now)
     return {"segment": key, "version": version.number, "profile_id": stored.id, "user_id": stored.user_id, **tree}
 
 
-def _facts(stored: StoredProfile, default_zone: str) -> Any:
-    return facts_of(stored.id, stored.traits, stored.life_events, default_zone)
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """How many would be members, and some of them."""
-
-    count: int
-    sample: list[StoredProfile]
-
-
 async def preview(db: Database, *, condition: dict[str, Any], as_of: datetime, default_zone: str) -> Preview:
-    """Who is a member at `as_of`, by event timestamps, among the profiles there are; read lane by lane."""
+    """Who is a member at `as_of`, by event timestamps, among the profiles there are."""
     async with db.snapshot() as tx:
         definition = read_condition(condition, await known_conditions(tx), key=None)
-        found = Preview(0, [])
-        for lane in range(LANES):
-            members = await _members_of_lane(tx, lane, definition, as_of, default_zone)
-            found = Preview(found.count + len(members), [*found.sample, *members][:SAMPLE])
-        return found
-
-
-async def _members_of_lane(
-    tx: Connection, lane: int, definition: Definition, as_of: datetime, default_zone: str
-) -> list[StoredProfile]:
-    names = Ruleset.build({0: definition}).event_names
-    members: list[StoredProfile] = []
-    after = FIRST
-    while page := await profiles.profiles_after(tx, lane, after, limit=PROFILES_AT_ONCE):
-        events = await history.events_of(tx, [p.id for p in page], names=names)
-        members += [p for p in page if is_true(definition, events[p.id], _facts(p, default_zone), as_of)]
-        after = page[-1].id
-    return members
+        return await find_members(tx, compile_query(definition, as_of, default_zone), sample=SAMPLE)

@@ -111,6 +111,18 @@ async def read_changes(db: Database, cursors: Mapping[int, int], limit: int) -> 
     return items + gaps
 
 
+async def find_oldest_change(db: Database, cursors: Mapping[int, int]) -> datetime | None:
+    """Since when the oldest change beyond the cursors holds."""
+    oldest: datetime | None = await db.fetchval(
+        """SELECT min(next.at) FROM unnest($1::smallint[], $2::bigint[]) AS after (lane, seq),
+           LATERAL (SELECT at FROM changes WHERE changes.lane = after.lane AND changes.seq > after.seq
+                    ORDER BY changes.seq LIMIT 1) AS next""",
+        list(cursors),
+        list(cursors.values()),
+    )
+    return oldest
+
+
 _GAP = json.dumps_text({"kind": "gap"})
 
 

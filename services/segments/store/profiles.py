@@ -119,18 +119,6 @@ async def ids_after(
     return [(lane, [row["profile_id"] for row in group]) for lane, group in by_lane(rows, lambda row: row["lane"])]
 
 
-async def profiles_after(tx: Connection, lane: int, after: UUID, *, limit: int) -> list[StoredProfile]:
-    """The next living profiles of a lane."""
-    rows = await tx.fetch(
-        f"""SELECT {COLUMNS} FROM profiles WHERE lane = $1 AND profile_id > $2 AND merged_into IS NULL AND NOT erased
-            ORDER BY profile_id LIMIT $3""",
-        lane,
-        after,
-        limit,
-    )
-    return [_stored(row) for row in rows]
-
-
 async def count_profiles(tx: Connection) -> int:
     """Roughly how many there are, tombstones included."""
     count: int = await tx.fetchval("SELECT count(*) FROM profiles")
