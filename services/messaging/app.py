@@ -6,7 +6,8 @@ import httpx
 from fastapi import FastAPI
 
 from services.messaging.api import ROUTERS
-from services.messaging.clients import Profiles, load_api_keys
+from services.messaging.clients.neighbours import Profiles, load_api_keys
+from services.messaging.clients.smtp import Server, SmtpProvider
 from services.messaging.config import Settings
 from services.messaging.domain.links import Linker
 from services.messaging.service.judging import Speech
@@ -106,8 +107,7 @@ def _start_loops(frame: Frame, settings: Settings, app: FastAPI, feeds: dict[str
     sends = _lease(frame, settings, "sends")
     secret = app.state.speech.address_secret
     recorder = Recorder(frame.db, clock=frame.clock, address_secret=secret, committed=frame.wake.hint)
-    carriers: dict[str, Provider] = {}
-    providers = Providers(carriers, record=recorder.record)
+    providers = Providers(_carriers(frame, settings), record=recorder.record)
     frame.on_stop.push_async_callback(providers.finish, 5)
     sender = Sender(
         frame.db,
@@ -119,9 +119,34 @@ def _start_loops(frame: Frame, settings: Settings, app: FastAPI, feeds: dict[str
         committed=frame.wake.hint,
         batch=settings.send_batch,
     )
-    sending = Sending(sender, recorder, leases=sends, wake=frame.wake, freed=providers.freed)
+    sending = Sending(
+        frame.db,
+        sender,
+        recorder,
+        profiles=app.state.profiles,
+        leases=sends,
+        wake=frame.wake,
+        freed=providers.freed,
+    )
     frame.tasks.start("send", sending.run)
     frame.tasks.start("sweep", sending.sweep)
+    frame.tasks.start("tell", sending.tell)
+
+
+def _carriers(frame: Frame, settings: Settings) -> dict[str, Provider]:
+    """The provider of each channel that has one."""
+    if settings.smtp_host is None:
+        return {}
+    server = Server(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        username=settings.smtp_username,
+        password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
+        security=settings.smtp_security,
+    )
+    smtp = SmtpProvider(server, timeout=settings.smtp_timeout, room=settings.smtp_connections)
+    frame.on_stop.push_async_callback(smtp.close)
+    return {"email": smtp}
 
 
 def _lease(frame: Frame, settings: Settings, work: str) -> Leases:

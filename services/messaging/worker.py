@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from services.messaging.clients.neighbours import Profiles
 from services.messaging.service.recording import Recorder
 from services.messaging.service.sender import Outdated, Sender
-from shared.plumbing.db import TRY_AGAIN, is_unavailable
+from services.messaging.service.telling import tell_consents
+from shared.plumbing.db import TRY_AGAIN, Database, is_unavailable
 from shared.plumbing.errors import Unavailable
 from shared.plumbing.lanes import LANES
 from shared.plumbing.leases import LeaseLost, Leases
@@ -18,9 +20,21 @@ LOOK_EVERY = 1.0
 
 
 class Sending:
-    """The sender's loop and the sweep behind it."""
+    """The sender's loop, the sweep behind it, and what is told to profiles; all in the lanes leased for sending."""
 
-    def __init__(self, sender: Sender, recorder: Recorder, *, leases: Leases, wake: Wake, freed: asyncio.Event) -> None:
+    def __init__(
+        self,
+        db: Database,
+        sender: Sender,
+        recorder: Recorder,
+        *,
+        profiles: Profiles,
+        leases: Leases,
+        wake: Wake,
+        freed: asyncio.Event,
+    ) -> None:
+        self._db = db
+        self._profiles = profiles
         self._sender = sender
         self._recorder = recorder
         self._leases = leases
@@ -39,6 +53,15 @@ class Sending:
             self._freed.clear()
             if not await _step(self._sender, self._leases):
                 await _first_of([hint.wait, self._freed.wait], timeout=LOOK_EVERY)
+
+    async def tell(self) -> None:
+        """Tell profiles of withdrawn consents, until cancelled."""
+        while True:
+            hint = self._wake.next_hint()
+            if await tell_consents(self._db, self._profiles, self._leases):
+                await _first_of([hint.wait], timeout=LOOK_EVERY)
+            else:
+                await asyncio.sleep(LOOK_EVERY)
 
     async def sweep(self, *, every: float = 5.0) -> None:
         """Settle claims that are past their time, until cancelled."""

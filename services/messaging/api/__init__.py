@@ -3,7 +3,8 @@
 from services.messaging.api.campaigns import router as campaigns
 from services.messaging.api.history import router as history
 from services.messaging.api.internal import ROUTERS as INTERNAL
+from services.messaging.api.links import router as links
 from services.messaging.api.rules import router as rules
 from services.messaging.api.templates import router as templates
 
-ROUTERS = (campaigns, templates, history, rules, *INTERNAL)
+ROUTERS = (campaigns, templates, history, rules, links, *INTERNAL)

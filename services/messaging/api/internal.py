@@ -24,7 +24,7 @@ async def progress(request: Request) -> Response:
 @router.get("/internal/segments/{key}/uses")
 async def uses(request: Request, key: str) -> Response:
     """The campaigns that a segment triggers."""
-    return JsonResponse({"uses": await catalogue.campaigns_on(frame_of(request).db, key)})
+    return JsonResponse({"campaigns": await catalogue.campaigns_on(frame_of(request).db, key)})
 
 
 ROUTERS = (router, feed_route(FeedRequest), parked_routes(lambda request: frame_of(request).parked))

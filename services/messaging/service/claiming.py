@@ -9,12 +9,13 @@ from uuid import UUID
 from services.messaging.domain.addresses import address_for, address_hash
 from services.messaging.domain.campaign import CHANNELS
 from services.messaging.domain.decision import Defer, Earlier, History, Message, Refuse, Send
+from services.messaging.domain.delivery import Delivery
 from services.messaging.domain.reach import Suppression
 from services.messaging.service.judging import Catalogue, Draft, judge, request_for
 from services.messaging.service.outcomes import outcome
 from services.messaging.service.providers import MAILBOX, Providers
 from services.messaging.store import sends as store
-from services.messaging.store.sends import Delivery, Due, Judged
+from services.messaging.store.sends import Due, Judged
 from shared.plumbing.db import Connection
 from shared.plumbing.feed import Entry
 from shared.schemas.recipients import Recipient

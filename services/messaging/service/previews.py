@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.messaging.clients import Profiles
+from services.messaging.clients.neighbours import Profiles
 from services.messaging.domain.content import compose, values_for
 from services.messaging.domain.liquid_box import TemplateFault
 from services.messaging.service.judging import Speech, links_for

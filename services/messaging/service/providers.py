@@ -6,7 +6,8 @@ from typing import Protocol
 
 from services.messaging.domain.answers import Answer
 from services.messaging.domain.campaign import Campaign
-from services.messaging.store.sends import Delivery, Due
+from services.messaging.domain.delivery import Delivery
+from services.messaging.store.sends import Due
 
 MAILBOX = "mailbox"
 

@@ -9,11 +9,12 @@ from functools import partial
 from services.messaging.domain.addresses import address_hash
 from services.messaging.domain.answers import Answer, Final, TryAgain, Unsure, after
 from services.messaging.domain.campaign import DEFAULT_STALE_AFTER
+from services.messaging.domain.delivery import Delivery
 from services.messaging.service.outcomes import outcome
 from services.messaging.service.sender import decisions_total
 from services.messaging.store import people, sends
 from services.messaging.store.catalogue import load_campaigns
-from services.messaging.store.sends import Claim, Delivery, Judged, Orphan
+from services.messaging.store.sends import Claim, Judged, Orphan
 from services.messaging.store.suppressions import suppress
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database, is_unavailable

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from prometheus_client import Counter
 
-from services.messaging.clients import Profiles
+from services.messaging.clients.neighbours import Profiles
 from services.messaging.domain.decision import History, Send
 from services.messaging.domain.fairness import one_each, take_turns
 from services.messaging.domain.reach import Suppressions

@@ -1,12 +1,13 @@
 """Due messages: found in the leased lanes, locked, judged, written down."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from services.messaging.domain.decision import Earlier, Message
+from services.messaging.domain.delivery import Delivery
 from services.messaging.domain.reach import Suppression
 from shared.plumbing import json
 from shared.plumbing.db import Connection, Database
@@ -50,27 +51,6 @@ class Judged:
     variant: str | None = None
     delivery_id: UUID | None = None
     decided_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A message to one address. `status`: sending, sent, failed, unknown."""
-
-    lane: int
-    id: UUID
-    send_id: UUID
-    campaign_id: UUID
-    campaign: str
-    profile_id: UUID
-    channel: str
-    purpose: str
-    template: str
-    template_version: int
-    address: str
-    content: dict[str, Any] = field(repr=False)
-    provider: str
-    status: str
-    at: datetime
 
 
 _DUE = """lane, id, campaign_id, campaign, profile_id, user_id, trigger_at, trigger, due_at, next_at, attempts,

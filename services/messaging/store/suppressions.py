@@ -25,12 +25,13 @@ async def suppress(
     yields: bool,
     at: datetime,
 ) -> asyncpg.Record:
-    """Suppress an address; one that is suppressed already is so from now on, for this reason."""
+    """Suppress an address, or once more from now on. A person's own word does not weaken a decision of the operator."""
     rows = await tx.fetch(
         f"""INSERT INTO suppressions (lane, channel, address_hash, scope, id, address, reason, yields, created_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
             ON CONFLICT (lane, channel, address_hash, scope) DO UPDATE SET
-              address = coalesce(excluded.address, suppressions.address), reason = excluded.reason,
+              address = coalesce(excluded.address, suppressions.address), reason = CASE
+                WHEN suppressions.yields OR NOT excluded.yields THEN excluded.reason ELSE suppressions.reason END,
               yields = excluded.yields AND suppressions.yields, created_at = excluded.created_at
             RETURNING {_SHOWN}""",
         lane_of_text(channel, address_hash),

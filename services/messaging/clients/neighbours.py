@@ -1,4 +1,4 @@
-"""HTTP out: the neighbours that messaging asks and tells."""
+"""HTTP out: the other services that messaging asks and tells."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID

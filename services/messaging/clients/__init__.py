@@ -1,0 +1,1 @@
+"""What messaging reaches over the network: the other services, and mail servers."""

@@ -1,0 +1,151 @@
+"""E-mail over SMTP: a few connections, kept open; every outcome is an answer.
+
+Until the message's text is on its way a failure is certain, and the message can be tried again. From then on only the server's
+reply tells: without it, whether the message was taken is not known.
+"""
+
+import asyncio
+import ssl
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.policy import SMTP as WIRE
+from email.policy import SMTPUTF8 as WIRE_UTF8
+from email.utils import parseaddr
+from typing import Literal
+
+import aiosmtplib
+
+from services.messaging.domain.answers import Accepted, Answer, NotNow, Rejected, Unsure, smtp_answer
+from services.messaging.domain.delivery import Delivery
+from services.messaging.domain.emails import mime_message
+
+Security = Literal["auto", "starttls", "tls", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where and how to reach a mail server."""
+
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    security: str = "auto"
+    tls: ssl.SSLContext | None = None
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """How far an attempt has come: `handed_over` once the text may have reached the server."""
+
+    handed_over: bool = False
+    fresh: bool = False
+
+
+class SmtpProvider:
+    """Sends one e-mail at a time on each of up to `room` connections."""
+
+    name = "smtp"
+
+    def __init__(self, server: Server, *, timeout: float, room: int) -> None:
+        self.timeout = timeout
+        self.room = room
+        self._server = server
+        self._idle: list[aiosmtplib.SMTP] = []
+
+    async def send(self, delivery: Delivery) -> Answer:
+        """The server's answer to one message, within the timeout."""
+        try:
+            message = mime_message(
+                delivery.content["headers"], text=delivery.content["text"], html=delivery.content["html"]
+            )
+        except (ValueError, LookupError) as error:
+            return Rejected(f"The message can't be written as e-mail ({type(error).__name__}).")
+        attempt = _Attempt()
+        try:
+            async with asyncio.timeout(self.timeout):
+                return await self._send_on_some(message, delivery.address, attempt)
+        except TimeoutError:
+            return _interrupted(attempt, "The server did not answer in time.")
+        except aiosmtplib.SMTPResponseException as error:
+            return _refusal(error)
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            return _interrupted(attempt, f"{type(error).__name__}: {error}"[:500])
+
+    async def _send_on_some(self, message: EmailMessage, address: str, attempt: _Attempt) -> Answer:
+        try:
+            return await self._send_on(await self._connection(attempt), message, address, attempt)
+        except (aiosmtplib.SMTPServerDisconnected, ConnectionError):
+            # A connection kept open may have been closed by the server since: that says nothing about the message.
+            if attempt.fresh or attempt.handed_over:
+                raise
+        return await self._send_on(await self._connect(attempt), message, address, attempt)
+
+    async def _send_on(
+        self, connection: aiosmtplib.SMTP, message: EmailMessage, address: str, attempt: _Attempt
+    ) -> Answer:
+        try:
+            answer = await _transfer(connection, message, address, attempt)
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return answer
+
+    async def _connection(self, attempt: _Attempt) -> aiosmtplib.SMTP:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_connected:
+                return connection
+        return await self._connect(attempt)
+
+    async def _connect(self, attempt: _Attempt) -> aiosmtplib.SMTP:
+        attempt.fresh = True
+        server = self._server
+        connection = aiosmtplib.SMTP(
+            hostname=server.host,
+            port=server.port,
+            username=server.username,
+            password=server.password,
+            use_tls=server.security == "tls",
+            start_tls={"auto": None, "starttls": True}.get(server.security, False),
+            tls_context=server.tls,
+            timeout=self.timeout,
+        )
+        try:
+            await connection.connect()
+        except aiosmtplib.SMTPResponseException as error:
+            # Also where the password is refused for good: that is not the message's fault, and can be put right.
+            raise aiosmtplib.SMTPConnectError(f"{error.code} {error.message}") from error
+        return connection
+
+    async def close(self) -> None:
+        """Say goodbye on the idle connections."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+
+async def _transfer(connection: aiosmtplib.SMTP, message: EmailMessage, address: str, attempt: _Attempt) -> Answer:
+    sender = parseaddr(str(message["From"]))[1]
+    international = not (address + sender).isascii()
+    if international and not connection.supports_extension("smtputf8"):
+        return Rejected("The server takes no international addresses.")
+    options, encoding = (["SMTPUTF8"], "utf-8") if international else ([], "ascii")
+    await connection.mail(sender, options=options, encoding=encoding)
+    await connection.rcpt(address, encoding=encoding)
+    text = message.as_bytes(policy=WIRE_UTF8 if international else WIRE)
+    attempt.handed_over = True
+    reply = await connection.data(text)
+    return Accepted(f"{reply.code} {reply.message}"[:500])
+
+
+def _refusal(error: aiosmtplib.SMTPResponseException) -> Answer:
+    answer = smtp_answer(error.code, error.message)
+    if isinstance(answer, Rejected) and not isinstance(error, aiosmtplib.SMTPRecipientRefused):
+        return Rejected(answer.text, bounced=answer.bounced and error.message.startswith("5.1."))
+    return answer
+
+
+def _interrupted(attempt: _Attempt, text: str) -> Answer:
+    return Unsure(text) if attempt.handed_over else NotNow(text)
