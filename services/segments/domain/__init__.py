@@ -35,9 +35,10 @@ The map. Every reader of the tree matches all of its nodes; adding one makes eac
 Behind them: ``spending.py`` (orders from events), ``occurrences.py`` and ``local_time.py`` (life events and local dates),
 ``engine/`` (the leaves' states). ``default_zone`` must be one of ``local_time.zone_names()``.
 
-States are plain JSON: ``{leaf key: state}`` for one profile, numbers int or Decimal, instants integer microseconds since
-the epoch. A leaf without a matching event has no entry, so a version's states are complete only once its profiles were
-refolded. They know only what still matters from the last ``trim`` on: evaluate at that instant or later, never before.
+States are plain JSON: ``{leaf key: {"state": …, "verdict": …}}`` for one profile, numbers int or Decimal, instants integer
+microseconds since the epoch. A leaf without a matching event has no entry, so a version's states are complete only once
+its profiles were refolded. They know only what still matters from the last ``trim`` on: evaluate at that instant or later,
+never before. ``trim`` also keeps each leaf's verdict, so that ``evaluate`` works out only what an event or time has touched.
 ``next_at`` is the earliest instant after ``t`` at which any truth can change with nothing happening; it may name one at
 which none does. The caller owes: duplicates (source, message id) removed, merged profiles refolded from all their events.
 

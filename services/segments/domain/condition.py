@@ -98,7 +98,9 @@ class Bucket:
     salt: str
 
 
-Leaf = Trait | EventAggregate | Spend | LifeEvent | Sequence | Bucket
+OfEvents = EventAggregate | Spend | Sequence
+OfFacts = Trait | LifeEvent | Bucket
+Leaf = OfEvents | OfFacts
 Condition = All | Any | Not | SegmentRef | Leaf
 
 

@@ -18,6 +18,7 @@ from services.segments.domain.condition import (
     Leaf,
     LifeEvent,
     Not,
+    OfFacts,
     SegmentRef,
     Sequence,
     Spend,
@@ -88,15 +89,17 @@ class _Explainer:
 
     def _leaf(self, leaf: Leaf) -> Object:
         now = micros(self.t)
-        state = engine.fold(leaf, None, self.known)
-        next_at = engine.evaluate(leaf, state, self.facts, now).next_at
+        if isinstance(leaf, OfFacts):
+            verdict = engine.judge_facts(leaf, self.facts, now)
+        else:
+            verdict = engine.judge_state(leaf, engine.fold(leaf, None, self.known), now)
         written = to_json(leaf)
         return {
             "kind": next(iter(written)),
             "value": leaf_is_true(leaf, self.happened, self.facts, self.t),
             "condition": written,
             "facts": self._facts(leaf),
-            "next_at": None if next_at is None else instant(next_at),
+            "next_at": None if verdict.next_at is None else instant(verdict.next_at),
         }
 
     def _facts(self, leaf: Leaf) -> Object:

@@ -6,7 +6,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
-from services.segments.domain.facts import EPOCH, MICROSECOND, instant, micros
+from services.segments.domain.facts import EPOCH, MICROSECOND, micros
 
 _SECOND = 1_000_000
 
@@ -67,8 +67,3 @@ def _offset_change(before: int, after: int, place: ZoneInfo) -> int:
 
 def _offset(at: int, place: ZoneInfo) -> timedelta | None:
     return (EPOCH + at * MICROSECOND).astimezone(place).utcoffset()
-
-
-def next_start(day: date, place: ZoneInfo, after: int) -> int | None:
-    """The first of `starts_of` the day later than `after`, if there is one that a datetime can hold."""
-    return next((at for at in starts_of(day, place) if at > after and instant(at) is not None), None)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar, assert_never
+from typing import Generic, NotRequired, TypedDict, TypeVar, assert_never, cast
 
 from services.segments.domain.condition import (
     All,
@@ -15,6 +15,8 @@ from services.segments.domain.condition import (
     Leaf,
     LifeEvent,
     Not,
+    OfEvents,
+    OfFacts,
     SegmentRef,
     Sequence,
     Spend,
@@ -28,7 +30,16 @@ from services.segments.domain.facts import Event, ProfileFacts, instant, micros
 from services.segments.domain.render import leaf_key
 
 V = TypeVar("V", bound=Hashable)
-States = Mapping[str, engine.State]
+
+
+class Kept(TypedDict):
+    """The state of one leaf of one profile, and its verdict once it was trimmed: truth, since when, until when."""
+
+    state: engine.State
+    verdict: NotRequired[list[int | None]]
+
+
+States = Mapping[str, Kept]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,9 @@ class Ruleset(Generic[V]):
     """Built once for a set of versions; holds nothing about any profile."""
 
     def __init__(self) -> None:
-        self._leaves: dict[str, Leaf] = {}
+        self._of_facts: dict[str, OfFacts] = {}
+        self._of_events: dict[str, OfEvents] = {}
+        self._without_events: dict[str, Verdict] = {}  # of those, where none has mattered
         self._formulas: dict[str, Formula] = {}  # each after those it refers to
         self._versions: dict[V, str] = {}
         self._versions_of: dict[str, set[V]] = {}  # by leaf
@@ -90,7 +103,11 @@ class Ruleset(Generic[V]):
 
     def _keep_leaf(self, leaf: Leaf) -> str:
         key = leaf_key(leaf)
-        self._leaves[key] = leaf
+        if isinstance(leaf, OfFacts):
+            self._of_facts[key] = leaf
+            return key
+        self._of_events[key] = leaf
+        self._without_events[key] = engine.judge_state(leaf, None, 0)
         for name in engine.event_names(leaf):
             self._leaves_of.setdefault(name, set()).add(key)
         return key
@@ -108,15 +125,15 @@ class Ruleset(Generic[V]):
 
     def touched_by_trait(self, key: str) -> frozenset[V]:
         """By a change of a top-level trait."""
-        return self._versions_with(found for found, leaf in self._leaves.items() if _reads_trait(leaf, key))
+        return self._versions_with(found for found, leaf in self._of_facts.items() if _reads_trait(leaf, key))
 
     def touched_by_life_events(self) -> frozenset[V]:
-        return self._versions_with(found for found, leaf in self._leaves.items() if isinstance(leaf, LifeEvent))
+        return self._versions_with(found for found, leaf in self._of_facts.items() if isinstance(leaf, LifeEvent))
 
     def _versions_with(self, keys: Iterable[str]) -> frozenset[V]:
         return frozenset[V]().union(*(self._versions_of[key] for key in keys))
 
-    def fold(self, states: States, events: Iterable[Event]) -> dict[str, engine.State]:
+    def fold(self, states: States, events: Iterable[Event]) -> dict[str, Kept]:
         """Takes in events in any order of time, each once."""
         by_leaf: dict[str, list[Event]] = {}
         for event in events:
@@ -124,25 +141,38 @@ class Ruleset(Generic[V]):
                 by_leaf.setdefault(key, []).append(event)
         folded = dict(states)
         for key, relevant in by_leaf.items():
-            state = engine.fold(self._leaves[key], states.get(key), relevant)
-            if state is not None:
-                folded[key] = state
+            known = states[key]["state"] if key in states else None
+            state = engine.fold(self._of_events[key], known, relevant)
+            if state is not known:
+                folded[key] = {"state": state}
         return folded
 
-    def trim(self, states: States, t: datetime) -> dict[str, engine.State]:
-        """Without what can't matter at `t` or later, and without leaves of no version here."""
+    def trim(self, states: States, t: datetime) -> dict[str, Kept]:
+        """Without what can't matter at `t` or later, and without leaves of no version here; judged, until they change."""
         now = micros(t)
-        known = ((key, engine.trim(self._leaves[key], states[key], now)) for key in states if key in self._leaves)
-        return {key: state for key, state in known if state is not None}
+        trimmed: dict[str, Kept] = {}
+        for key, kept in states.items():
+            leaf = self._of_events.get(key)
+            if leaf is None or _lasting(kept, now):
+                trimmed |= {key: kept} if leaf else {}
+                continue
+            state = engine.trim(leaf, kept["state"], now)
+            if state is not None:
+                verdict = engine.judge_state(leaf, state, now)
+                trimmed[key] = {"state": state, "verdict": [verdict.truth, now, verdict.next_at]}
+        return trimmed
 
-    def refold(self, events: Iterable[Event], t: datetime) -> dict[str, engine.State]:
+    def refold(self, events: Iterable[Event], t: datetime) -> dict[str, Kept]:
         return self.trim(self.fold({}, events), t)
 
     def evaluate(self, states: States, facts: ProfileFacts, t: datetime) -> Evaluation[V]:
         now = micros(t)
-        verdicts: dict[str, Verdict] = {
-            key: engine.evaluate(leaf, states.get(key), facts, now) for key, leaf in self._leaves.items()
-        }
+        verdicts = dict(self._without_events)
+        for key, kept in states.items():
+            if key in self._of_events:
+                verdicts[key] = _lasting(kept, now) or engine.judge_state(self._of_events[key], kept["state"], now)
+        for key, leaf in self._of_facts.items():
+            verdicts[key] = engine.judge_facts(leaf, facts, now)
         for name, formula in self._formulas.items():
             verdicts[name] = combine(formula, verdicts)
         judged = {version: verdicts[name] for version, name in self._versions.items()}
@@ -151,7 +181,15 @@ class Ruleset(Generic[V]):
         return Evaluation(truths, None if next_at is None else instant(next_at))
 
 
-def _reads_trait(leaf: Leaf, key: str) -> bool:
+def _lasting(kept: Kept, now: int) -> Verdict | None:
+    """The verdict kept with a state, if it was reached by `now` and nothing has happened since."""
+    if "verdict" not in kept:
+        return None
+    truth, since, until = cast(tuple[bool, int, int | None], kept["verdict"])
+    return Verdict(truth, until) if since <= now and (until is None or now < until) else None
+
+
+def _reads_trait(leaf: OfFacts, key: str) -> bool:
     if isinstance(leaf, LifeEvent):
         return key == "timezone"
     return isinstance(leaf, Trait) and key in (leaf.path, leaf.path.split(".")[0])

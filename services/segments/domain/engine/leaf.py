@@ -1,23 +1,35 @@
-"""One door to the state of any leaf. `state` is None where no event has mattered."""
+"""One door to all leaves: to the states of those that look at events, and to those that look at the profile alone."""
 
 from collections.abc import Iterable
+from datetime import date
+from functools import lru_cache
 from typing import assert_never, cast
+from zoneinfo import ZoneInfo
 
-from services.segments.domain.condition import Bucket, EventAggregate, Leaf, LifeEvent, Sequence, Spend, Trait
+from services.segments.domain.condition import (
+    Bucket,
+    EventAggregate,
+    LifeEvent,
+    OfEvents,
+    OfFacts,
+    Sequence,
+    Spend,
+    Trait,
+)
 from services.segments.domain.engine import orders, points, steps
-from services.segments.domain.engine.verdict import Verdict, earliest
+from services.segments.domain.engine.verdict import Verdict
 from services.segments.domain.evaluate import bucket_of
-from services.segments.domain.facts import EPOCH, MICROSECOND, Event, ProfileFacts
-from services.segments.domain.local_time import local_date, next_start, zone_of
+from services.segments.domain.facts import EPOCH, MICROSECOND, Event, LifeEventFact, ProfileFacts
+from services.segments.domain.local_time import local_date, starts_of, zone_of
 from services.segments.domain.occurrences import holds_on, is_meant, turning_days
 from services.segments.domain.spending import SPEND_EVENTS
 from shared.language.compare import holds
 from shared.language.paths import find_all
 
-State = object  # plain JSON, of a shape only the leaf's own module knows
+State = object  # plain JSON, of a shape only the leaf's own module knows; None where no event has mattered
 
 
-def event_names(leaf: Leaf) -> frozenset[str]:
+def event_names(leaf: OfEvents) -> frozenset[str]:
     """The names of the events that can matter to it."""
     match leaf:
         case EventAggregate():
@@ -26,14 +38,12 @@ def event_names(leaf: Leaf) -> frozenset[str]:
             return frozenset((*leaf.first.names, *leaf.second.names))
         case Spend():
             return SPEND_EVENTS
-        case Trait() | LifeEvent() | Bucket():
-            return frozenset()
         case _:
             assert_never(leaf)
 
 
-def fold(leaf: Leaf, state: State, events: Iterable[Event]) -> State:
-    """In any order of time; each event once."""
+def fold(leaf: OfEvents, state: State, events: Iterable[Event]) -> State:
+    """Takes in events in any order of time, each once. The same object if none of them matters."""
     match leaf:
         case EventAggregate():
             return points.fold(leaf, cast(points.Points | None, state), events)
@@ -41,13 +51,11 @@ def fold(leaf: Leaf, state: State, events: Iterable[Event]) -> State:
             return steps.fold(leaf, cast(steps.Steps | None, state), events)
         case Spend():
             return orders.fold(leaf, cast(orders.Orders | None, state), events)
-        case Trait() | LifeEvent() | Bucket():
-            return None
         case _:
             assert_never(leaf)
 
 
-def trim(leaf: Leaf, state: State, t: int) -> State:
+def trim(leaf: OfEvents, state: State, t: int) -> State:
     """Without what can't matter at `t` or later, whatever events still arrive."""
     match leaf:
         case EventAggregate():
@@ -56,13 +64,11 @@ def trim(leaf: Leaf, state: State, t: int) -> State:
             return steps.trim(leaf, cast(steps.Steps, state), t)
         case Spend():
             return orders.trim(leaf, cast(orders.Orders, state), t)
-        case Trait() | LifeEvent() | Bucket():
-            return None
         case _:
             assert_never(leaf)
 
 
-def evaluate(leaf: Leaf, state: State, facts: ProfileFacts, t: int) -> Verdict:
+def judge_state(leaf: OfEvents, state: State, t: int) -> Verdict:
     match leaf:
         case EventAggregate():
             return points.evaluate(leaf, cast(points.Points | None, state), t)
@@ -70,6 +76,12 @@ def evaluate(leaf: Leaf, state: State, facts: ProfileFacts, t: int) -> Verdict:
             return steps.evaluate(leaf, cast(steps.Steps | None, state), t)
         case Spend():
             return orders.evaluate(leaf, cast(orders.Orders | None, state), t)
+        case _:
+            assert_never(leaf)
+
+
+def judge_facts(leaf: OfFacts, facts: ProfileFacts, t: int) -> Verdict:
+    match leaf:
         case LifeEvent():
             return _life_event(leaf, facts, t)
         case Trait(path, op, value):
@@ -83,8 +95,13 @@ def evaluate(leaf: Leaf, state: State, facts: ProfileFacts, t: int) -> Verdict:
 def _life_event(leaf: LifeEvent, facts: ProfileFacts, t: int) -> Verdict:
     place = zone_of(facts.traits, facts.default_zone)
     day = local_date(EPOCH + t * MICROSECOND, place)
-    meant = [fact for fact in facts.life_events if is_meant(leaf, fact)]
-    turning = {turn for fact in meant for turn in turning_days(leaf, fact, day)}
-    return Verdict(
-        any(holds_on(leaf, fact, day) for fact in meant), earliest(next_start(turn, place, after=t) for turn in turning)
-    )
+    found = [_around(leaf, fact, day, place) for fact in facts.life_events if is_meant(leaf, fact)]
+    next_at = min((at for _, turns in found for at in turns if at > t), default=None)
+    return Verdict(any(holds for holds, _ in found), next_at)
+
+
+@lru_cache(maxsize=50_000)
+def _around(leaf: LifeEvent, fact: LifeEventFact, day: date, place: ZoneInfo) -> tuple[bool, tuple[int, ...]]:
+    """Whether it holds on the local `day`, and the instants around it at which it begins to hold or no longer does."""
+    turns = (at for turn in turning_days(leaf, fact, day) for at in starts_of(turn, place))
+    return holds_on(leaf, fact, day) is not None, tuple(turns)

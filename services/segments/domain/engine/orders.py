@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import NotRequired, TypedDict, cast
 
 from services.segments.domain.condition import Spend
-from services.segments.domain.engine.verdict import Verdict, earliest
+from services.segments.domain.engine.verdict import Verdict
 from services.segments.domain.facts import Event, micros, micros_of
 from services.segments.domain.spending import COMPLETED, REFUNDED, SPEND_EVENTS, amount_of, order_id_of, refund_of
 from shared.language.compare import compare
@@ -110,11 +110,14 @@ def evaluate(leaf: Spend, state: Orders | None, t: int) -> Verdict:
     for at, amount in state["alone"]:
         if _stands(cast(int, at), length, t):
             total = add(total, cast(Number, amount))
-    for order in state["orders"].values():
-        if order is not None and order["first"] is not None and _stands(_instant(order["first"]), length, t):
+    counting = [
+        order for order in state["orders"].values() if order is not None and order["first"] and order["first"][3]
+    ]
+    for order in counting:
+        if _stands(_instant(cast(Change, order["first"])), length, t):
             total = add(total, _spend(order, t))
-    boundaries = (at for at in _boundaries(state, length) if at > t)
-    return Verdict(compare(leaf.op, total, leaf.value), earliest(boundaries))
+    boundaries = (at for at in _boundaries(state, counting, length) if at > t)
+    return Verdict(compare(leaf.op, total, leaf.value), min(boundaries, default=None))
 
 
 def _stands(completed_at: int, length: int | None, t: int) -> bool:
@@ -122,8 +125,6 @@ def _stands(completed_at: int, length: int | None, t: int) -> bool:
 
 
 def _spend(order: Order, t: int) -> Number:
-    if order["first"] is None or not order["first"][3]:
-        return 0
     amount = cast(Number, order["changes"][_later_than(order["changes"], t) - 1][3])
     refunded = _refunded(order, t)
     return 0 if refunded is None else max(0, subtract(amount, refunded))
@@ -141,15 +142,13 @@ def _refunded(order: Order, t: int) -> Number | None:
     return refunded
 
 
-def _boundaries(state: Orders, length: int | None) -> Iterator[int]:
+def _boundaries(state: Orders, counting: list[Order], length: int | None) -> Iterator[int]:
     """The instants at which some order enters, changes or leaves."""
-    entering = list(map(_instant, state["alone"]))
-    for order in state["orders"].values():
-        if order is not None and order["first"] is not None and order["first"][3]:
-            entering.append(_instant(order["first"]))
-            yield from map(_instant, order["changes"])
-            yield from map(_instant, order["refunds"])
+    entering = [*map(_instant, state["alone"]), *(_instant(cast(Change, order["first"])) for order in counting)]
     yield from entering
+    for order in counting:
+        yield from map(_instant, order["changes"])
+        yield from map(_instant, order["refunds"])
     if length is not None:
         yield from (at + length for at in entering)
 

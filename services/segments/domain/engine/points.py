@@ -1,11 +1,11 @@
-"""Aggregates of events: `{"points": [[instant, value], …], "past": …}`.
+"""Aggregates of events: `{"at": [instant, …], "values": [value, …], "past": …}`; counts need no values.
 
-Points are ordered by time. With a window they stay until it has passed them. Without one, those that have happened are
+In order of time. With a window the points stay until it has passed them. Without one, those that have happened are
 merged into `past`, which does not depend on their order: `[count, total]`, or for min, max and distinct the values
 that still matter.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import NotRequired, TypedDict, cast
 
@@ -20,11 +20,10 @@ from shared.language.predicates import all_hold
 # How many boundaries to look ahead for the one at which the truth really changes; each saves a needless look at a timer.
 LOOKAHEAD = 32
 
-Point = list[object]  # [instant, value]
-
 
 class Points(TypedDict):
-    points: list[Point]
+    at: list[int]
+    values: NotRequired[list[object]]
     past: NotRequired[list[object]]
 
 
@@ -33,15 +32,17 @@ def selects(selection: Selection, event: Event) -> bool:
 
 
 def fold(leaf: EventAggregate, state: Points | None, events: Iterable[Event]) -> Points | None:
-    new: list[Point] = []
-    for event in events:
-        value = _contribution(leaf, event)
-        if value is not None:
-            new.append([micros(event.timestamp), value])
+    new = [(micros(event.timestamp), value) for event in events if (value := _contribution(leaf, event)) is not None]
     if not new:
         return state
-    points = sorted([*state["points"], *new] if state else new, key=_in_order)
-    return cast(Points, {**(state or {}), "points": points})
+    at = list(state["at"]) if state else []
+    values = list(state.get("values", ())) if state else []
+    for instant, value in new:
+        position = _position(at, values, instant, value)
+        at.insert(position, instant)
+        if leaf.aggregate != "count":
+            values.insert(position, value)
+    return cast(Points, {**(state or {}), "at": at, **({"values": values} if values else {})})
 
 
 def _contribution(leaf: EventAggregate, event: Event) -> object:
@@ -65,64 +66,98 @@ def _number(selection: Selection, path: str | None, event: Event) -> Number:
     return value if is_number(value) else 0
 
 
-def _in_order(point: Point) -> tuple[int, str, object]:
-    """One order for the same points, however they arrived."""
-    return cast(int, point[0]), str(kind_of(point[1])), point[1]
+def _position(at: list[int], values: list[object], instant: int, value: object) -> int:
+    """By time, then by value: one order for the same points, however they arrived."""
+    first, end = bisect_left(at, instant), bisect_right(at, instant)
+    return bisect_left(values, _in_order(value), first, end, key=_in_order) if values and first < end else end
+
+
+def _in_order(value: object) -> tuple[str, object]:
+    return str(kind_of(value)), value
 
 
 def trim(leaf: EventAggregate, state: Points, t: int) -> Points | None:
-    points = state["points"]
-    if leaf.within is not None:
-        kept = points[_later_than(points, t - micros_of(leaf.within)) :]
-        return {"points": kept} if kept else None
-    happened = _later_than(points, t)
-    if not happened:
+    at, values = state["at"], state.get("values")
+    gone = bisect_right(at, t if leaf.within is None else t - micros_of(leaf.within))
+    if not gone:
         return state
-    return {"points": points[happened:], "past": _merged(leaf, state.get("past"), points[:happened])}
+    kept: Points = {"at": at[gone:]}
+    if values is not None and gone < len(at):
+        kept["values"] = values[gone:]
+    if leaf.within is None:
+        kept["past"] = _merged(leaf, state.get("past"), gone, values[:gone] if values else [])
+    return kept if kept["at"] or leaf.within is None else None
 
 
-def _merged(leaf: EventAggregate, past: list[object] | None, points: list[Point]) -> list[object]:
+def _merged(leaf: EventAggregate, past: list[object] | None, count: int, values: list[object]) -> list[object]:
     if _is_tallied(leaf):
-        tally = _Tally(leaf, past)
-        for point in points:
-            tally.take(point, 1)
-        return [tally.count, tally.total]
-    values = [*(past or []), *(point[1] for point in points)]
+        known_count, total = cast(tuple[int, Number], past or (0, 0))
+        return [known_count + count, _total(total, values)]
+    known = [*(past or []), *values]
     if leaf.aggregate == "distinct":
-        return [value for _, value in sorted({(str(kind_of(value)), value) for value in values})]
-    numbers = cast(list[Number], values)
+        return [value for _, value in sorted({(str(kind_of(value)), value) for value in known})]
+    numbers = cast(list[Number], known)
     return [min(numbers) if leaf.aggregate == "min" else max(numbers)]
 
 
 def evaluate(leaf: EventAggregate, state: Points | None, t: int) -> Verdict:
-    points = state["points"] if state else []
-    past = state.get("past") if state else None
+    known: Points = state or {"at": []}
+    at, values, past = known["at"], known.get("values", []), known.get("past")
     length = None if leaf.within is None else micros_of(leaf.within)
-    window = _Window(points, length, t)
+    start, end = 0 if length is None else bisect_right(at, t - length), bisect_right(at, t)
     if not _is_tallied(leaf):
-        values = [*(past or []), *(point[1] for point in points[window.start : window.end])]
-        return Verdict(_collected_holds(leaf, values), window.advance()[0])
-    tally = _Tally(leaf, past)
-    for point in points[window.start : window.end]:
-        tally.take(point, 1)
-    return Verdict(truth := tally.holds(), _next_change(window, tally, truth=truth))
+        truth = _collected_holds(leaf, [*(past or []), *values[start:end]])
+        return Verdict(truth, _next_boundary(at, length, start, end))
+    past_count, past_total = cast(tuple[int, Number], past or (0, 0))
+    tally = past_count + end - start, _total(past_total, values[start:end])
+    return Verdict(_tally_holds(leaf, *tally), _next_change(leaf, known, start, end, tally))
 
 
-def _next_change(window: "_Window", tally: "_Tally", *, truth: bool) -> int | None:
-    at: int | None = None
+def _next_boundary(at: list[int], length: int | None, start: int, end: int) -> int | None:
+    """When the next point enters or the first one leaves, those from `start` to `end` being in the window."""
+    entering = at[end] if end < len(at) else None
+    if length is None or start == end:
+        return entering
+    leaving = at[start] + length
+    return leaving if entering is None or leaving < entering else entering
+
+
+def _next_change(leaf: EventAggregate, state: Points, start: int, end: int, tally: tuple[int, Number]) -> int | None:
+    at, values = state["at"], state.get("values")
+    length = None if leaf.within is None else micros_of(leaf.within)
+    count, total = tally
+    truth = _tally_holds(leaf, count, total)
+    boundary: int | None = None
     for _ in range(LOOKAHEAD):
-        at, entered, left = window.advance()
-        for point in entered:
-            tally.take(point, 1)
-        for point in left:
-            tally.take(point, -1)
-        if at is None or tally.holds() is not truth:
-            return at
-    return at
+        boundary = _next_boundary(at, length, start, end)
+        if boundary is None:
+            break
+        entered, end = end, bisect_right(at, boundary, end)
+        left, start = start, start if length is None else bisect_right(at, boundary - length, start)
+        count += (end - entered) - (start - left)
+        if values:
+            total = subtract(_total(total, values[entered:end]), _total(0, values[left:start]))
+        if _tally_holds(leaf, count, total) is not truth:
+            break
+    return boundary
 
 
 def _is_tallied(leaf: EventAggregate) -> bool:
     return leaf.aggregate in ("count", "sum", "avg")
+
+
+def _total(start: Number, values: Iterable[object]) -> Number:
+    for value in values:
+        start = add(start, cast(Number, value))
+    return start
+
+
+def _tally_holds(leaf: EventAggregate, count: int, total: Number) -> bool:
+    if leaf.aggregate == "count":
+        return compare(leaf.op, count, leaf.value)
+    if leaf.aggregate == "sum":
+        return compare(leaf.op, total, leaf.value)
+    return count > 0 and compare(leaf.op, total, multiply(leaf.value, count))
 
 
 def _collected_holds(leaf: EventAggregate, values: list[object]) -> bool:
@@ -130,56 +165,3 @@ def _collected_holds(leaf: EventAggregate, values: list[object]) -> bool:
         return compare(leaf.op, len({(kind_of(value), value) for value in values}), leaf.value)
     numbers = cast(list[Number], values)
     return bool(numbers) and compare(leaf.op, min(numbers) if leaf.aggregate == "min" else max(numbers), leaf.value)
-
-
-class _Tally:
-    """A count and a sum that values enter and leave."""
-
-    def __init__(self, leaf: EventAggregate, past: list[object] | None) -> None:
-        self.leaf = leaf
-        self.count, self.total = cast(tuple[int, Number], past or (0, 0))
-
-    def take(self, point: Point, sign: int) -> None:
-        value = cast(Number, point[1])
-        self.count += sign
-        self.total = add(self.total, value) if sign > 0 else subtract(self.total, value)
-
-    def holds(self) -> bool:
-        leaf = self.leaf
-        if leaf.aggregate == "count":
-            return compare(leaf.op, self.count, leaf.value)
-        if leaf.aggregate == "sum":
-            return compare(leaf.op, self.total, leaf.value)
-        return self.count > 0 and compare(leaf.op, self.total, multiply(leaf.value, self.count))
-
-
-class _Window:
-    """The points that stand in (t − length, t], as t moves from boundary to boundary."""
-
-    def __init__(self, points: list[Point], length: int | None, t: int) -> None:
-        self.points = points
-        self.length = length
-        self.start = 0 if length is None else _later_than(points, t - length)
-        self.end = _later_than(points, t)
-
-    def advance(self) -> tuple[int | None, list[Point], list[Point]]:
-        """To the next boundary: its instant (None if there is none), which points enter, which leave."""
-        points, start, end = self.points, self.start, self.end
-        instants = [cast(int, points[end][0])] if end < len(points) else []
-        if self.length is not None and start < end:
-            instants.append(cast(int, points[start][0]) + self.length)
-        if not instants:
-            return None, [], []
-        at = min(instants)
-        self.end = _later_than(points, at)
-        self.start = start if self.length is None else _later_than(points, at - self.length)
-        return at, points[end : self.end], points[start : self.start]
-
-
-def _later_than(points: list[Point], t: int) -> int:
-    """The position of the first point later than `t`."""
-    return bisect_right(points, t, key=_instant)
-
-
-def _instant(point: Point) -> int:
-    return cast(int, point[0])
