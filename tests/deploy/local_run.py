@@ -21,6 +21,7 @@ from deploy.local.processes import Known, is_running, start_of
 CHECKOUT = Path(__file__).resolve().parents[2]
 STAND_IN = Path(__file__).with_name("stand_in")
 SERVICES = ("profiles", "events", "segments", "messaging")
+SERVE = "postgres"
 PATIENCE = 60.0  # seconds
 
 

@@ -13,28 +13,7 @@ import asyncpg
 import pytest
 
 from deploy.local.processes import ON_LINUX
-from tests.deploy.local_run import local_run, plant, wait_until
-
-SERVE = "postgres"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout whose cluster is made, stopped; tests copy it, which is faster than initdb."""
-    checkout = plant(tmp_path_factory.mktemp("made"))
-    with local_run(checkout, SERVE) as run:
-        run.url()
-        assert run.signal(signal.SIGTERM) == 0
-        run.wait_until_nothing_is_left()
-    return checkout
-
-
-@pytest.fixture
-def checkout(made: Path, tmp_path: Path) -> Path:
-    copy = tmp_path / "checkout"
-    subprocess.run(["cp", "-a", made, copy], check=True)
-    copy.chmod(0o700)
-    return copy
+from tests.deploy.local_run import SERVE, local_run, plant, wait_until
 
 
 async def query(url: str, statement: str) -> object:

@@ -14,15 +14,11 @@ from socket import create_server
 
 import pytest
 
+from deploy.local import ports
 from deploy.local.processes import ON_LINUX, Known, start_of
-from tests.deploy.local_run import LocalRun, local_run, plant, wait_until
+from tests.deploy.local_run import SERVICES, LocalRun, local_run, wait_until
 
 READY = "Regulars is ready"
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    return plant(tmp_path / "checkout")
 
 
 def kill_by_request(run: LocalRun, service: str) -> None:
@@ -31,8 +27,8 @@ def kill_by_request(run: LocalRun, service: str) -> None:
         urllib.request.urlopen(request, timeout=5).close()
 
 
-def test_it_starts_keeps_running_and_stops_everything(checkout: Path) -> None:
-    with local_run(checkout) as run:
+def test_it_starts_keeps_running_and_stops_everything(new_checkout: Path) -> None:
+    with local_run(new_checkout) as run:
         run.wait_for(READY)
 
         credentials_file = run.home / "credentials.json"
@@ -55,7 +51,7 @@ def test_it_starts_keeps_running_and_stops_everything(checkout: Path) -> None:
         assert run.signal(signal.SIGTERM) == 0
         run.wait_until_nothing_is_left(seconds=1)
 
-    with local_run(checkout) as run:
+    with local_run(new_checkout) as run:
         run.wait_for(READY)
         assert json.loads(credentials_file.read_text()) == credentials, "keys stay"
         assert run.signal(signal.SIGINT) == 0
@@ -81,10 +77,7 @@ def test_what_a_killed_run_left_is_ended_by_the_next(checkout: Path) -> None:
 
 @pytest.mark.skipif(not ON_LINUX, reason="only Linux has a parent-death signal")
 def test_it_stops_when_make_is_killed_and_the_next_one_waits_for_that(checkout: Path) -> None:
-    with local_run(checkout) as first:  # makes the cluster
-        first.wait_for(READY)
-        first.signal(signal.SIGTERM)
-    environment = {f"REGULARS_{name.upper()}_PORT": str(port) for name, port in first.ports.items()}
+    environment = {f"REGULARS_{name.upper()}_PORT": str(ports.choose(None)) for name in SERVICES}
     made = checkout / "made.out"
     with subprocess.Popen(
         ["/bin/sh", "-c", f"{sys.executable} -m deploy.local --with-parent > made.out 2>&1; true"],
@@ -129,8 +122,8 @@ def test_a_failed_migration_ends_the_run_with_its_last_words(checkout: Path) -> 
         assert "migrate ended with code 1" in run.said
 
 
-def test_with_a_database_of_ones_own_no_postgresql_is_started(checkout: Path, postgres_server: str) -> None:
-    with local_run(checkout, REGULARS_DATABASE_URL=postgres_server) as run:
+def test_with_a_database_of_ones_own_no_postgresql_is_started(new_checkout: Path, postgres_server: str) -> None:
+    with local_run(new_checkout, REGULARS_DATABASE_URL=postgres_server) as run:
         run.wait_for(READY)
         assert not (run.home / "postgres").exists()
         assert run.signal(signal.SIGTERM) == 0
