@@ -65,10 +65,10 @@ async def test_what_was_accepted_before_an_erasure_and_is_still_on_its_way_does_
     await world.settle()
     await world.stop("profiles")
     await world.send(order("zoe-user", "z2", 150))
-    world.joined.down.add("events")
+    world.joined.down.add("events/internal/feed")
     await world.start("profiles")
     await world.call("DELETE", "profiles", f"/v1/profiles/{profile_id}", status=202)
-    world.joined.down.discard("events")
+    world.joined.down.discard("events/internal/feed")
     await world.settle()
     await world.call("GET", "profiles", "/v1/profiles/lookup?user_id=zoe-user", status=404)
     assert await world.items("events", "/v1/events?user_id=zoe-user") == []

@@ -17,8 +17,8 @@ from tests.support.world import SERVICES, migrate_all
 CATALOGUES = {
     "events": {"sources", "write_keys", "api_keys", "rejected"},
     "profiles": {"erasures"},
-    "segments": {"segments", "segment_versions", "catalogue"},
-    "messaging": {"templates", "template_versions", "campaigns", "settings"},
+    "segments": {"segments", "segment_versions", "catalogue", "builds", "removals"},
+    "messaging": {"templates", "template_versions", "campaigns", "settings", "broadcasts"},
 }
 """Small tables that a scaled-out database copies to every node."""
 EVERYWHERE = {"workers", "alembic_version"}

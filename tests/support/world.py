@@ -31,7 +31,8 @@ async def migrate_all(url: str) -> None:
 
 
 class Joined(httpx.AsyncBaseTransport):
-    """Carries a request for `http://<service>` to that service's application. `down`: services that do not answer."""
+    """Carries a request for `http://<service>` to that service's application. `down`: services that do not answer,
+    as `events`, or only a path of theirs, as `events/internal/feed`."""
 
     def __init__(self) -> None:
         self.apps: dict[str, httpx.ASGITransport] = {}
@@ -39,7 +40,7 @@ class Joined(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         name = request.url.host
-        if name in self.down or name not in self.apps:
+        if self.down & {name, name + request.url.path} or name not in self.apps:
             raise httpx.ConnectError("out of reach", request=request)
         return await self.apps[name].handle_async_request(request)
 
