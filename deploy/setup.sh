@@ -36,7 +36,7 @@ is_installed() {
 
 install() {
   # The locks are complete, so pip has nothing to resolve: --no-deps keeps it from looking further.
-  "$venv/bin/python" -m pip install --no-input --disable-pip-version-check --no-warn-script-location --no-compile \
+  "$venv/bin/python" -m pip install --no-input --disable-pip-version-check --no-warn-script-location --no-compile --no-user \
     --root-user-action=ignore --progress-bar=off --require-hashes --no-deps -r "$1" >"$log" 2>&1
 }
 
