@@ -56,6 +56,12 @@ class _Box(RenderContext):
         if self._iterations > MOST_ITERATIONS:
             raise ResourceLimitError("the template loops too often", token=None)
 
+    def get_item(self, obj: Any, key: Any) -> Any:
+        """Liquid's `first`, `last`, `size` of an object would show something else where one of that name is missing."""
+        if isinstance(obj, Mapping) and key in ("first", "last", "size"):
+            return obj[key]
+        return super().get_item(obj, key)
+
     def filter(self, name: str, token: Any) -> Callable[..., object]:
         found = super().filter(name, token)
 
@@ -93,6 +99,8 @@ def weigh(value: object) -> int:
     total, pending = 0, [value]
     while pending and total <= LARGEST_VALUE:
         one = pending.pop()
+        if issubclass(type(one), Undefined):  # isinstance would ask the strict one for its class, which it refuses
+            continue
         if isinstance(one, str):
             total += len(one)
         elif isinstance(one, Mapping):
