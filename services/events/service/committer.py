@@ -21,6 +21,7 @@ commits = Histogram(
     "From the first statement of a group's transaction to its commit",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
+MAX_TRIES = 3
 
 
 class Submission(msgspec.Struct, gc=False):
@@ -88,7 +89,7 @@ class Committer:
         finally:
             self.bytes_waiting -= sum(submission.size for submission in group)
 
-    async def _commit(self, group: Sequence[Submission]) -> None:
+    async def _commit(self, group: Sequence[Submission], tries: int = 0) -> None:
         """One transaction; if a row in it can't be stored, one each for its halves, so that only its request suffers."""
         started = perf_counter()
         first = _first_of_each(group)
@@ -96,6 +97,11 @@ class Committer:
             fresh = await self._db.run(lambda tx: _write(tx, group, first))
         except UNSTORABLE:
             await self._commit_halves(group)
+        except asyncpg.CheckViolationError:
+            # A month's partition was attached between our look for the right one and our lock on it.
+            if tries == MAX_TRIES:
+                raise
+            await self._commit(group, tries + 1)
         except Exception as error:
             if not (is_unavailable(error) or isinstance(error, TRY_AGAIN)):
                 raise

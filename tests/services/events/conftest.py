@@ -6,7 +6,7 @@ import gzip
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import httpx
@@ -22,6 +22,7 @@ from shared.plumbing.ids import new_id
 from shared.plumbing.migrate import upgrade
 from tests.support.postgres import MakeDatabase
 
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 SECRET = "a secret for tests only, not for any deployment"
 WRITE_KEY = "ctestkeytestkeytestkeytes"
 API_KEY = "test-api-key-admin"
@@ -130,7 +131,7 @@ async def events(events_url: str) -> AsyncIterator[Events]:
 
 
 @pytest.fixture
-async def database(events_url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+async def database(events_url: str) -> AsyncIterator[Connection]:
     connection = await asyncpg.connect(events_url, server_settings={"search_path": "events"})
     yield connection
     await connection.close()
