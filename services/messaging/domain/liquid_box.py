@@ -135,11 +135,15 @@ def parse(source: str, *, html: bool, strict: bool = False) -> BoundTemplate:
     if len(source) > LONGEST_TEMPLATE:
         raise TemplateFault(f"A template has at most {LONGEST_TEMPLATE} characters.")
     try:
-        return _environment(html=html, strict=strict).from_string(source)
+        template = _environment(html=html, strict=strict).from_string(source)
+        unknown = sorted(set(template.analyze(include_partials=False).filters) - set(template.env.filters))
     except LiquidError as error:
         raise TemplateFault(_explain(error)) from error
     except RecursionError as error:
         raise TemplateFault("The template is nested too deeply.") from error
+    if unknown:
+        raise TemplateFault(f"There is no filter {unknown[0]!r}.")
+    return template
 
 
 def render(source: str, values: Mapping[str, object], *, html: bool, strict: bool = False) -> str:
