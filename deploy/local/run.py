@@ -160,6 +160,8 @@ class Run:
         """End the services together, then PostgreSQL."""
         self._stop.set()
         self._home.note_stopping()
+        for keeper in self._keepers:
+            keeper.log.muted = True  # that the others went away is no news now
         last = [keeper for keeper in self._keepers if keeper.program.name == "postgres"]
         first = [keeper for keeper in self._keepers if keeper not in last]
         for group in (first, last):
