@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -13,11 +14,21 @@ SERVICES = ("events", "profiles", "segments", "messaging")
 cli = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
+class _Server(uvicorn.Server):
+    """Ends the long polls of the feed when it is asked to stop; otherwise each stop would wait for them."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        running = getattr(self.config.app.state, "frame", None)  # type: ignore[union-attr]
+        if running is not None:
+            running.wake.stop()
+
+
 def _serve(service: str, role: str) -> None:
     os.environ["REGULARS_ROLE"] = role
     module: Any = importlib.import_module(f"services.{service}.app")
     settings = module.load_settings()
-    uvicorn.run(
+    config = uvicorn.Config(
         module.create_app(settings),
         host=settings.host,
         port=settings.port,
@@ -27,6 +38,10 @@ def _serve(service: str, role: str) -> None:
         timeout_keep_alive=75,
         backlog=1024,
     )
+    server = _Server(config)
+    server.run()
+    if not server.started:
+        sys.exit(3)
 
 
 def _add(service: str) -> None:

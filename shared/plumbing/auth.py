@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from shared.plumbing.errors import Forbidden, Problem, Unauthorized, Unavailable
 
 ROLES = {"read": 0, "write": 1, "admin": 2}
+AGAIN_AFTER = 0.2
 LoadKeys = Callable[[], Awaitable[Mapping[str, str]]]
 """Gives the role of every good key, by the key's hash."""
 
@@ -29,7 +30,8 @@ def derive(secret: str, purpose: str) -> str:
 class KeyRing:
     """The good API keys: looked up at most every two seconds, kept while their owner is away.
 
-    A key that is not known yet is looked up at once (so a new key works immediately), but not more than five times a second.
+    A key that is not known yet is looked up again (so a new key works immediately), at most five times a second: whoever brings
+    one sooner waits until then.
     """
 
     def __init__(self, load: LoadKeys, *, max_age: float = 2.0) -> None:
@@ -44,7 +46,8 @@ class KeyRing:
         hashed = hash_key(key)
         await self._refresh(self._max_age)
         if self._roles is not None and hashed not in self._roles:
-            await self._refresh(0.2)
+            await asyncio.sleep(max(0.0, self._loaded_at + AGAIN_AFTER - asyncio.get_running_loop().time()))
+            await self._refresh(AGAIN_AFTER)
         return (self._roles or {}).get(hashed)
 
     async def _refresh(self, max_age: float) -> None:

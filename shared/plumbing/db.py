@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
@@ -32,6 +33,14 @@ UNAVAILABLE = (
 """The database is away, restarting or out of room: a hiccup, never the caller's fault."""
 
 MAX_TRIES = 8
+
+_open: ContextVar[bool] = ContextVar("a transaction is open in this task", default=False)
+
+
+def forbid_open_transaction() -> None:
+    """Call before anything goes over the network: a transaction that waits for somebody else holds its locks meanwhile."""
+    if _open.get():
+        raise RuntimeError("A transaction is open; commit it before talking to anybody else.")
 
 
 def is_unavailable(error: BaseException) -> bool:
@@ -84,7 +93,11 @@ class Database:
     async def transaction(self) -> AsyncIterator[Connection]:
         """One transaction, READ COMMITTED. Committed when the block ends, rolled back when it raises."""
         async with self.pool.acquire() as connection, connection.transaction():
-            yield connection
+            marked = _open.set(True)
+            try:
+                yield connection
+            finally:
+                _open.reset(marked)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:

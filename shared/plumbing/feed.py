@@ -118,7 +118,7 @@ class FeedServer:
             behind = {lane: seq for lane, seq in cursors.items() if heads.get(lane, 0) > seq}
             items = await self._reading(self._db, behind, limit) if behind else []
             left = deadline - asyncio.get_running_loop().time()
-            if items or left <= 0:
+            if items or left <= 0 or self._wake.is_stopping:
                 return items
             with suppress(TimeoutError):
                 await asyncio.wait_for(hint.wait(), min(left, self._fallback))

@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from shared.plumbing import json
+from shared.plumbing.db import forbid_open_transaction
 from shared.plumbing.errors import Malformed, Unavailable
 
 FEED_WAIT = 20.0
@@ -81,6 +82,7 @@ class Neighbour:
         )
 
     async def _send(self, method: str, path: str, **options: Any) -> Any:
+        forbid_open_transaction()
         try:
             answer = await self._client.request(method, path, **options)
         except httpx.HTTPError as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.plumbing.clock import Clock
-from shared.plumbing.db import Connection, Database
+from shared.plumbing.db import Connection, Database, is_unavailable
 from shared.plumbing.lanes import LANES
 
 
@@ -116,7 +116,15 @@ class Leases:
             self.changed.set()
 
     async def release(self) -> None:
-        """Give everything back at once, so that another worker need not wait for the expiry."""
+        """Give everything back at once, so that another worker need not wait for the expiry; it must, if the database is away."""
+        try:
+            await self._release()
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+        self.held = {}
+
+    async def _release(self) -> None:
         await self._db.execute(
             """UPDATE work_lanes SET owner = NULL, expires_at = NULL, epoch = epoch + 1
                WHERE work = $1 AND owner = $2 AND lane = ANY($3::smallint[])""",
@@ -125,7 +133,6 @@ class Leases:
             list(self.held),
         )
         await self._db.execute("DELETE FROM workers WHERE work = $1 AND owner = $2", self.work, self.owner)
-        self.held = {}
 
     async def advance(self, tx: Connection, cursors: Mapping[int, int], held: Mapping[int, Held]) -> None:
         """Move the cursors within the transaction of the effect. Raises LeaseLost if a lane is no longer ours."""

@@ -164,7 +164,6 @@ class FeedReader:
 
 async def put_aside(tx: Connection, *, feed: str, item: Incoming, reason: str, at: datetime) -> None:
     """Keep a message that could not be taken in."""
-    profile_id = item.message.get("profile_id")
     await tx.execute(
         """INSERT INTO parked (lane, id, feed, seq, profile_id, message, reason, tries, parked_at)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
@@ -172,12 +171,20 @@ async def put_aside(tx: Connection, *, feed: str, item: Incoming, reason: str, a
         new_id(),
         feed,
         item.seq,
-        UUID(profile_id) if isinstance(profile_id, str) else None,
+        _id_or_none(item.message.get("profile_id")),
         item.message,
         reason,
         MAX_TRIES,
         at,
     )
+
+
+def _id_or_none(value: Any) -> UUID | None:
+    """What is parked may be damaged anywhere."""
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 async def apply_parked(db: Database, *, parked_id: UUID, apply: Apply) -> bool:

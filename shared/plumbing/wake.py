@@ -24,6 +24,12 @@ class Wake:
         self._channel = f"regulars_{db.schema}"
         self._event = asyncio.Event()
         self._notify_due = asyncio.Event()
+        self.is_stopping = False
+
+    def stop(self) -> None:
+        """The process is about to stop: nobody should wait any longer."""
+        self.is_stopping = True
+        self._wake_here()
 
     def hint(self) -> None:
         """Something was committed: whoever waits should look."""

@@ -1,0 +1,59 @@
+"""What writes or locks in the running pipeline names one lane, so that the same statements run on many machines."""
+
+import re
+from typing import Any
+
+import asyncpg
+
+from shared.plumbing.db import Database
+from tests.flow.story import consenting, order, thank_spenders
+from tests.support.world import World
+
+WRITING = re.compile(
+    r"^\s*(WITH\b.*?\b)?(INSERT|UPDATE|DELETE)\b|\bFOR (NO KEY )?(UPDATE|SHARE)\b", re.IGNORECASE | re.DOTALL
+)
+ONE_LANE = re.compile(r"\blane = \$\d|\(lane,.*?(SELECT|VALUES) \(?\$1", re.IGNORECASE | re.DOTALL)
+SMALL = re.compile(
+    r"(INTO|UPDATE|FROM)\s+(workers|work_lanes|feed_readers|sources|write_keys|api_keys|rejected|erasures|segments|builds|"
+    r"parked|segment_versions|catalogue|removals|templates|template_versions|campaigns|settings|broadcasts)\b",
+    re.IGNORECASE,
+)
+"""Catalogues, leases, what was parked: small, copied to every node or looked through once in a while."""
+INGEST = re.compile(r"INTO event_keys\b", re.IGNORECASE)
+"""The group commit spans lanes on purpose; it groups by ranges of lanes when scaled out."""
+
+
+def _listen(db: Database, heard: set[str]) -> None:
+    """Hear every statement on every connection that is taken from the pool from now on."""
+
+    async def hear(connection: Any) -> None:
+        connection.add_query_logger(lambda record: heard.add(record.query))
+
+    assert isinstance(db.pool, asyncpg.Pool)
+    for holder in db.pool._holders:  # type: ignore[attr-defined]
+        holder._setup = hear
+
+
+async def test_statements_that_write_or_lock_name_one_lane(world: World) -> None:
+    await thank_spenders(world)
+    heard: dict[str, set[str]] = {name: set() for name in world.apps}
+    for name, app in world.apps.items():
+        _listen(app.state.frame.db, heard[name])
+    await consenting(world, "lea")
+    await world.send({"type": "page", "anonymousId": "lea-phone"}, order("lea", "l1", 60))
+    await world.settle()
+    await world.send({"type": "identify", "userId": "lea", "anonymousId": "lea-phone"}, order("lea", "l2", 60))
+    await world.settle()
+    profile = await world.profile("lea")
+    await world.call("DELETE", "profiles", f"/v1/profiles/{profile['id']}")
+    await world.settle()
+
+    assert all(len(statements) > 3 for statements in heard.values()), "nothing was heard"
+    wrong = [
+        f"{name}: {' '.join(statement.split())}"
+        for name, statements in heard.items()
+        for statement in sorted(statements)
+        if WRITING.search(statement)
+        and not (ONE_LANE.search(statement) or SMALL.search(statement) or INGEST.search(statement))
+    ]
+    assert not wrong, "\n".join(wrong)
