@@ -17,6 +17,7 @@ class Plan:
     joins: list[str] = field(default_factory=list)
     totals: list[str] = field(default_factory=list)  # aggregate expressions over `event`, columns of one scan
     names: set[str] = field(default_factory=set)  # of the events that scan needs
+    leaves: dict[str, str] = field(default_factory=dict)  # by key: equal leaves are worked out once
 
     def join(self, source: str) -> str:
         """A left join of a subquery with `lane` and `profile_id`; returns its alias."""

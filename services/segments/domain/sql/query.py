@@ -20,6 +20,7 @@ from services.segments.domain.condition import (
     Trait,
 )
 from services.segments.domain.definition import Definition
+from services.segments.domain.render import leaf_key
 from services.segments.domain.sql.dates import life_event_holds
 from services.segments.domain.sql.orders import spend_holds
 from services.segments.domain.sql.plan import Plan
@@ -65,7 +66,10 @@ def _holds(condition: Condition, segments: Mapping[str, str], plan: Plan) -> str
         case SegmentRef(key):
             return segments[key]
         case Trait() | EventAggregate() | Spend() | LifeEvent() | Sequence() | Bucket():
-            return f"({_leaf_holds(condition, plan)})"
+            key = leaf_key(condition)
+            if key not in plan.leaves:
+                plan.leaves[key] = f"({_leaf_holds(condition, plan)})"
+            return plan.leaves[key]
         case _:
             assert_never(condition)
 

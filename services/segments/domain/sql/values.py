@@ -26,7 +26,7 @@ def _predicate_holds(predicate: Predicate, event: str, root: str, parameters: Pa
             return test_holds(f"{event}.context", path, op, value, parameters)
         case Each(path, where):
             found = one_at(root, path, parameters)
-            element = f"element_{len(parameters.values)}"  # its own name at every depth
+            element = parameters.alias("element")
             holds = predicates_hold(where, event, f"{element}.value", parameters)
             return f"EXISTS (SELECT FROM jsonb_array_elements({_list_or_nothing(found)}) AS {element} WHERE {holds})"
         case _:
