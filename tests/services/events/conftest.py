@@ -130,6 +130,13 @@ async def events(events_url: str) -> AsyncIterator[Events]:
         yield service
 
 
+@pytest.fixture(scope="session")
+async def standing(make_database: MakeDatabase) -> AsyncIterator[Events]:
+    """One for all tests of a worker that leave nothing behind for others to stumble over."""
+    async with running(await make_database(migrate)) as service:
+        yield service
+
+
 @pytest.fixture
 async def database(events_url: str) -> AsyncIterator[Connection]:
     connection = await asyncpg.connect(events_url, server_settings={"search_path": "events"})
