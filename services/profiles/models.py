@@ -47,7 +47,7 @@ profiles = Table(
     Column("created_at", AT, nullable=False),
     Column("updated_at", AT, nullable=False),
     Column("merged_into", UUID(as_uuid=True)),
-    Column("absorbed", ARRAY(UUID(as_uuid=True)), nullable=False, server_default=text("'{}'")),
+    Column("absorbed", ARRAY(UUID(as_uuid=True)), nullable=False),
     Column("erased_at", AT),
     PrimaryKeyConstraint("lane", "id"),
     postgresql_with={"fillfactor": 80},

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request, Response
-from starlette.types import Message, Receive
+from starlette.types import Message
 
 from services.profiles.clients import Segments
 from services.profiles.domain.values import faults
@@ -30,30 +30,29 @@ def desk_of(request: Request) -> Desk:
 
 
 class LimitedRoute(ExactRoute):
-    """Refuses bodies over the limit while they come in."""
+    """Refuses a body over the limit while it comes in, before anything else looks at it."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
 
         async def limited(request: Request) -> Response:
-            receive = _limited(request.receive, desk_of(request).max_body)
-            return await handler(Request(request.scope, receive))
+            body = await _read_body(request, desk_of(request).max_body)
+
+            async def replay() -> Message:
+                return {"type": "http.request", "body": body, "more_body": False}
+
+            return await handler(Request(request.scope, replay))
 
         return limited
 
 
-def _limited(receive: Receive, limit: int) -> Receive:
-    seen = 0
-
-    async def counted() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > limit:
+async def _read_body(request: Request, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
             raise TooLarge(f"A body may have {limit} bytes.")
-        return message
-
-    return counted
+    return bytes(body)
 
 
 def check_values(value: Any, *loc: str) -> None:

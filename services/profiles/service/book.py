@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from services.profiles.domain.fold import Erasing, Fold
 from services.profiles.domain.names import Rules
+from services.profiles.store import devices as devices_store
 from services.profiles.store import erasures as erasures_store
 from services.profiles.store import people as people_store
 from services.profiles.store import records as records_store
@@ -55,8 +56,9 @@ class Book:
         await people_store.save_people(tx, people, self.erasure_key)
         if people.merges:
             await records_store.move_records(tx, people.merges, people.final)
+            await devices_store.move_devices(tx, people.merges, people.final)
         if fold.devices:
-            await records_store.write_devices(tx, fold.devices, people.final)
+            await devices_store.write_devices(tx, fold.devices, people.final)
         await records_store.write_suppressions(tx, fold.suppressions, people.final, fold.now)
         entries: list[Entry] = []
         for told in fold.told:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.profiles.domain.names import Given
 from services.profiles.domain.profile import Profile
+from services.profiles.store import devices as devices_store
 from services.profiles.store import names as names_store
 from services.profiles.store import profiles as profiles_store
 from services.profiles.store import records as records_store
@@ -75,7 +76,7 @@ async def read_recipients(db: Database, profile_ids: Sequence[UUID], *, now: dat
         living = {profile.id for profile in people.values()}
         consents = await records_store.read_standing_consents(tx, living)
         preferences = await records_store.read_preferences(tx, living)
-        devices = await records_store.read_devices(tx, living)
+        devices = await devices_store.read_devices(tx, living)
     recipients = [
         Recipient(
             requested_id=asked,
@@ -102,7 +103,7 @@ async def get_preferences(db: Database, profile_id: UUID) -> dict[str, Any]:
 async def get_devices(db: Database, profile_id: UUID) -> tuple[Device, ...]:
     """Somebody's devices. Raises NotFound."""
     profile = await get_profile(db, profile_id)
-    return (await records_store.read_devices(db, [profile.id])).get(profile.id, ())
+    return (await devices_store.read_devices(db, [profile.id])).get(profile.id, ())
 
 
 async def list_consents(

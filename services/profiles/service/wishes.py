@@ -9,6 +9,7 @@ from services.profiles.domain.fold import Fold
 from services.profiles.domain.people import Changes
 from services.profiles.service.book import Book
 from services.profiles.service.changing import get_living, wanted_ids
+from services.profiles.store import devices as devices_store
 from services.profiles.store import records as records_store
 from services.profiles.store.records import ConsentRecord
 from shared.plumbing.db import Connection
@@ -78,7 +79,7 @@ async def delete_device(book: Book, profile_id: UUID, token: str) -> None:
 
     async def decide(tx: Connection, fold: Fold) -> None:
         profile = get_living(fold.people, profile_id)
-        held = (await records_store.read_devices(tx, [profile.id])).get(profile.id, ())
+        held = (await devices_store.read_devices(tx, [profile.id])).get(profile.id, ())
         if token not in {device.token for device in held}:
             raise NotFound("There is no such device.")
         fold.devices.append(DeviceSeen(profile.id, token, None, None, fold.now, removed=True))

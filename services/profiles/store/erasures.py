@@ -11,23 +11,20 @@ from services.profiles.domain.contacts import CONTACTS, contacts_of
 from services.profiles.domain.erasure import Receipt
 from services.profiles.domain.fold import Erasing
 from services.profiles.domain.names import ANONYMOUS, USER
+from services.profiles.store.devices import forget_devices
 from shared.plumbing import json
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.feed import Entry
 from shared.plumbing.lanes import by_lane, lane_of
 from shared.schemas.resolved import EventDropped, EventResolved, Identifier, LogPosition, ProfileErased, parse_resolved
 
-_TABLES = ("profile_identifiers", "life_events", "consents", "preferences", "devices")
+_TABLES = ("profile_identifiers", "life_events", "consents", "preferences")
 
 
 async def forget(tx: Connection, erasing: Erasing, *, phone_region: str, now: datetime) -> list[Entry]:
     """Delete all rows of a person, and return what the others are told: one message in every lane that has rows of them."""
     lanes = by_lane(sorted(erasing.profile_ids), lane_of)
-    tokens = await tx.fetch(
-        "SELECT token FROM devices WHERE lane = ANY($1::smallint[]) AND profile_id = ANY($2::uuid[])",
-        [lane for lane, _ in lanes],
-        list(erasing.profile_ids),
-    )
+    tokens = await forget_devices(tx, erasing.profile_ids)
     for table in _TABLES:
         await tx.executemany(f"DELETE FROM {table} WHERE lane = $1 AND profile_id = ANY($2::uuid[])", lanes)
     await tx.executemany("DELETE FROM merges WHERE lane = $1 AND survivor_id = ANY($2::uuid[])", lanes)
@@ -35,7 +32,7 @@ async def forget(tx: Connection, erasing: Erasing, *, phone_region: str, now: da
         await _empty_feed(tx, lane, ids, now)
     dropped = await _forget_parked(tx, erasing, now)
     addresses = _addresses(erasing.traits, phone_region)
-    addresses += [Identifier(namespace="device", value=row["token"]) for row in tokens]
+    addresses += [Identifier(namespace="device", value=token) for token in tokens]
     erased = [_erased(erasing, ids[0], addresses) for _, ids in lanes]
     all_told: list[EventDropped | ProfileErased] = [*dropped, *erased]
     return [Entry(lane_of(told.profile_id), told.profile_id, json.dumps_text(told)) for told in all_told]

@@ -65,8 +65,8 @@ async def list_profiles(db: "Database | Connection", *, after: tuple[int, UUID] 
 async def write_profiles(tx: Connection, profiles: Sequence[Profile]) -> None:
     """Insert or replace the profiles' own rows."""
     await tx.executemany(
-        """INSERT INTO profiles (lane, id, version, user_id, traits, provenance, created_at, updated_at)
-           SELECT $1, id, version, user_id, traits::jsonb, provenance::jsonb, created_at, updated_at
+        """INSERT INTO profiles (lane, id, version, user_id, traits, provenance, created_at, updated_at, absorbed)
+           SELECT $1, id, version, user_id, traits::jsonb, provenance::jsonb, created_at, updated_at, '{}'
            FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[])
              AS written (id, version, user_id, traits, provenance, created_at, updated_at)
            ON CONFLICT (lane, id) DO UPDATE SET version = excluded.version, user_id = excluded.user_id,

@@ -1,4 +1,4 @@
-"""What hangs on a profile beside its traits: consents, preferences, devices, life events, and the log of merges."""
+"""What hangs on a profile beside its traits: consents, preferences, life events, and the log of merges."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,17 +7,16 @@ from typing import Any
 from uuid import UUID
 
 from services.profiles.domain.consent import standing
-from services.profiles.domain.devices import DeviceSeen
 from services.profiles.domain.fold import Suppressed
 from services.profiles.domain.people import Merged
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.ids import new_id
-from shared.plumbing.lanes import by_lane, lane_of
-from shared.schemas.recipients import Consent, Device
+from shared.plumbing.lanes import lane_of
+from shared.schemas.recipients import Consent
 from shared.schemas.resolved import LifeEvent
 
 Final = Callable[[UUID], UUID | None]
-"""The profile that stands for an id now, or None."""
+"""The profile that stands for an id now, or None if it was erased."""
 
 _MOVES = (
     """INSERT INTO life_events (lane, profile_id, id, kind, date, recurs, subject, note, created_at)
@@ -30,12 +29,8 @@ _MOVES = (
        SELECT $3, $4, content, updated_at FROM preferences WHERE lane = $1 AND profile_id = $2
        ON CONFLICT (lane, profile_id) DO UPDATE SET content = excluded.content, updated_at = excluded.updated_at
        WHERE preferences.updated_at < excluded.updated_at""",
-    """INSERT INTO devices (lane, profile_id, token, platform, app_version, added_at, seen_at)
-       SELECT $3, $4, token, platform, app_version, added_at, seen_at FROM devices WHERE lane = $1 AND profile_id = $2
-       ON CONFLICT (lane, profile_id, token) DO UPDATE SET platform = excluded.platform,
-         app_version = excluded.app_version, seen_at = excluded.seen_at WHERE devices.seen_at < excluded.seen_at""",
 )
-_MOVED = ("life_events", "consents", "preferences", "devices")
+_MOVED = ("life_events", "consents", "preferences")
 
 
 async def move_records(tx: Connection, merges: Sequence[Merged], final: Final) -> None:
@@ -65,47 +60,6 @@ async def move_records(tx: Connection, merges: Sequence[Merged], final: Final) -
             for m in merges
             if final(m.survivor_id) is not None
         ],
-    )
-
-
-async def write_devices(tx: Connection, seen: Iterable[DeviceSeen], final: Final) -> None:
-    """Devices as they were seen, the latest of each; removed ones are removed unless they were seen later."""
-    newest: dict[tuple[UUID, str], DeviceSeen] = {}
-    for each in seen:
-        profile_id = final(each.profile_id)
-        if profile_id is not None and ((held := newest.get((profile_id, each.token))) is None or held.at <= each.at):
-            newest[profile_id, each.token] = each
-    groups = by_lane(newest.items(), lambda item: lane_of(item[0][0]))
-    await tx.executemany(
-        """INSERT INTO devices (lane, profile_id, token, platform, app_version, added_at, seen_at)
-           SELECT $1, profile_id, token, platform, app_version, at, at
-           FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
-             AS seen (profile_id, token, platform, app_version, at)
-           ON CONFLICT (lane, profile_id, token) DO UPDATE SET platform = coalesce(excluded.platform, devices.platform),
-             app_version = coalesce(excluded.app_version, devices.app_version), seen_at = excluded.seen_at
-           WHERE devices.seen_at < excluded.seen_at""",
-        [_device_arguments(lane, [item for item in group if not item[1].removed]) for lane, group in groups],
-    )
-    await tx.executemany(
-        """DELETE FROM devices USING unnest($2::uuid[], $3::text[], $4::timestamptz[]) AS gone (profile_id, token, at)
-           WHERE lane = $1 AND devices.profile_id = gone.profile_id AND devices.token = gone.token
-             AND devices.seen_at <= gone.at""",
-        [
-            (lane, [key[0] for key, _ in gone], [key[1] for key, _ in gone], [each.at for _, each in gone])
-            for lane, group in groups
-            if (gone := [item for item in group if item[1].removed])
-        ],
-    )
-
-
-def _device_arguments(lane: int, group: Sequence[tuple[tuple[UUID, str], DeviceSeen]]) -> tuple[object, ...]:
-    return (
-        lane,
-        [key[0] for key, _ in group],
-        [key[1] for key, _ in group],
-        [seen.platform for _, seen in group],
-        [seen.app_version for _, seen in group],
-        [seen.at for _, seen in group],
     )
 
 
@@ -282,17 +236,3 @@ async def read_preferences(tx: "Database | Connection", profile_ids: Iterable[UU
         *_where(profile_ids),
     )
     return {row["profile_id"]: row["content"] for row in rows}
-
-
-async def read_devices(tx: "Database | Connection", profile_ids: Iterable[UUID]) -> dict[UUID, tuple[Device, ...]]:
-    """The devices of each profile, the one seen last first."""
-    rows = await tx.fetch(
-        """SELECT profile_id, token, platform, app_version FROM devices
-           WHERE lane = ANY($1::smallint[]) AND profile_id = ANY($2::uuid[]) ORDER BY profile_id, seen_at DESC, token""",
-        *_where(profile_ids),
-    )
-    found: dict[UUID, tuple[Device, ...]] = {}
-    for row in rows:
-        device = Device(token=row["token"], platform=row["platform"], app_version=row["app_version"])
-        found[row["profile_id"]] = (*found.get(row["profile_id"], ()), device)
-    return found

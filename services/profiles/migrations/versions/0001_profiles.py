@@ -189,7 +189,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("merged_into", sa.UUID(), nullable=True),
-        sa.Column("absorbed", postgresql.ARRAY(sa.UUID()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("absorbed", postgresql.ARRAY(sa.UUID()), nullable=False),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("lane", "id"),
         postgresql_with={"fillfactor": 80},

@@ -1,0 +1,321 @@
+"""The API of profiles: upsert, merge, life events, consents, preferences, devices, lists, refusals."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.plumbing.ids import new_id
+from shared.schemas.recipients import RecipientsAnswer
+from shared.schemas.resolved import ProfileChanged
+from tests.services.profiles.standing import NOW, Standing, names_of
+
+NOBODY = "01981c6e-7a4b-7c3e-9d2f-0a1b2c3d4e5f"
+
+
+class TestUpsert:
+    async def test_makes_a_profile_and_then_changes_it(self, standing: Standing) -> None:
+        body: dict[str, Any] = {"identifiers": [{"namespace": "user_id", "value": "u1"}], "traits": {"a": 1, "b": 1}}
+        made = await standing.call("POST", "/v1/profiles", body, status=201)
+        changed = await standing.call("POST", "/v1/profiles", {"user_id": "u1", "traits": {"b": 2}}, status=200)
+        assert changed["id"] == made["id"]
+        assert changed["traits"] == {"a": 1, "b": 2}
+        assert [type(told) for told in await standing.feed()] == [ProfileChanged] * 2
+
+    async def test_links_what_it_names(self, standing: Standing) -> None:
+        await standing.take(anonymous_id="a1")
+        body = {"user_id": "u1", "identifiers": [{"namespace": "loyalty_card", "value": "c1"}], "anonymous_id": "a1"}
+        found = await standing.call("POST", "/v1/profiles", body, status=200)
+        assert names_of(found) == {("user_id", "u1"), ("loyalty_card", "c1"), ("anonymous_id", "a1")}
+        assert await standing.id_of(anonymous_id="a1") == UUID(found["id"])
+
+    async def test_by_an_address_finds_or_makes(self, standing: Standing) -> None:
+        made = await standing.call("POST", "/v1/profiles", {"email": "Ann@x.com"}, status=201)
+        again = await standing.call("POST", "/v1/profiles", {"email": "ann@x.com", "traits": {"a": 1}}, status=200)
+        assert again["id"] == made["id"]
+        assert again["traits"] == {"email": "ann@x.com", "a": 1}
+
+    async def test_of_one_id_by_twenty_at_once_makes_one(self, standing: Standing) -> None:
+        calls = [standing.call("POST", "/v1/profiles", {"user_id": "u1", "traits": {f"k{n}": n}}) for n in range(20)]
+        assert len({answer["id"] for answer in await asyncio.gather(*calls)}) == 1
+        assert (await standing.look_up(user_id="u1"))["traits"] == {f"k{n}": n for n in range(20)}
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {},
+            {"traits": {"a": 1}},
+            {"user_id": "null"},
+            {"user_id": ""},
+            {"user_id": "u" * 600},
+            {"user_id": "a\x00b"},
+            {"user_id": "u1", "nickname": "x"},
+            {"identifiers": [{"namespace": "user_id", "value": "a"}, {"namespace": "user_id", "value": "b"}]},
+            {"user_id": "u1", "traits": []},
+        ],
+    )
+    async def test_refuses_what_names_nobody(self, standing: Standing, body: Any) -> None:
+        await standing.call("POST", "/v1/profiles", body, status=422)
+        assert await standing.rows("profiles") == []
+
+
+class TestMerge:
+    async def test_unites_everything(self, standing: Standing) -> None:
+        one = await standing.make("u1", plan="old", city="Bonn")
+        standing.clock.step(seconds=1)
+        other = await standing.make("u2", plan="new")
+        for profile_id, kind in ((one, "wedding"), (other, "graduation")):
+            await standing.call("POST", f"/v1/profiles/{profile_id}/life-events", {"kind": kind, "date": "2020-05-01"})
+            consent = {"purpose": kind, "channel": "email", "status": "granted"}
+            await standing.call("POST", f"/v1/profiles/{profile_id}/consents", consent)
+            await standing.call("PUT", f"/v1/profiles/{profile_id}/devices/token-{kind}", {"platform": "ios"})
+        await standing.call("PUT", f"/v1/profiles/{other}/preferences", {"channels": ["sms"]})
+        merged = await standing.call("POST", "/v1/profiles/merge", {"profile_ids": [other, one]})
+        assert merged["id"] == one
+        assert merged["user_id"] == "u1"
+        assert merged["traits"] == {"plan": "new", "city": "Bonn"}
+        assert names_of(merged) == {("user_id", "u1"), ("user_id", "u2")}
+        assert {event["kind"] for event in merged["life_events"]} == {"wedding", "graduation"}
+        recipients = await standing.call("POST", "/internal/recipients", {"profile_ids": [other, one, NOBODY]})
+        first, second = RecipientsAnswer.model_validate(recipients).recipients
+        assert {str(first.requested_id), str(second.requested_id)} == {one, other}
+        assert first.id == second.id == UUID(one)
+        assert {consent.purpose for consent in first.consents} == {"wedding", "graduation"}
+        assert {device.token for device in first.devices} == {"token-wedding", "token-graduation"}
+        assert first.preferences["channels"] == ["sms"]
+        for table in ("life_events", "consents", "devices", "preferences", "profile_identifiers"):
+            assert {str(row["profile_id"]) for row in await standing.rows(table)} == {one}
+
+    async def test_by_names(self, standing: Standing) -> None:
+        await standing.make("u1", email="ann@x.com")
+        await standing.make("u2")
+        body = {"primary": {"email": "ann@x.com"}, "secondary": {"user_id": "u2"}}
+        merged = await standing.call("POST", "/v1/profiles/merge", body)
+        assert names_of(merged) == {("user_id", "u1"), ("user_id", "u2")}
+
+    async def test_of_one_with_itself_is_nothing(self, standing: Standing) -> None:
+        one = await standing.make("u1")
+        await standing.call("POST", "/v1/profiles/merge", {"profile_ids": [one, one]})
+        assert len(await standing.feed()) == 1
+
+    async def test_with_nobody_is_refused_and_leaves_no_trace(self, standing: Standing) -> None:
+        one = await standing.make("u1")
+        await standing.call("POST", "/v1/profiles/merge", {"profile_ids": [one, NOBODY]}, status=404)
+        body = {"primary": {"id": one}, "secondary": {"user_id": "nobody"}}
+        await standing.call("POST", "/v1/profiles/merge", body, status=404)
+        await standing.call("POST", "/v1/profiles/merge", {"profile_ids": [one]}, status=422)
+        assert len(await standing.rows("identifiers")) == 1
+
+    async def test_is_logged(self, standing: Standing) -> None:
+        one, other = await standing.make("u1"), await standing.make("u2")
+        await standing.call("POST", "/v1/profiles/merge", {"profile_ids": [one, other]})
+        [merge] = (await standing.call("GET", f"/v1/profiles/{other}/merges"))["items"]
+        assert {merge["loser_id"], merge["survivor_id"]} == {one, other}
+        assert merge["cause"] == "api"
+
+
+class TestConsent:
+    async def test_the_newest_word_decides_and_a_tie_goes_to_the_refusal(self, standing: Standing) -> None:
+        profile_id = await standing.make("u1")
+        for status, at in (("granted", NOW), ("denied", NOW), ("granted", NOW - timedelta(days=1))):
+            body = {"purpose": "marketing", "channel": "email", "status": status, "source": "form", "at": at}
+            await standing.call("POST", f"/v1/profiles/{profile_id}/consents", body, status=201)
+        answer = await standing.call("POST", "/internal/recipients", {"profile_ids": [profile_id]})
+        [consent] = answer["recipients"][0]["consents"]
+        assert consent["status"] == "denied"
+        assert len((await standing.call("GET", f"/v1/profiles/{profile_id}/consents"))["items"]) == 3
+
+    async def test_one_dated_ahead_counts_as_given_now(self, standing: Standing) -> None:
+        profile_id = await standing.make("u1")
+        body = {"purpose": "p", "channel": "any", "status": "granted", "at": NOW + timedelta(days=9)}
+        made = await standing.call("POST", f"/v1/profiles/{profile_id}/consents", body)
+        assert made["at"] == "2026-05-01T12:00:00Z"
+
+    async def test_a_recipients_own_word_counts_once_however_often_it_is_told(self, standing: Standing) -> None:
+        profile_id = await standing.make("u1")
+        word: dict[str, Any] = {
+            "id": new_id(),
+            "profile_id": profile_id,
+            "purpose": "marketing",
+            "channel": "email",
+            "status": "withdrawn",
+            "source": "unsubscribe",
+            "at": NOW,
+        }
+        for _ in range(3):
+            assert await standing.call("POST", "/internal/consents", word) == {"status": "kept"}
+        assert len(await standing.rows("consents")) == 1
+        gone = await standing.call("POST", "/internal/consents", word | {"id": new_id(), "profile_id": NOBODY})
+        assert gone == {"status": "gone"}
+
+    async def test_suppression_refuses_everything_until_it_is_lifted(self, standing: Standing) -> None:
+        profile_id = await standing.make("u1")
+        body = {"purpose": "news", "channel": "email", "status": "granted"}
+        await standing.call("POST", f"/v1/profiles/{profile_id}/consents", body)
+        standing.clock.step(seconds=1)
+        await standing.take("suppress", user_id="u1")
+
+        async def standing_words() -> set[tuple[str, str, str]]:
+            answer = await standing.call("POST", "/internal/recipients", {"profile_ids": [profile_id]})
+            return {(c["purpose"], c["channel"], c["status"]) for c in answer["recipients"][0]["consents"]}
+
+        refused = {("marketing", "any", "denied"), ("news", "any", "denied"), ("news", "email", "granted")}
+        assert await standing_words() == refused
+        standing.clock.step(seconds=1)
+        await standing.take("unsuppress", user_id="u1")
+        assert await standing_words() == {("news", "email", "granted")}
+        assert len(await standing.rows("consents")) == 3
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"status": "maybe"}, {"purpose": ""}, {"at": "2026-05-01T12:00:00"}, {"at": "yesterday"}, {"x": 1}],
+    )
+    async def test_refuses_what_says_nothing(self, standing: Standing, change: dict[str, Any]) -> None:
+        profile_id = await standing.make("u1")
+        body = {"purpose": "p", "channel": "email", "status": "granted"} | change
+        await standing.call("POST", f"/v1/profiles/{profile_id}/consents", body, status=422)
+
+
+class TestPreferences:
+    async def test_are_kept_as_they_were_put(self, standing: Standing) -> None:
+        profile_id = await standing.make("u1")
+        empty: dict[str, Any] = {"channels": [], "contact_windows": [], "topics": {}}
+        assert await standing.call("GET", f"/v1/profiles/{profile_id}/preferences") == empty
+        put = {
+            "channels": ["sms", "email"],
+            "contact_windows": [{"days": ["mon", "sat"], "from": "22:00", "until": "02:00"}],
+            "topics": {"news": False},
+        }
+        assert await standing.call("PUT", f"/v1/profiles/{profile_id}/preferences", put) == put
+        assert await standing.call("GET", f"/v1/profiles/{profile_id}/preferences") == put
+        await standing.call("PUT", f"/v1/profiles/{profile_id}/preferences", {})
+        assert await standing.call("GET", f"/v1/profiles/{profile_id}/preferences") == empty
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"channels": ["fax"]},
+            {"channels": ["sms", "sms"]},
+            {"contact_windows": [{"days": [], "from": "10:00", "until": "11:00"}]},
+            {"contact_windows": [{"days": ["monday"], "from": "10:00", "until": "11:00"}]},
+            {"contact_windows": [{"days": ["mon"], "from": "10:00", "until": "10:00"}]},
+            {"contact_windows": [{"days": ["mon"], "from": "25:00", "until": "10:00"}]},
+            {"contact_windows": [{"days": ["mon"], "from": "9", "until": "10:00"}]},
+            {"contact_windows": [{"days": ["mon"], "until": "10:00"}]},
+            {"topics": {"news": "no"}},
+            {"colour": "red"},
+        ],
+    )
+    async def test_refuses_what_means_nothing(self, standing: Standing, body: Any) -> None:
+        profile_id = await standing.make("u1")
+        await standing.call("PUT", f"/v1/profiles/{profile_id}/preferences", body, status=422)
+
+
+class TestDevices:
+    async def test_come_from_calls_and_messages(self, standing: Standing) -> None:
+        profile_id = await standing.make("u1")
+        await standing.call("PUT", f"/v1/profiles/{profile_id}/devices/t%2F1", {"platform": "iOS", "app_version": "1"})
+        standing.clock.step(seconds=1)
+        await standing.take("device", user_id="u1", properties={"token": "t2", "platform": "android"})
+        standing.clock.step(seconds=1)
+        context = {"device": {"token": "t3", "type": "ios"}, "app": {"version": "2.0"}}
+        await standing.take(user_id="u1", context=context)
+        assert (await standing.call("GET", f"/v1/profiles/{profile_id}/devices"))["items"] == [
+            {"token": "t3", "platform": "ios", "app_version": "2.0"},
+            {"token": "t2", "platform": "android", "app_version": None},
+            {"token": "t/1", "platform": "ios", "app_version": "1"},
+        ]
+        await standing.take("device_removed", user_id="u1", properties={"token": "t2"})
+        await standing.call("DELETE", f"/v1/profiles/{profile_id}/devices/t3", status=204)
+        await standing.call("DELETE", f"/v1/profiles/{profile_id}/devices/t3", status=404)
+        assert [row["token"] for row in await standing.rows("devices")] == ["t/1"]
+
+    async def test_belong_to_one_person_at_a_time(self, standing: Standing) -> None:
+        one, other = await standing.make("u1"), await standing.make("u2")
+        await standing.call("PUT", f"/v1/profiles/{one}/devices/t1", {"platform": "ios"})
+        standing.clock.step(seconds=1)
+        await standing.call("PUT", f"/v1/profiles/{other}/devices/t1", {"platform": "ios"})
+        assert (await standing.call("GET", f"/v1/profiles/{one}/devices"))["items"] == []
+        [row] = await standing.rows("devices")
+        assert str(row["profile_id"]) == other
+
+
+async def test_life_events_are_kept_told_and_forgotten(standing: Standing) -> None:
+    profile_id = await standing.make("u1")
+    body = {"kind": "birthday", "date": "2020-02-29", "recurs": "yearly", "subject": "child", "note": "Tim"}
+    made = await standing.call("POST", f"/v1/profiles/{profile_id}/life-events", body, status=201)
+    assert {key: made[key] for key in body} == body
+    assert (await standing.look_up(user_id="u1"))["life_events"] == [made]
+    await standing.call("DELETE", f"/v1/profiles/{profile_id}/life-events/{made['id']}", status=204)
+    await standing.call("DELETE", f"/v1/profiles/{profile_id}/life-events/{made['id']}", status=404)
+    told = [each for each in await standing.feed() if isinstance(each, ProfileChanged)]
+    assert [len(each.profile.life_events) for each in told] == [0, 1, 0]
+    for date in ("2021-02-29", "20200101", 5, None):
+        bad = body | {"date": date}
+        await standing.call("POST", f"/v1/profiles/{profile_id}/life-events", bad, status=422)
+
+
+async def test_lists_go_page_by_page_through_everybody_once(standing: Standing) -> None:
+    made = {await standing.make(f"u{number}") for number in range(7)}
+    found: list[str] = []
+    path = "/v1/profiles?limit=3"
+    while path:
+        page = await standing.call("GET", path)
+        found += [item["id"] for item in page["items"]]
+        path = page["next"] and f"/v1/profiles?limit=3&cursor={page['next']}"
+    assert sorted(found) == sorted(made)
+    await standing.call("GET", "/v1/profiles?cursor=nonsense", status=422)
+
+
+async def test_segments_are_asked_of_their_owner(standing: Standing) -> None:
+    profile_id = await standing.make("u1")
+    answer = await standing.call("GET", f"/v1/profiles/{profile_id}/segments")
+    assert (answer["items"][0]["key"], answer["next"]) == ("vip", None)
+    standing.others.away.add("segments")
+    await standing.call("GET", f"/v1/profiles/{profile_id}/segments", status=503)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("", 422), ("user_id=a&email=b", 422), ("user_id=", 404), ("user_id=null", 404), ("user_id=%00", 422)],
+)
+async def test_a_lookup_needs_exactly_one_name(standing: Standing, query: str, status: int) -> None:
+    await standing.call("GET", f"/v1/profiles/lookup?{query}", status=status)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "", None),
+        ("PATCH", "", {"traits": {"a": 1}}),
+        ("DELETE", "", None),
+        ("GET", "/traits", None),
+        ("GET", "/segments", None),
+        ("GET", "/merges", None),
+        ("GET", "/consents", None),
+        ("POST", "/consents", {"purpose": "p", "channel": "any", "status": "granted"}),
+        ("POST", "/life-events", {"kind": "birthday", "date": "2020-01-01"}),
+        ("DELETE", f"/life-events/{NOBODY}", None),
+        ("GET", "/preferences", None),
+        ("PUT", "/preferences", {}),
+        ("GET", "/devices", None),
+        ("PUT", "/devices/t", {}),
+        ("DELETE", "/devices/t", None),
+    ],
+)
+async def test_nobody_is_not_found(standing: Standing, method: str, path: str, body: Any) -> None:
+    await standing.call(method, f"/v1/profiles/{NOBODY}{path}", body, status=404)
+
+
+async def test_keys_reach_as_far_as_their_roles(standing: Standing) -> None:
+    profile_id = await standing.make("u1")
+    await standing.call("GET", f"/v1/profiles/{profile_id}", key="a-reading-key")
+    await standing.call("PATCH", f"/v1/profiles/{profile_id}", {"traits": {}}, key="a-reading-key", status=403)
+    await standing.call("PATCH", f"/v1/profiles/{profile_id}", {"traits": {}}, key="a-writing-key")
+    await standing.call("DELETE", f"/v1/profiles/{profile_id}", key="a-writing-key", status=403)
+    await standing.call("GET", f"/v1/profiles/{profile_id}", key="no key of ours", status=401)
+    for path in ("/internal/recipients", "/internal/feed", "/internal/consents"):
+        answer = await standing.http.post(path, headers={"Authorization": "Bearer an-api-key"}, content=b"{}")
+        assert answer.status_code == 401
