@@ -170,6 +170,22 @@ def _without_duplicates(events: list[Event]) -> list[Event]:
 
 
 histories = st.lists(_events, max_size=12).map(_without_duplicates)
+_order_events = st.builds(
+    Event,
+    timestamp=instants,
+    message_id=st.sampled_from(["m1", "m2", "é", "Z"]),
+    source=st.sampled_from(["web", "pos"]),
+    name=st.sampled_from(ORDER_NAMES),
+    properties=st.fixed_dictionaries(
+        {"order_id": st.sampled_from(["1", 1, "2", ""]), "total": st.sampled_from([1, 2, 3, None])},
+        optional={"currency": st.sampled_from(["EUR", "USD"])},
+    ),
+)
+order_histories = st.lists(_order_events, min_size=2, max_size=10).map(_without_duplicates)
+order_spends: SearchStrategy[Json] = st.fixed_dictionaries(
+    {"spend": st.just("total"), "op": st.sampled_from(["=", ">", "<="]), "value": st.sampled_from([0, 1, 2, 3])},
+    optional={"within": st.sampled_from(["P1D", "P2D", "P100W"]), "currency": st.just("EUR")},
+)
 facts = st.builds(
     ProfileFacts,
     id=st.integers(0, 10**6).map(lambda number: UUID(int=number)),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from uuid import UUID
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -35,17 +36,13 @@ def telling_instants(events: Iterable[Event], since: datetime, until: datetime) 
     return sorted(at for mark in marks | midnights for at in (mark - TICK, mark) if since < at <= until)
 
 
-@thorough
-@given(st.data())
-def test_states_stepped_through_time_agree_with_the_whole_history_at_every_instant(data: st.DataObject) -> None:
-    base = define(parse(data.draw(generated.conditions())), {})
-    other = define(parse(data.draw(generated.conditions(segments=("base",)))), {"base": base.condition})
-    definitions = {1: base, 2: other}
+def assert_states_follow(
+    data: st.DataObject, definitions: dict[int, Definition], facts: ProfileFacts, events: list[Event]
+) -> None:
+    """Events arrive in any order, a few at each of some looks; between looks only time passes."""
     ruleset = Ruleset.build(definitions)
-    facts = data.draw(generated.facts)
-    arriving = data.draw(st.permutations(data.draw(generated.histories)))
+    arriving = data.draw(st.permutations(events))
     looks = sorted(data.draw(st.lists(generated.instants, min_size=2, max_size=4, unique=True)))
-
     known, states = arriving[:4], ruleset.refold(arriving[:4], looks[0])
     for since, until in pairwise(looks):
         truths = ruleset.evaluate(states, facts, since).truths
@@ -58,6 +55,22 @@ def test_states_stepped_through_time_agree_with_the_whole_history_at_every_insta
         known = [*known, *batch]
         states = ruleset.trim(ruleset.fold(states, batch), until)
     assert settled(ruleset, states, looks[-1]) == ruleset.refold(known, looks[-1])
+
+
+@thorough
+@given(st.data())
+def test_states_stepped_through_time_agree_with_the_whole_history_at_every_instant(data: st.DataObject) -> None:
+    base = define(parse(data.draw(generated.conditions())), {})
+    other = define(parse(data.draw(generated.conditions(segments=("base",)))), {"base": base.condition})
+    events = data.draw(generated.histories)
+    assert_states_follow(data, {1: base, 2: other}, data.draw(generated.facts), events)
+
+
+@thorough
+@given(st.data())
+def test_states_of_spend_do_so_for_orders_that_change_in_any_order(data: st.DataObject) -> None:
+    definitions = {n: define(parse(data.draw(generated.order_spends)), {}) for n in range(3)}
+    assert_states_follow(data, definitions, ProfileFacts(UUID(int=1)), data.draw(generated.order_histories))
 
 
 def truths_of(

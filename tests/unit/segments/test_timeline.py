@@ -50,6 +50,45 @@ def test_absence_ripens_when_the_gap_is_over() -> None:
     assert flips(written, ("A", -HOUR), ("B", 23 * HOUR)) == []
 
 
+def order(name: str, at: timedelta, **properties: object) -> Event:
+    return Event(T0 + at, f"m{at}", "web", f"Order {name}", {"order_id": "1", **properties})
+
+
+@pytest.mark.parametrize(
+    ("future", "expected"),
+    [
+        ([order("Refunded", DAY, total=4)], [(False, DAY)]),
+        ([order("Refunded", DAY)], [(False, DAY)]),
+        ([order("Cancelled", DAY), order("Updated", 2 * DAY, total=9)], [(False, DAY), (True, 2 * DAY)]),
+        ([order("Refunded", DAY), order("Updated", 2 * DAY, total=9)], [(False, DAY)]),
+        ([order("Completed", DAY, order_id="2", total=9)], []),
+        ([order("Completed", DAY, total=1)], [(False, DAY)]),
+    ],
+)
+def test_what_will_become_of_an_order_is_known_in_advance(
+    future: list[Event], expected: list[tuple[bool, timedelta]]
+) -> None:
+    ruleset = Ruleset.build({"v": definition({"spend": "total", "op": ">=", "value": 8})})
+    states = ruleset.refold([order("Completed", -DAY, total=10), *future], T0)
+    passed = advance(ruleset, states, FACTS, {"v": True}, T0, T0 + 30 * DAY)
+    assert [(flip.truth, flip.at - T0) for flip in passed.flips] == expected
+
+
+def test_an_order_that_can_add_nothing_any_more_is_only_remembered() -> None:
+    completed = order("Completed", -8 * DAY, total=10)
+    windowed = Ruleset.build({"v": definition({"spend": "total", "within": "P7D", "op": ">", "value": 0})})
+    [kept] = windowed.refold([completed], T0).values()
+    assert kept["state"] == {"orders": {"1": None}, "alone": []}
+    again = windowed.fold(windowed.refold([completed], T0), [order("Completed", -DAY, total=10)])
+    assert windowed.evaluate(again, FACTS, T0).truths == {"v": False}
+
+    ever = Ruleset.build({"v": definition({"spend": "total", "op": ">", "value": 0})})
+    states = ever.refold([completed, order("Refunded", -7 * DAY)], T0)
+    assert [kept["state"] for kept in states.values()] == [{"orders": {"1": None}, "alone": [], "past": 0}]
+    more = [order("Refunded", -DAY, total=1), order("Updated", -HOUR, total=5)]
+    assert ever.evaluate(ever.fold(states, more), FACTS, T0).truths == {"v": False}
+
+
 def test_a_birthday_comes_and_goes_at_local_midnight() -> None:
     facts = ProfileFacts(
         FACTS.id, {"timezone": "Europe/Berlin"}, (LifeEventFact("birthday", date(1990, 3, 29), "yearly"),)
