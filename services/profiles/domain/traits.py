@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -141,5 +141,5 @@ def merge_patch(value: Any, patch: Any) -> Any:
 def after_all(held: Traits, keys: Iterable[str], now: datetime) -> datetime:
     """Now, or just after the newest of these keys where a clock is behind: a change made here is always the newest."""
     known = [read_stamp(held.provenance[key]).at for key in keys if key in held.provenance]
-    latest = max(known, default=now)
-    return now.astimezone(UTC) if latest < now else latest + timedelta(microseconds=1)
+    latest = max(known, default=None)
+    return now if latest is None or latest < now else latest + timedelta(microseconds=1)
