@@ -52,6 +52,7 @@ class Messaging:
     async def start(self, **settings: Any) -> "Messaging":
         """Start the service (again), with its loops."""
         app = create_app(Settings(**(self.settings | settings)), clock=self.clock, transport=self.near)
+        self.app = app
         await self._stack.enter_async_context(app.router.lifespan_context(app))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         headers = {"Authorization": f"Bearer {ADMIN}", "Content-Type": "application/json"}
@@ -74,7 +75,7 @@ class Messaging:
         return (await self.call("GET", path))["items"]
 
     async def progress(self) -> Any:
-        token = self.http._transport.app.state.internal_token  # type: ignore[attr-defined]
+        token = self.app.state.internal_token
         answer = await self.http.get("/internal/progress", headers={"Authorization": f"Bearer {token}"})
         return json.loads(answer.content)
 
@@ -126,7 +127,9 @@ class Messaging:
             await connection.close()
 
     def step(self, by: timedelta) -> None:
+        """Step the clock, and have the timers look."""
         self.clock.step(by)
+        self.app.state.frame.wake.hint()
 
 
 NewMessaging = Callable[..., Awaitable[Messaging]]
