@@ -22,7 +22,7 @@ class Settings(CommonSettings):
         default="UTC", description="Time zone (IANA) of profiles without a `timezone` trait that is one"
     )
     feed_batch: int = Field(
-        default=500,
+        default=1000,
         ge=1,
         le=5000,
         validation_alias="REGULARS_SEGMENTS_FEED_BATCH",

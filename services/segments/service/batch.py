@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.segments.domain.facts import Event
 from services.segments.service.rules import RuleBook, Rules
-from services.segments.service.subject import Subject, trim
+from services.segments.service.subject import Subject
 from services.segments.store import changes, history, memberships, profiles
 from services.segments.store.catalogue import RevisionChanged, confirm_revision
 from services.segments.store.memberships import Membership
@@ -64,9 +64,6 @@ class Batch:
     async def write(self) -> None:
         """Write what differs: profiles, memberships, and last of all the changes. Raises RevisionChanged to be done again."""
         subjects = list(self.subjects.values())
-        for subject in subjects:
-            if subject.moved:
-                trim(subject, self.rules)
         await confirm_revision(self.tx, self.rules.revision)
         await self._write_profiles(subjects)
         await self._write_memberships(subjects)
@@ -84,9 +81,9 @@ class Batch:
             await profiles.update_states(self.tx, moved)
 
     async def _write_memberships(self, subjects: Collection[Subject]) -> None:
-        last = {(change.segment_id, change.profile_id): change for s in subjects for change in s.changes}
-        left = [pair for pair, change in last.items() if change.change == "left"]
-        entered = [Membership(*pair, change.at) for pair, change in last.items() if change.change == "entered"]
+        last = {(change.lane, change.segment_id, change.profile_id): change for s in subjects for change in s.changes}
+        left = [place for place, change in last.items() if change.change == "left"]
+        entered = [Membership(*place, change.at) for place, change in last.items() if change.change == "entered"]
         if left:
             await memberships.leave(self.tx, left)
         if entered:

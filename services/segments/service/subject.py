@@ -26,6 +26,7 @@ class Subject:
     conditions stand, differs from what is stored.
     """
 
+    lane: int
     id: UUID
     stored: StoredProfile | None
     created_at: datetime
@@ -49,11 +50,12 @@ class Subject:
     @classmethod
     def new(cls, profile_id: UUID, rules: Rules, now: datetime) -> "Subject":
         """A profile that was never heard of."""
-        return cls(profile_id, None, now, now, rules.revision, learned=True)
+        return cls(lane_of(profile_id), profile_id, None, now, now, rules.revision, learned=True)
 
     @classmethod
     def of(cls, stored: StoredProfile) -> "Subject":
         return cls(
+            stored.lane,
             stored.id,
             stored,
             stored.created_at,
@@ -73,7 +75,7 @@ class Subject:
 
     def to_stored(self) -> StoredProfile:
         return StoredProfile(
-            lane_of(self.id),
+            self.lane,
             self.id,
             self.user_id,
             self.version,
@@ -127,6 +129,7 @@ def catch_up(subject: Subject, rules: Rules, now: datetime, history: Sequence[Ev
     for flip in passed.flips:
         _record(subject, rules, flip.version_id, flip.truth, flip.at, {"kind": "time"})
     subject.evaluated_at, subject.next_due_at = until, passed.next_at
+    subject.states = rules.attempt(lambda ruleset: ruleset.trim(subject.states, until))
     subject.moved = True
     if behind:
         _give_first_truths(subject, rules)
@@ -179,7 +182,8 @@ def fold(subject: Subject, rules: Rules, event: Event) -> bool:
     """Take in an event that it did not have yet. True if any condition looks at such events."""
     if event.name not in rules.event_names:
         return False
-    subject.states = rules.attempt(lambda ruleset: ruleset.fold(subject.states, [event]))
+    at = subject.evaluated_at
+    subject.states = rules.attempt(lambda ruleset: ruleset.trim(ruleset.fold(subject.states, [event]), at))
     return True
 
 
@@ -213,16 +217,11 @@ def bury(subject: Subject, *, merged_into: UUID | None = None) -> None:
     subject.learned, subject.known_facts = True, None
 
 
-def trim(subject: Subject, rules: Rules) -> None:
-    """Drop what its states need no longer."""
-    subject.states = rules.attempt(lambda ruleset: ruleset.trim(subject.states, subject.evaluated_at))
-
-
 def _record(subject: Subject, rules: Rules, version_id: int, truth: bool, at: datetime, cause: Cause) -> None:
     version = rules.versions[version_id]
     (subject.truths.add if truth else subject.truths.discard)(version_id)
     if version.serves:
         change: Literal["entered", "left"] = "entered" if truth else "left"
         subject.changes.append(
-            Change(subject.id, subject.user_id, version.segment_id, version.number, change, at, cause)
+            Change(subject.lane, subject.id, subject.user_id, version.segment_id, version.number, change, at, cause)
         )

@@ -1,5 +1,6 @@
 """What the profiles service tells, taken in: events, changes of profiles, merges, erasures, each once in effect."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any, assert_never
 from uuid import UUID
@@ -11,6 +12,7 @@ from services.segments.service.endings import erase, merge
 from services.segments.service.rules import RuleBook, VersionFails
 from services.segments.service.subject import Subject
 from services.segments.store import history
+from services.segments.store.history import EventKey
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection
 from shared.plumbing.reader import Incoming
@@ -26,6 +28,7 @@ from shared.schemas.resolved import (
 
 Plain = EventResolved | ProfileChanged
 Ending = ProfilesMerged | ProfileErased
+YIELD_EVERY = 50
 
 
 class TakeIn:
@@ -93,18 +96,37 @@ def rounds(lanes: Sequence[Sequence[Resolved]]) -> Iterator[tuple[list[Plain], l
 
 
 async def _take_plain(batch: Batch, messages: Sequence[Plain]) -> None:
-    targets = [(message, batch.target(message.profile_id)) for message in messages]
-    living = [(message, subject) for message, subject in targets if subject is not None]
-    past = await batch.histories({subject.id: subject for _, subject in living}.values())
-    events = [(subject.id, event) for message, subject in living if (event := event_of(message)) is not None]
+    living = [
+        Told(message, subject) for message in messages if (subject := batch.target(message.profile_id)) is not None
+    ]
+    past = await batch.histories({told.subject.id: told.subject for told in living}.values())
+    events = [(told.subject.lane, told.subject.id, told.event) for told in living if told.event is not None]
     fresh = await history.insert_events(batch.tx, events) if events else set()
-    for message, subject in living:
-        event = event_of(message)
-        if event is not None and history.key_of(subject.id, event) not in fresh:
+    for number, told in enumerate(living):
+        if number % YIELD_EVERY == 0:
+            await asyncio.sleep(0)  # requests are answered by the same loop
+        event, key = told.event, told.key
+        if key is not None and key not in fresh:
             event = None
-        elif event is not None:
-            fresh.discard(history.key_of(subject.id, event))  # a repeat may stand in the same batch
-        _apply(batch, subject, message, event, past.get(subject.id, []))
+        elif key is not None:
+            fresh.discard(key)  # a repeat may stand in the same batch
+        _apply(batch, told.subject, told.message, event, past.get(told.subject.id, []))
+
+
+class Told:
+    """A message, whom it is about, and the event that a condition can look at (None for what has no name)."""
+
+    __slots__ = ("event", "key", "message", "subject")
+
+    def __init__(self, message: Plain, subject: Subject) -> None:
+        self.message = message
+        self.subject = subject
+        self.event: Event | None = None
+        self.key: EventKey | None = None
+        if isinstance(message, EventResolved) and message.event.name is not None:
+            e = message.event
+            self.event = Event(e.timestamp, e.message_id, e.source, message.event.name, e.properties, e.context)
+            self.key = subject.id, e.timestamp, e.source, e.message_id
 
 
 def _apply(batch: Batch, subject: Subject, message: Plain, event: Event | None, past: Sequence[Event]) -> None:
@@ -120,14 +142,6 @@ def _apply(batch: Batch, subject: Subject, message: Plain, event: Event | None, 
         work.fold(subject, rules, event)
     if news or relevant or not subject.judged:
         work.judge(subject, rules, cause_of(message))
-
-
-def event_of(message: Plain) -> Event | None:
-    """The event a condition can look at; None for what has no name."""
-    if not isinstance(message, EventResolved) or message.event.name is None:
-        return None
-    e = message.event
-    return Event(e.timestamp, e.message_id, e.source, message.event.name, e.properties, e.context)
 
 
 def cause_of(message: Plain) -> dict[str, Any]:

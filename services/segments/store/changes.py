@@ -13,13 +13,14 @@ from shared.plumbing import json
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.feed import Item, read_heads
 from shared.plumbing.ids import new_id
-from shared.plumbing.lanes import by_lane, lane_of, take_sequences
+from shared.plumbing.lanes import by_lane, take_sequences
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """What is to be recorded. `version`: the number of the segment's version that decided."""
 
+    lane: int
     profile_id: UUID
     user_id: str | None
     segment_id: UUID
@@ -43,7 +44,7 @@ class RecordedChange:
 
 async def append_changes(tx: Connection, changes: Iterable[Change]) -> None:
     """Record these, in their order. Call it last in a transaction: it takes the lanes' counters."""
-    groups = by_lane(changes, lambda change: lane_of(change.profile_id))
+    groups = by_lane(changes, lambda change: change.lane)
     first = await take_sequences(tx, {lane: len(group) for lane, group in groups})
     await tx.executemany(
         """INSERT INTO changes (lane, seq, id, segment_id, version, profile_id, user_id, change, at, cause)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -14,30 +15,26 @@ EventKey = tuple[UUID, datetime, str, str]
 """Profile, timestamp, source, message id."""
 
 
-def key_of(profile_id: UUID, event: Event) -> EventKey:
-    return profile_id, event.timestamp, event.source, event.message_id
-
-
-async def insert_events(tx: Connection, events: Sequence[tuple[UUID, Event]]) -> set[EventKey]:
-    """Keep these events of these profiles. Returns those that were not there yet."""
+async def insert_events(tx: Connection, events: Sequence[tuple[int, UUID, Event]]) -> set[EventKey]:
+    """Keep these events of these (lane, profile). Returns those that were not there yet."""
     rows = await tx.fetchmany(
         """INSERT INTO history (lane, profile_id, timestamp, source, message_id, name, properties, context)
            SELECT $1, * FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::jsonb[])
            ON CONFLICT DO NOTHING RETURNING profile_id, timestamp, source, message_id""",
-        [(lane, *_columns(group)) for lane, group in by_lane(events, lambda pair: lane_of(pair[0]))],
+        [(lane, *_columns(group)) for lane, group in by_lane(events, itemgetter(0))],
     )
     return {(row["profile_id"], row["timestamp"], row["source"], row["message_id"]) for row in rows}
 
 
-def _columns(events: Sequence[tuple[UUID, Event]]) -> tuple[list[Any], ...]:
+def _columns(events: Sequence[tuple[int, UUID, Event]]) -> tuple[list[Any], ...]:
     return (
-        [profile_id for profile_id, _ in events],
-        [event.timestamp for _, event in events],
-        [event.source for _, event in events],
-        [event.message_id for _, event in events],
-        [event.name for _, event in events],
-        [event.properties for _, event in events],
-        [event.context for _, event in events],
+        [profile_id for _, profile_id, _ in events],
+        [event.timestamp for *_, event in events],
+        [event.source for *_, event in events],
+        [event.message_id for *_, event in events],
+        [event.name for *_, event in events],
+        [event.properties for *_, event in events],
+        [event.context for *_, event in events],
     )
 
 

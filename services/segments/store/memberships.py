@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from uuid import UUID
 
 from services.segments.store.profiles import FIRST, lanes_of
@@ -14,6 +15,7 @@ LANES_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Membership:
+    lane: int
     segment_id: UUID
     profile_id: UUID
     entered_at: datetime
@@ -42,20 +44,20 @@ async def enter(tx: Connection, memberships: Iterable[Membership]) -> None:
            ON CONFLICT (lane, segment_id, profile_id) DO UPDATE SET entered_at = excluded.entered_at""",
         [
             (lane, [m.segment_id for m in group], [m.profile_id for m in group], [m.entered_at for m in group])
-            for lane, group in by_lane(memberships, lambda m: lane_of(m.profile_id))
+            for lane, group in by_lane(memberships, lambda m: m.lane)
         ],
     )
 
 
-async def leave(tx: Connection, pairs: Iterable[tuple[UUID, UUID]]) -> None:
-    """End the memberships of these (segment, profile)."""
+async def leave(tx: Connection, gone: Iterable[tuple[int, UUID, UUID]]) -> None:
+    """End the memberships of these (lane, segment, profile)."""
     await tx.executemany(
         """DELETE FROM memberships USING unnest($2::uuid[], $3::uuid[]) AS gone (segment_id, profile_id)
            WHERE memberships.lane = $1 AND memberships.segment_id = gone.segment_id
              AND memberships.profile_id = gone.profile_id""",
         [
-            (lane, [segment for segment, _ in group], [profile for _, profile in group])
-            for lane, group in by_lane(pairs, lambda pair: lane_of(pair[1]))
+            (lane, [segment for _, segment, _ in group], [profile for *_, profile in group])
+            for lane, group in by_lane(gone, itemgetter(0))
         ],
     )
 
