@@ -133,12 +133,17 @@ class People:
         self, owner: Profile, previous: tuple[Name, ...], seen_at: datetime, cause: Cause, changes: Changes
     ) -> Profile:
         """Make the other profile of an alias one with the owner; presume its names where nobody has them yet."""
-        known = next((name for name in previous if self.find(name) is not None), None)
+        known = min((name for name in previous if self.find(name) is not None), key=self._is_presumed, default=None)
         if known is not None:
             return self._link(owner, known, seen_at, cause, changes, explicit=True)
         for name in previous:
             self._hold(owner, name, Held(seen_at, shown=name.namespace == ANONYMOUS), changes)
         return owner
+
+    def _is_presumed(self, name: Name) -> bool:
+        """Whether nobody ever used a name: it stands behind what was."""
+        holder = self.find(name)
+        return holder is not None and not holder.names[name].shown
 
     def _link(
         self, owner: Profile, name: Name, seen_at: datetime, cause: Cause, changes: Changes, *, explicit: bool = False
@@ -146,7 +151,7 @@ class People:
         holder = self.find(name)
         match decide(owner, name, holder, explicit=explicit, max_values=self.rules.max_values):
             case Keep():
-                self._hold(owner, name, Held(seen_at), changes)
+                self._hold(owner, name, Held(seen_at, shown=not explicit), changes)
             case Attach():
                 if holder is not None:
                     self._take_away(holder, name, changes)
