@@ -1,5 +1,6 @@
 """E-mail on the wire: headers that data cannot forge, one-click unsubscribing (RFC 8058), a stable Message-ID."""
 
+import re
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -8,6 +9,8 @@ from email.utils import format_datetime, parseaddr
 from uuid import UUID
 
 from services.messaging.domain.content import Content, Links, one_line
+
+_SPECIAL = re.compile(r"[\x00-\x20\x7f<>()\[\],;:\"\\\\]")
 
 
 def headers_for(
@@ -40,4 +43,7 @@ def mime_message(headers: dict[str, str], *, text: str, html: str | None) -> Ema
 
 def _mailbox(value: str) -> Address:
     name, address = parseaddr(value)
-    return Address(display_name=name, addr_spec=address)
+    user, _, domain = address.rpartition("@")
+    if not user or not domain or "@" in user or _SPECIAL.search(address):
+        raise ValueError("not an e-mail address")
+    return Address(display_name=name, username=user, domain=domain)
