@@ -46,11 +46,11 @@ async def _send(api: Api, purchases: list[Purchase], people: list[Person], bar: 
     sender = steps.Sender(api)
     try:
         sender.identify(people)
-        await sender.deliver(bar("identify, by the Segment SDK (traits made up)", len(people)))
-        await steps.settle(api, bar("taking effect", 0))
+        await sender.deliver(len(people), bar("identify, by the Segment SDK (traits made up)", len(people)))
+        await steps.settle(api, bar)
         sender.order(purchases)
-        await sender.deliver(bar("purchases, by the Segment SDK (real)", len(purchases)))
-        await steps.settle(api, bar("taking effect", 0))
+        await sender.deliver(len(purchases), bar("purchases, by the Segment SDK (real)", len(purchases)))
+        await steps.settle(api, bar)
     finally:
         sender.close()
 

@@ -107,15 +107,15 @@ class Sender:
                 message_id=f"demo-{purchase.order_id}",
             )
 
-    async def deliver(self, advance: Advance) -> None:
-        """Until the SDK has delivered everything."""
+    async def deliver(self, count: int, advance: Advance) -> None:
+        """Until the SDK has delivered everything; it was given `count` messages."""
         done = threading.Event()
 
         def flush() -> None:
             self._client.flush()
             done.set()
 
-        left = self._client.queue.unfinished_tasks
+        left = count
         threading.Thread(target=flush, daemon=True).start()
         while not done.is_set():
             await asyncio.sleep(0.1)
@@ -131,12 +131,12 @@ class Sender:
             self._client.join()
 
 
-async def settle(api: Api, advance: Advance) -> None:
+async def settle(api: Api, bar: MakeBar) -> None:
     """Until everything that was accepted has taken full effect."""
-    most = left = await api.pending()
-    advance(0)
+    left = await api.pending()
+    advance = bar("taking effect", left)
     while left:
         await asyncio.sleep(0.3)
         now = await api.pending()
-        advance(max(0, left - now) if now < most else 0)
-        left = now
+        advance(max(0, left - now))
+        left = min(left, now) if now else 0
