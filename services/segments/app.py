@@ -1,5 +1,6 @@
 """Wiring of the segments service."""
 
+import asyncio
 from pathlib import Path
 
 import httpx
@@ -22,7 +23,7 @@ from shared.plumbing.feed import FeedServer
 from shared.plumbing.http import Neighbour
 from shared.plumbing.internal import feed_route, parked_routes
 from shared.plumbing.leases import Leases
-from shared.plumbing.reader import FeedReader
+from shared.plumbing.reader import FeedReader, Pull
 from shared.schemas.feed import FeedRequest
 
 FEED = "resolved"
@@ -73,36 +74,41 @@ async def _start(
         frame.on_stop.push_async_callback(neighbour.close)
     book = RuleBook(frame.db, clock=frame.clock, default_zone=settings.default_timezone)
     app.state.take_in = TakeIn(book, frame.clock)
-    app.state.desk = Desk(frame.db, frame.clock, frame.wake, messaging, settings.default_timezone)
+    builds_due = asyncio.Event()
+    app.state.desk = Desk(frame.db, frame.clock, builds_due.set, messaging, settings.default_timezone)
     frame.feed = feed = FeedServer(
         frame.db, frame.wake, consumers=("messaging",), reading=read_changes, finding=find_oldest_change
     )
     frame.tasks.start("feed", lambda: feed.run(drop=False))
     if settings.role != "api":
-        _start_worker(frame, settings, profiles, book, app.state.take_in)
+        pull = profiles.pull
+        _start_worker(frame, settings, book, pull=pull, apply=app.state.take_in, builds_due=builds_due)
     return lambda: load_roles(events)
 
 
-def _start_worker(frame: Frame, settings: Settings, profiles: Neighbour, book: RuleBook, take_in: TakeIn) -> None:
+def _start_worker(
+    frame: Frame, settings: Settings, book: RuleBook, *, pull: Pull, apply: TakeIn, builds_due: asyncio.Event
+) -> None:
     def leases_of(work: str) -> Leases:
         leases = Leases(frame.db, work=work, owner=settings.worker_name, clock=frame.clock, ttl=settings.lease_ttl)
         frame.tasks.start(f"leases-{work}", leases.run)
         frame.on_stop.push_async_callback(leases.release)
         return leases
 
-    db, clock, wake = frame.db, frame.clock, frame.wake
+    db, clock, committed = frame.db, frame.clock, frame.wake.hint
     reader = FeedReader(
         db,
         feed=FEED,
         consumer="segments",
-        pull=profiles.pull,
+        pull=pull,
         leases=leases_of(FEED),
-        apply=take_in,
-        committed=wake.hint,
+        apply=apply,
+        committed=committed,
         clock=clock,
         batch=settings.feed_batch,
     )
     work = leases_of("work")
     frame.tasks.start("reader", reader.run)
-    frame.tasks.start("timers", Timers(db, book, work, clock, committed=wake.hint).run)
-    frame.tasks.start("builds", Builder(db, book, work, clock, wake, batch=settings.backfill_batch).run)
+    frame.tasks.start("timers", Timers(db, book, work, clock, committed=committed).run)
+    builder = Builder(db, book, work, clock, due=builds_due, committed=committed, batch=settings.backfill_batch)
+    frame.tasks.start("builds", builder.run)

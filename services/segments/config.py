@@ -1,6 +1,6 @@
 """Settings of the segments service."""
 
-from zoneinfo import available_timezones
+from importlib import resources
 
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -39,6 +39,6 @@ class Settings(CommonSettings):
     @field_validator("default_timezone")
     @classmethod
     def _is_a_zone(cls, name: str) -> str:
-        if name not in available_timezones():
+        if name not in resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split():
             raise ValueError("is no IANA time zone")
         return name

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from services.segments.service.builds import build_some, find_build, finish_build, remove_some
@@ -11,7 +12,6 @@ from services.segments.store.profiles import earliest_due
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.leases import LeaseLost, Leases
-from shared.plumbing.wake import Wake
 
 LOOK_AGAIN = 1.0  # seconds: a change by time shows within two
 DUE_AT_ONCE = 256
@@ -65,27 +65,42 @@ class Timers:
 
 
 class Builder:
-    """Builds new versions on the leased lanes, and clears up after deleted segments."""
+    """Builds new versions on the leased lanes, and clears up after deleted segments.
 
-    def __init__(self, db: Database, book: RuleBook, leases: Leases, clock: Clock, wake: Wake, *, batch: int) -> None:
+    `due` is set when the catalogue was changed in this process; changes made elsewhere are found within a second.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        book: RuleBook,
+        leases: Leases,
+        clock: Clock,
+        *,
+        due: asyncio.Event,
+        committed: Callable[[], None],
+        batch: int,
+    ) -> None:
         self._db = db
         self._book = book
         self._leases = leases
         self._clock = clock
-        self._wake = wake
+        self._due = due
+        self._committed = committed
         self._batch = batch
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            hint = self._wake.next_hint()
+            self._due.clear()
             try:
                 worked = await self.step() or await self._db.run(remove_some)
             except LeaseLost:
                 await self._leases.renew()
                 continue
             if not worked:
-                await _wait_for(hint, LOOK_AGAIN)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._due.wait(), LOOK_AGAIN)
 
     async def step(self) -> bool:
         """Some of the oldest build. False when there is nothing for these lanes."""
@@ -102,12 +117,5 @@ class Builder:
 
         worked = await self._db.run(work)
         if worked:
-            self._wake.hint()
+            self._committed()
         return worked
-
-
-async def _wait_for(hint: asyncio.Event, timeout: float) -> None:
-    try:
-        await asyncio.wait_for(hint.wait(), timeout)
-    except TimeoutError:
-        return

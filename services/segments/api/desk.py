@@ -1,5 +1,6 @@
 """What the routes of this service need; one for the application."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -7,14 +8,13 @@ from fastapi import Request
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Database
 from shared.plumbing.http import Neighbour
-from shared.plumbing.wake import Wake
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     db: Database
     clock: Clock
-    wake: Wake
+    changed: Callable[[], None]  # to be called when the catalogue was
     messaging: Neighbour
     default_zone: str
 

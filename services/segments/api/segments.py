@@ -43,7 +43,7 @@ def segment_routes() -> APIRouter:
         await desk.db.run(
             lambda tx: create_segment(tx, key=body.key, name=body.name or body.key, condition=body.condition, now=now)
         )
-        desk.wake.hint()
+        desk.changed()
         return JsonResponse(await _show(desk.db, body.key), 201)
 
     @router.get(
@@ -94,7 +94,7 @@ def segment_routes() -> APIRouter:
             raise Invalid("A key is for good.", errors=[{"loc": ["body", "key"], "msg": "must be that of the path"}])
         now = desk.clock.now()
         await desk.db.run(lambda tx: edit_segment(tx, key=key, name=body.name, condition=body.condition, now=now))
-        desk.wake.hint()
+        desk.changed()
         return JsonResponse(await _show(desk.db, key))
 
     @router.delete(
@@ -113,7 +113,7 @@ def segment_routes() -> APIRouter:
             raise Conflict(f"Campaigns refer to it: {', '.join(sorted(campaigns))}.", code="in_use")
         now = desk.clock.now()
         await desk.db.run(lambda tx: delete_segment(tx, key=key, now=now))
-        desk.wake.hint()
+        desk.changed()
         return Response(status_code=204)
 
     return router

@@ -14,7 +14,7 @@ from shared.plumbing.leases import Leases
 async def let_time_pass(
     tx: Connection, book: RuleBook, leases: Leases, lanes: Sequence[int], *, now: datetime, limit: int
 ) -> int:
-    """Advance some of the profiles that are due. Returns how many were; fewer than `limit` means that is all for now."""
+    """Advance some of the profiles that are due. Returns how many; none is left but what somebody else is working on."""
     due = await profiles.find_due(tx, lanes, now, limit=limit)
     if not due:
         return 0
@@ -29,4 +29,4 @@ async def let_time_pass(
         await batch.write()
     except VersionFails as failure:
         await book.set_aside(failure)
-    return sum(len(ids) for _, ids in due)
+    return len(locked)

@@ -26,7 +26,6 @@ from shared.plumbing.lanes import LANES, lane_of
 from shared.plumbing.leases import Leases
 from shared.plumbing.migrate import upgrade
 from shared.plumbing.reader import FeedReader
-from shared.plumbing.wake import Wake
 from shared.schemas.message import Message
 
 KEY = "an-api-key"
@@ -222,9 +221,10 @@ class Worker:
             clock=clock,
             batch=batch,
         )
-        wake = Wake(db, across_processes=False)
         self.timers = Timers(db, self.book, self.work_leases, clock, committed=lambda: None)
-        self.builder = Builder(db, self.book, self.work_leases, clock, wake, batch=backfill_batch)
+        self.builder = Builder(
+            db, self.book, self.work_leases, clock, due=asyncio.Event(), committed=lambda: None, batch=backfill_batch
+        )
 
     async def renew(self) -> None:
         await self.feed_leases.renew()
