@@ -118,6 +118,8 @@ def _comparisons() -> Iterable[Case]:
         written = {"trait": path, "op": op, "value": value}
         yield Case(f"{path} {op} {value!r}", written, expected, traits=traits)
     yield Case("not", {"not": {"trait": "n", "op": "=", "value": 1}}, False, traits=traits)
+    odd: Json = {'a"b\\': {"c'\n$": {"é": 1}}}
+    yield Case("steps may hold any character", {"trait": "a\"b\\.c'\n$.é", "op": "=", "value": 1}, True, traits=odd)
     code_points = {"trait": "c", "op": ">", "value": "\uffff"}
     yield Case("strings are in code point order", code_points, True, traits={"c": "\U00010000"})
     yield Case("capitals come first", {"trait": "c", "op": "<", "value": "a"}, True, traits={"c": "Z"})

@@ -26,7 +26,7 @@ from services.segments.domain.sql.orders import spend_holds
 from services.segments.domain.sql.plan import Plan
 from services.segments.domain.sql.steps import sequence_holds
 from services.segments.domain.sql.totals import aggregate_holds, totals_join
-from services.segments.domain.sql.values import all_of, test_holds
+from services.segments.domain.sql.values import all_of, comparison_holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def _holds(condition: Condition, segments: Mapping[str, str], plan: Plan) -> str
 def _leaf_holds(leaf: Leaf, plan: Plan) -> str:
     match leaf:
         case Trait(path, op, value):
-            return test_holds("profile.traits", path, op, value, plan.parameters)
+            return comparison_holds("profile.traits", path, op, value, plan.parameters)
         case EventAggregate():
             return aggregate_holds(leaf, plan)
         case Spend():

@@ -21,9 +21,9 @@ def predicates_hold(predicates: Iterable[Predicate], event: str, root: str, para
 def _predicate_holds(predicate: Predicate, event: str, root: str, parameters: Parameters) -> str:
     match predicate:
         case PropertyTest(path, op, value):
-            return test_holds(root, path, op, value, parameters)
+            return comparison_holds(root, path, op, value, parameters)
         case ContextTest(path, op, value):
-            return test_holds(f"{event}.context", path, op, value, parameters)
+            return comparison_holds(f"{event}.context", path, op, value, parameters)
         case Each(path, where):
             found = one_at(root, path, parameters)
             element = parameters.alias("element")
@@ -50,18 +50,17 @@ def _all_at(root: str, path: str, parameters: Parameters) -> str:
 
 def _whole_key_first(root: str, path: str, form: str, otherwise: str, parameters: Parameters) -> str:
     key = parameters.add(path, "text")
-    has_key = f"jsonb_typeof({root}) = 'object' AND {root} ? {key}"  # of a list, ? asks for an element
-    return f"CASE WHEN {has_key} THEN {form.format(f'{root} -> {key}')} ELSE {otherwise} END"
+    return f"CASE WHEN {root} ? {key} THEN {form.format(f'{root} -> {key}')} ELSE {otherwise} END"
 
 
 def _list_or_nothing(found: str) -> str:
     return f"CASE jsonb_typeof({found}) WHEN 'array' THEN {found} ELSE '[]' END"
 
 
-def test_holds(root: str, path: str, op: Op, value: object, parameters: Parameters) -> str:
+def comparison_holds(root: str, path: str, op: Op, value: object, parameters: Parameters) -> str:
     positive = NEGATED.get(op)
     if positive is not None:
-        return f"NOT {test_holds(root, path, positive, value, parameters)}"
+        return f"NOT {comparison_holds(root, path, positive, value, parameters)}"
     if not _can_hold(op, value):
         return "false"
     if "." not in path:
