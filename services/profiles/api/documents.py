@@ -46,6 +46,14 @@ class LifeEventShown(BaseModel):
     note: str | None
 
 
+class MembershipShown(BaseModel):
+    model_config = example(key="vip", name="Spent 200 in 90 days", entered_at="2026-05-01T09:00:00Z")
+
+    key: str
+    name: str
+    entered_at: datetime
+
+
 class ProfileShown(BaseModel):
     """`user_id`: the first it had. `segments`: only if asked for."""
 
@@ -66,6 +74,7 @@ class ProfileShown(BaseModel):
     life_events: list[LifeEventShown]
     created_at: datetime
     updated_at: datetime
+    segments: list[MembershipShown] | None = None
 
 
 class ProfilePage(BaseModel):
@@ -90,14 +99,6 @@ class TraitShown(BaseModel):
 class TraitPage(BaseModel):
     items: list[TraitShown]
     next: str | None
-
-
-class MembershipShown(BaseModel):
-    model_config = example(key="vip", name="Spent 200 in 90 days", entered_at="2026-05-01T09:00:00Z")
-
-    key: str
-    name: str
-    entered_at: datetime
 
 
 class MembershipPage(BaseModel):

@@ -161,6 +161,9 @@ class DeviceGiven(BaseModel):
     app_version: Slug | None = None
 
 
+Include = Literal["segments"]
+
+
 class LookUp(BaseModel):
     """Exactly one name: `user_id`, `anonymous_id`, `email`, `phone`, or a namespace of yours."""
 
@@ -170,9 +173,10 @@ class LookUp(BaseModel):
     anonymous_id: str | None = None
     email: str | None = None
     phone: str | None = None
+    include: Include | None = Field(default=None, description="Ask segments which ones the profile is a member of, too")
     __pydantic_extra__: dict[str, str]
 
     def name(self) -> dict[str, str | None] | None:
         """What was given, if it is exactly one."""
-        named = self.model_dump(exclude_none=True)
+        named = self.model_dump(exclude_none=True, exclude={"include"})
         return named if len(named) == 1 else None

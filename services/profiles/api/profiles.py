@@ -1,15 +1,16 @@
 """Profiles: found, read, listed, made, patched, merged."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
 from services.profiles.api.desk import LimitedRoute, check_values, desk_of
-from services.profiles.api.documents import MergePage, ProfilePage, ProfileShown, TraitPage, refusals
-from services.profiles.api.given import LookUp, MergeRequest, PersonGiven, ProfileUpsert, TraitsPatch
+from services.profiles.api.documents import MembershipPage, MergePage, ProfilePage, ProfileShown, TraitPage, refusals
+from services.profiles.api.given import Include, LookUp, MergeRequest, PersonGiven, ProfileUpsert, TraitsPatch
 from services.profiles.api.shown import shown, shown_trait
 from services.profiles.domain.names import Given, Rules, names_of
+from services.profiles.domain.profile import Profile
 from services.profiles.service import changing, reading
 from shared.plumbing.auth import Reader, Writer
 from shared.plumbing.errors import Invalid, NotFound
@@ -26,7 +27,7 @@ router = APIRouter(route_class=LimitedRoute, tags=["profiles"])
     description="Give exactly one of `user_id`, `anonymous_id`, `email`, `phone`, or a namespace of yours "
     "(`?loyalty_card=123`). Of several profiles with one e-mail address or number it is the one with a user id, then the oldest.",
     response_model=ProfileShown,
-    responses=refusals(404, 422),
+    responses=refusals(404, 422, 503),
     dependencies=[Reader],
 )
 async def look_up(request: Request, query: Annotated[LookUp, Query()]) -> Response:
@@ -38,7 +39,7 @@ async def look_up(request: Request, query: Annotated[LookUp, Query()]) -> Respon
     given = names_of(name, book.rules)
     if given.best is None:
         raise NotFound("There is no such profile.")
-    return JsonResponse(shown(await reading.look_up(book.db, given)))
+    return await _show(request, await reading.look_up(book.db, given), query.include)
 
 
 @router.get(
@@ -103,11 +104,18 @@ def _person(person: PersonGiven, rules: Rules) -> UUID | Given:
     "/v1/profiles/{profile_id}",
     summary="A profile; an id that was merged away shows the survivor",
     response_model=ProfileShown,
-    responses=refusals(404, 422),
+    responses=refusals(404, 422, 503),
     dependencies=[Reader],
 )
-async def get_profile(request: Request, profile_id: UUID) -> Response:
-    return JsonResponse(shown(await reading.get_profile(desk_of(request).book.db, profile_id)))
+async def get_profile(request: Request, profile_id: UUID, include: Include | None = None) -> Response:
+    return await _show(request, await reading.get_profile(desk_of(request).book.db, profile_id), include)
+
+
+async def _show(request: Request, profile: Profile, include: Include | None) -> Response:
+    document = shown(profile)
+    if include == "segments":
+        document["segments"] = (await desk_of(request).segments.read_memberships(profile.id))["items"]
+    return JsonResponse(document)
 
 
 @router.patch(
@@ -140,7 +148,7 @@ async def list_traits(request: Request, profile_id: UUID, limit: Limit = 1000, c
 @router.get(
     "/v1/profiles/{profile_id}/segments",
     summary="The segments a profile is a member of, asked of segments",
-    response_model=dict[str, Any],
+    response_model=MembershipPage,
     responses=refusals(404, 422, 503),
     dependencies=[Reader],
 )

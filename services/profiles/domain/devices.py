@@ -27,13 +27,12 @@ def device_of(message: RawMessage, profile_id: UUID, at: datetime) -> DeviceSeen
     """The device that a message is about or comes from; only one with a push token counts."""
     if message.type in {"device", "device_removed"}:
         told = _object(message.properties.get("device")) or message.properties
+        token = _first_text(told, "token", "id", "device_id")
+    elif "device" in message.context:
+        told = _object(message.context["device"])
+        token = _first_text(told, "token")
     else:
-        told = _object(message.context.get("device"))
-    token = (
-        _first_text(told, "token", "id", "device_id")
-        if message.type.startswith("device")
-        else _first_text(told, "token")
-    )
+        return None
     if token is None or len(token) > MAX_TOKEN:
         return None
     version = _first_text(told, "app_version", "appVersion") or _first_text(

@@ -61,8 +61,8 @@ class Fold:
         changes = Changes()
         profile = self._owner(message, given, changes)
         if message.type == "erase":
-            self.erase(profile, at=message.received_at, receipt_id=self.people.make_id())
             self.told.append(EventDropped(profile_id=profile.id, log=log, at=self.now))
+            self.erase(profile, at=message.received_at, receipt_id=self.people.make_id())
             return
         self._apply(profile, message, changes)
         self._tell_event(profile, message, log, changes)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from services.profiles.domain.contacts import CONTACTS, normalise
@@ -66,32 +66,37 @@ def is_blocked(value: str, rules: Rules) -> bool:
 
 def given_by(message: RawMessage, rules: Rules) -> Given:
     """The names in a message. A blocked value counts as absent; an alias to itself is none."""
-    identifiers = dict(message.identifiers)
+    identifiers: dict[str, str | None] = dict(message.identifiers)
+    if message.user_id:
+        identifiers[USER] = message.user_id
+    if message.anonymous_id:
+        identifiers[ANONYMOUS] = message.anonymous_id
     if rules.merge_on and message.type == "identify":
         identifiers |= {key: value for key in rules.merge_on if isinstance(value := message.traits.get(key), str)}
-    given = names_of(
-        {USER: message.user_id, ANONYMOUS: message.anonymous_id} | identifiers,
-        rules,
-    )
-    return Given(given.names, _previous(message, rules), given.contacts)
+    given = names_of(identifiers, rules)
+    return replace(given, previous=previous) if (previous := _previous(message, rules)) else given
 
 
 def names_of(identifiers: Mapping[str, str | None], rules: Rules) -> Given:
     """Usable names: the user id, then the anonymous id, then the others by namespace."""
-    usable = {space: value for space, value in identifiers.items() if value and not is_blocked(value, rules)}
-    ranked = sorted(usable, key=lambda space: (space != USER, space != ANONYMOUS, space))
-    contacts = {space: normalise(space, usable[space], rules.phone_region) for space in ranked if space in CONTACTS}
-    names = [
-        Name(space, contacts.get(space, usable[space]))
-        for space in ranked
-        if space not in CONTACTS or space in rules.merge_on
-    ]
-    return Given(tuple(names), contacts=tuple(Name(*contact) for contact in contacts.items()))
+    names: list[Name] = []
+    contacts: list[Name] = []
+    for space in (USER, ANONYMOUS, *sorted(identifiers.keys() - {USER, ANONYMOUS})):
+        value = identifiers.get(space)
+        if not value or is_blocked(value, rules):
+            continue
+        if space not in CONTACTS:
+            names.append(Name(space, value))
+            continue
+        contacts.append(Name(space, normalise(space, value, rules.phone_region)))
+        if space in rules.merge_on:
+            names.append(contacts[-1])
+    return Given(tuple(names), contacts=tuple(contacts))
 
 
 def _previous(message: RawMessage, rules: Rules) -> tuple[Name, ...]:
     """An alias's other id may be a user id or an anonymous id; the message does not say which."""
     value = message.previous_id
-    if not value or value == message.user_id or is_blocked(value, rules) or message.type not in {"alias", "merge"}:
+    if not value or message.type not in {"alias", "merge"} or value == message.user_id or is_blocked(value, rules):
         return ()
     return Name(USER, value), Name(ANONYMOUS, value)

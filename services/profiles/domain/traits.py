@@ -76,6 +76,8 @@ def tell(held: Traits, told: Mapping[str, Any], stamp: Stamp) -> Traits:
 def infer(held: Traits, context: Mapping[str, Any], stamp: Stamp) -> Traits:
     """What is known after an event's context: time zone and locale, as long as nobody told them."""
     news = {key: value for key, value in _inferred(context) if _is_news(held, key, value, stamp)}
+    if not news:
+        return held
     return _with(held, news, {key: stamp.as_json(removed=False) for key in news})
 
 
@@ -95,11 +97,9 @@ def _zones() -> frozenset[str]:
 
 def _is_news(held: Traits, key: str, value: str, stamp: Stamp) -> bool:
     known = held.provenance.get(key)
-    if known is None:
-        return True
-    if "implied" not in known:
-        return False
-    return is_newer(stamp, known) and (held.values.get(key) != value or _is_stale(known, stamp))
+    if known is None or "implied" not in known:
+        return known is None
+    return _is_stale(known, stamp) if held.values.get(key) == value else is_newer(stamp, known)
 
 
 def _is_stale(known: Provenance, stamp: Stamp) -> bool:

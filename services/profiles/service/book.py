@@ -1,6 +1,5 @@
 """One transaction on people: load them, let the caller decide, write what became of them, tell the others."""
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -61,24 +60,28 @@ class Book:
             await devices_store.write_devices(tx, fold.devices, people.final)
         await records_store.write_suppressions(tx, fold.suppressions, people.final, fold.now)
         entries: list[Entry] = []
+        spans: list[tuple[Erasing, slice]] = []
         for told in fold.told:
+            start = len(entries)
             if isinstance(told, Erasing):
                 entries += await erasures_store.forget(tx, told, phone_region=self.rules.phone_region, now=fold.now)
+                spans.append((told, slice(start, len(entries))))
             else:
                 entries.append(Entry(lane_of(told.profile_id), told.profile_id, json.dumps_text(told)))
-        if entries:
-            first = await feed.append(tx, entries, at=fold.now)
-            for told in fold.told:
-                if isinstance(told, Erasing):
-                    await erasures_store.write_receipt(tx, told, _rows_of(told, entries, first), fold.now)
+        if not entries:
+            return
+        first = await feed.append(tx, entries, at=fold.now)
+        numbers = _numbers(entries, first) if spans else []
+        for erasing, span in spans:
+            rows = {entry.lane: number for entry, number in zip(entries[span], numbers[span], strict=True)}
+            await erasures_store.write_receipt(tx, erasing, rows, fold.now)
 
 
-def _rows_of(erasing: Erasing, entries: Sequence[Entry], first: Mapping[int, int]) -> dict[int, int]:
-    """The number of the last row of each lane that is about an erased person: the one that tells of it."""
-    rows: dict[int, int] = {}
-    count: Counter[int] = Counter()
+def _numbers(entries: Sequence[Entry], first: Mapping[int, int]) -> list[int]:
+    """The sequence number that each entry got."""
+    following = dict(first)
+    numbers = []
     for entry in entries:
-        if entry.profile_id in erasing.profile_ids:
-            rows[entry.lane] = first[entry.lane] + count[entry.lane]
-        count[entry.lane] += 1
-    return rows
+        numbers.append(following[entry.lane])
+        following[entry.lane] += 1
+    return numbers

@@ -273,7 +273,11 @@ async def test_segments_are_asked_of_their_owner(standing: Standing) -> None:
     profile_id = await standing.make("u1")
     answer = await standing.call("GET", f"/v1/profiles/{profile_id}/segments")
     assert (answer["items"][0]["key"], answer["next"]) == ("vip", None)
+    found = await standing.call("GET", "/v1/profiles/lookup?user_id=u1&include=segments")
+    assert [segment["key"] for segment in found["segments"]] == ["vip"]
     standing.others.away.add("segments")
+    await standing.call("GET", f"/v1/profiles/{profile_id}?include=segments", status=503)
+    await standing.call("GET", f"/v1/profiles/{profile_id}")
     await standing.call("GET", f"/v1/profiles/{profile_id}/segments", status=503)
 
 
