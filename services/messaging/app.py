@@ -6,10 +6,11 @@ import httpx
 from fastapi import FastAPI
 
 from services.messaging.api import ROUTERS
-from services.messaging.clients.neighbours import Profiles, load_api_keys
+from services.messaging.clients.neighbours import Profiles, Segments, load_api_keys
 from services.messaging.clients.smtp import Server, SmtpProvider
 from services.messaging.config import Settings
 from services.messaging.domain.links import Linker
+from services.messaging.service.broadcasting import Broadcaster
 from services.messaging.service.judging import Speech
 from services.messaging.service.providers import Provider, Providers
 from services.messaging.service.recording import Recorder
@@ -119,10 +120,12 @@ def _start_loops(frame: Frame, settings: Settings, app: FastAPI, feeds: dict[str
         committed=frame.wake.hint,
         batch=settings.send_batch,
     )
+    broadcaster = Broadcaster(frame.db, Segments(feeds["changes"]), leases=sends, clock=frame.clock)
     sending = Sending(
         frame.db,
         sender,
         recorder,
+        broadcaster,
         profiles=app.state.profiles,
         leases=sends,
         wake=frame.wake,
@@ -131,6 +134,7 @@ def _start_loops(frame: Frame, settings: Settings, app: FastAPI, feeds: dict[str
     frame.tasks.start("send", sending.run)
     frame.tasks.start("sweep", sending.sweep)
     frame.tasks.start("tell", sending.tell)
+    frame.tasks.start("broadcast", sending.broadcast)
 
 
 def _carriers(frame: Frame, settings: Settings) -> dict[str, Provider]:

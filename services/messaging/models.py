@@ -177,8 +177,7 @@ broadcasts = Table(
     "broadcasts",
     metadata,
     Column("campaign_id", ID, primary_key=True),
-    Column("segment", Text, nullable=False),
-    Column("at", AT, nullable=False),
+    Column("at", AT, primary_key=True),
     Column("cursor", Text),
     Column("done_at", AT),
 )

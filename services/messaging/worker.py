@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from services.messaging.clients.neighbours import Profiles
+from services.messaging.service.broadcasting import Broadcaster
 from services.messaging.service.recording import Recorder
 from services.messaging.service.sender import Outdated, Sender
 from services.messaging.service.telling import tell_consents
@@ -27,6 +28,7 @@ class Sending:
         db: Database,
         sender: Sender,
         recorder: Recorder,
+        broadcaster: Broadcaster,
         *,
         profiles: Profiles,
         leases: Leases,
@@ -37,6 +39,7 @@ class Sending:
         self._profiles = profiles
         self._sender = sender
         self._recorder = recorder
+        self._broadcaster = broadcaster
         self._leases = leases
         self._wake = wake
         self._freed = freed
@@ -51,7 +54,7 @@ class Sending:
         while True:
             hint = self._wake.next_hint()
             self._freed.clear()
-            if not await _step(self._sender, self._leases):
+            if not await _calmly(self._sender.step, self._leases):
                 await _first_of([hint.wait, self._freed.wait], timeout=LOOK_EVERY)
 
     async def tell(self) -> None:
@@ -63,6 +66,15 @@ class Sending:
             else:
                 await asyncio.sleep(LOOK_EVERY)
 
+    async def broadcast(self) -> None:
+        """Take the members of segments whose time has come, until cancelled."""
+        while True:
+            hint = self._wake.next_hint()
+            if await _calmly(self._broadcaster.step, self._leases):
+                self._wake.hint()
+            else:
+                await _first_of([hint.wait], timeout=LOOK_EVERY)
+
     async def sweep(self, *, every: float = 5.0) -> None:
         """Settle claims that are past their time, until cancelled."""
         while True:
@@ -70,9 +82,10 @@ class Sending:
             await self._recorder.sweep(list(self._leases.held))
 
 
-async def _step(sender: Sender, leases: Leases) -> int:
+async def _calmly(step: Callable[[], Awaitable[int]], leases: Leases) -> int:
+    """A step; what will pass is waited for (0) or done again at once (1)."""
     try:
-        return await sender.step()
+        return await step()
     except LeaseLost:
         await leases.renew()
     except Outdated:
@@ -83,7 +96,7 @@ async def _step(sender: Sender, leases: Leases) -> int:
     except Exception as error:
         if not (isinstance(error, Unavailable) or is_unavailable(error)):
             raise
-        log.warning("sender_waits", kind=type(error).__name__)
+        log.warning("sending_waits", kind=type(error).__name__)
     return 0
 
 

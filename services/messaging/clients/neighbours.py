@@ -1,10 +1,21 @@
 """HTTP out: the other services that messaging asks and tells."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from urllib.parse import quote
 from uuid import UUID
 
 from shared.plumbing.http import Neighbour
+from shared.schemas.message import Message
 from shared.schemas.recipients import ConsentChange, Recipient, RecipientsAnswer
+
+
+class Member(Message):
+    """Somebody who belongs to a segment."""
+
+    profile_id: UUID
+    user_id: str | None = None
+    entered_at: datetime
 
 
 class Profiles:
@@ -22,6 +33,19 @@ class Profiles:
     async def tell_consent(self, change: ConsentChange) -> None:
         """A recipient's own word. Idempotent by the change's id. Raises Unavailable."""
         await self._neighbour.post("/internal/consents", change.model_dump(mode="json"))
+
+
+class Segments:
+    """Who belongs where."""
+
+    def __init__(self, neighbour: Neighbour) -> None:
+        self._neighbour = neighbour
+
+    async def members(self, segment: str, cursor: str | None, *, limit: int) -> tuple[list[Member], str | None]:
+        """A page of the members, and the cursor of the next (None at the end). Raises Unavailable."""
+        params = {"limit": limit} | ({"cursor": cursor} if cursor else {})
+        answer = await self._neighbour.get(f"/internal/segments/{quote(segment, safe='')}/members", **params)
+        return [Member.model_validate(item) for item in answer["items"]], answer["next"]
 
 
 async def load_api_keys(events: Neighbour) -> Mapping[str, str]:

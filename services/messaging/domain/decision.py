@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.messaging.domain.campaign import Campaign, SegmentTrigger
+from services.messaging.domain.campaign import Broadcast, Campaign, EventTrigger, SegmentTrigger
 from services.messaging.domain.drawing import held_out, pick
 from services.messaging.domain.local_time import contact_windows, held_back, zone_of
 from services.messaging.domain.reach import Reached, Suppressions, Unreachable, in_order, reach
@@ -131,9 +131,14 @@ def _no_longer_wanted(request: Request, campaign: Campaign, history: History, no
             return Refuse("failed", "provider_error", facts | {"attempts": request.attempts})
         return Refuse("skipped", "stale", facts)
     trigger, last = definition.trigger, history.last_change
-    if isinstance(trigger, SegmentTrigger) and last is not None and last[0] != trigger.on:
+    if not isinstance(trigger, EventTrigger) and last is not None and last[0] != qualifying(trigger):
         return Refuse("skipped", "not_qualified", {"segment": trigger.segment, "change": last[0], "at": last[1]})
     return None
+
+
+def qualifying(trigger: SegmentTrigger | Broadcast) -> str:
+    """The last change that a profile must have made in the trigger's segment."""
+    return trigger.on if isinstance(trigger, SegmentTrigger) else "entered"
 
 
 def _had_it(campaign: Campaign, earlier: Earlier, now: datetime) -> bool:

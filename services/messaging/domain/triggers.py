@@ -39,7 +39,9 @@ def fired_by_change(campaigns: Iterable[Campaign], change: MembershipChanged) ->
     heeding = SegmentTrigger(change.segment, change.change)
     context = {"segment": change.segment, "change": change.change, "at": change.at, "cause": change.cause}
     return [
-        _fire(campaign, change.profile_id, change.user_id, f"{change.id}", change.at, change.at, context)
+        _fire(
+            campaign, change.profile_id, change.user_id, f"{change.id}", met_at=change.at, at=change.at, context=context
+        )
         for campaign in campaigns
         if campaign.definition.trigger == heeding and campaign.heeds(change.at)
     ]
@@ -66,9 +68,9 @@ def fired_by_event(campaigns: Iterable[Campaign], resolved: EventResolved) -> li
             resolved.profile_id,
             event.user_id,
             f"{event.source}\x1f{event.message_id}",
-            event.received_at,
-            event.timestamp,
-            context,
+            met_at=event.received_at,
+            at=event.timestamp,
+            context=context,
         )
         for campaign in campaigns
         if _heeds_event(campaign, resolved)
@@ -84,12 +86,24 @@ def _heeds_event(campaign: Campaign, resolved: EventResolved) -> bool:
     return not own_outcome and all_hold(trigger.where, event.properties, event.context)
 
 
+def fired_by_time(
+    campaign: Campaign, segment: str, at: datetime, members: Iterable[tuple[UUID, str | None]]
+) -> list[Fired]:
+    """By the time of a broadcast, for these members of its segment; a pause meanwhile only holds it up."""
+    context = {"segment": segment, "at": at}
+    return [
+        _fire(campaign, profile_id, user_id, f"{at.isoformat()}\x1f{profile_id}", met_at=None, at=at, context=context)
+        for profile_id, user_id in members
+    ]
+
+
 def _fire(
     campaign: Campaign,
     profile_id: UUID,
     user_id: str | None,
     trigger_id: str,
-    met_at: datetime,
+    *,
+    met_at: datetime | None,
     at: datetime,
     context: dict[str, Any],
 ) -> Fired:
@@ -100,6 +114,6 @@ def _fire(
         trigger_id=trigger_id,
         at=at,
         due_at=at + campaign.definition.delay,
-        paused=not campaign.ran_at(met_at),
+        paused=met_at is not None and not campaign.ran_at(met_at),
         context=context,
     )

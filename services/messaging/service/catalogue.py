@@ -11,6 +11,7 @@ from services.messaging.domain.campaign import Definition, parse_definition
 from services.messaging.domain.content import parse_template
 from services.messaging.domain.rules import parse_rules
 from services.messaging.store import catalogue as store
+from services.messaging.store.broadcasts import plan_broadcast
 from services.messaging.store.catalogue import Fetcher
 from shared.language.errors import ConditionError
 from shared.language.reading import Loc
@@ -88,6 +89,8 @@ async def replace_campaign(db: Database, key: str, body: Any, *, at: datetime) -
         row = await get_campaign(tx, key, lock=True)
         await _check_templates(tx, body, definition)
         await _write(tx, row, definition=body, at=at)
+        if row["status"] == "running":
+            await plan_broadcast(tx, row["id"], definition.trigger)
         return await get_campaign(tx, key)
 
     return await db.run(work)
@@ -102,6 +105,7 @@ async def start_campaign(db: Database, key: str, *, at: datetime) -> asyncpg.Rec
         row = await get_campaign(tx, key, lock=True)
         if row["status"] != "running":
             await _write(tx, row, status="running", runs=[*row["runs"], [begin, None]], at=at)
+            await plan_broadcast(tx, row["id"], store.to_campaign(row).definition.trigger)
         return await get_campaign(tx, key)
 
     return await db.run(work)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.messaging.domain.addresses import address_hash
-from services.messaging.domain.campaign import Campaign, SegmentTrigger
+from services.messaging.domain.campaign import Campaign, EventTrigger
 from services.messaging.domain.content import Content, Links, Template, compose, values_for
 from services.messaging.domain.decision import History, Offer, Refuse, Request, Send, Verdict, decide
 from services.messaging.domain.emails import headers_for
@@ -45,7 +45,7 @@ class Catalogue:
     def segments(self) -> dict[UUID, str]:
         """By campaign: the segment whose membership its messages depend on."""
         triggers = {campaign.id: campaign.definition.trigger for campaign in self.campaigns.values()}
-        return {key: one.segment for key, one in triggers.items() if isinstance(one, SegmentTrigger)}
+        return {key: one.segment for key, one in triggers.items() if not isinstance(one, EventTrigger)}
 
     def longest_cap(self) -> timedelta | None:
         """The longest window of a frequency cap; None without caps."""

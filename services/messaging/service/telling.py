@@ -8,6 +8,7 @@ from shared.plumbing.leases import Leases
 from shared.plumbing.log import get_logger
 
 log = get_logger()
+
 BATCH = 100
 
 

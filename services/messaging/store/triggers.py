@@ -90,6 +90,20 @@ async def remember_changes(tx: Connection, changes: Sequence[Seen]) -> None:
     )
 
 
+async def remember_members(tx: Connection, members: Sequence[Seen]) -> None:
+    """They are members, unless a later change is known."""
+    await tx.executemany(
+        """INSERT INTO memberships_seen (lane, profile_id, segment, change, at) VALUES ($1, $2, $3, $4, $5)
+           ON CONFLICT (lane, profile_id, segment) DO UPDATE SET change = excluded.change, at = excluded.at
+           WHERE memberships_seen.at < excluded.at""",
+        [
+            (lane, one.profile_id, one.segment, one.change, one.at)
+            for lane, group in by_lane(members, lambda one: lane_of(one.profile_id))
+            for one in sorted(group, key=lambda one: one.profile_id)
+        ],
+    )
+
+
 async def record_hits(tx: Connection, hits: Sequence[Hit]) -> None:
     """The first goal event after a message (or after being held out of one) makes it converted, once."""
     await tx.executemany(

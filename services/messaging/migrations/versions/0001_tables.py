@@ -32,11 +32,10 @@ def upgrade() -> None:
     op.create_table(
         "broadcasts",
         sa.Column("campaign_id", sa.UUID(), nullable=False),
-        sa.Column("segment", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("cursor", sa.Text(), nullable=True),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("campaign_id"),
+        sa.PrimaryKeyConstraint("campaign_id", "at"),
     )
     op.create_table(
         "campaigns",

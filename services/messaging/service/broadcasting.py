@@ -1,0 +1,66 @@
+"""Broadcasts: at their time every member of the segment is a trigger, taken page by page by whoever holds the campaign's lane."""
+
+from collections.abc import Sequence
+
+from services.messaging.clients.neighbours import Member, Segments
+from services.messaging.domain.campaign import Broadcast, Campaign
+from services.messaging.domain.triggers import fired_by_time
+from services.messaging.store import people
+from services.messaging.store.broadcasts import Progress, advance_broadcast, find_broadcasts
+from services.messaging.store.catalogue import load_campaigns
+from services.messaging.store.triggers import Seen, insert_triggers, remember_members
+from shared.plumbing.clock import Clock
+from shared.plumbing.db import Connection, Database
+from shared.plumbing.errors import Unavailable
+from shared.plumbing.lanes import lane_of
+from shared.plumbing.leases import Leases
+
+PAGE = 500
+
+
+class Broadcaster:
+    """One step: one page of each broadcast that is due."""
+
+    def __init__(self, db: Database, segments: Segments, *, leases: Leases, clock: Clock) -> None:
+        self._db = db
+        self._segments = segments
+        self._leases = leases
+        self._clock = clock
+
+    async def step(self) -> int:
+        """Returns how many pages were taken. Raises Unavailable while segments is away, LeaseLost if the lane is another's."""
+        campaigns = {one.id: one for one in await load_campaigns(self._db)}
+        ours = [one.id for one in campaigns.values() if one.running and lane_of(one.id) in self._leases.held]
+        due = await find_broadcasts(self._db, ours, now=self._clock.now())
+        taken, failure = 0, None
+        for progress in due:
+            try:
+                await self._take_page(campaigns[progress.campaign_id], progress)
+                taken += 1
+            except Unavailable as error:  # also where one segment is gone: that holds up no other broadcast
+                failure = error
+        if failure is not None and not taken:
+            raise failure
+        return taken
+
+    async def _take_page(self, campaign: Campaign, progress: Progress) -> None:
+        trigger = campaign.definition.trigger
+        if not isinstance(trigger, Broadcast):
+            return
+        members, cursor = await self._segments.members(trigger.segment, progress.cursor, limit=PAGE)
+
+        async def work(tx: Connection) -> None:
+            await self._leases.check(tx, [lane_of(campaign.id)])
+            done_at = None if cursor else self._clock.now()
+            if await advance_broadcast(tx, progress, cursor=cursor, done_at=done_at):
+                await self._take(tx, campaign, trigger, members)
+
+        await self._db.run(work)
+
+    async def _take(self, tx: Connection, campaign: Campaign, trigger: Broadcast, members: Sequence[Member]) -> None:
+        current = await people.meet(tx, [member.profile_id for member in members])
+        known = [(member, now) for member in members if (now := current[member.profile_id]) is not None]
+        entered = {now: Seen(now, trigger.segment, "entered", member.entered_at) for member, now in known}
+        await remember_members(tx, list(entered.values()))
+        fired = fired_by_time(campaign, trigger.segment, trigger.at, ((m.profile_id, m.user_id) for m in members))
+        await insert_triggers(tx, fired, current=current, at=self._clock.now())
