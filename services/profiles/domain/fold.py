@@ -58,6 +58,8 @@ class Fold:
             return
         if self.people.erased:
             given = given.without(lambda name: self._is_erased(name, message.received_at))
+        if message.type == "erase":  # of whom, not who else it might be
+            given = Given(given.names[:1], (), given.contacts)
         changes = Changes()
         profile = self._owner(message, given, changes)
         if message.type == "erase":
@@ -75,7 +77,7 @@ class Fold:
             return profile
         cause = Cause(message.type, message.source, message.message_id)
         profile = self.people.resolve(given, seen_at=message.received_at, cause=cause, changes=changes)
-        if not given.names and given.contacts:
+        if profile.version == 0 and not given.names and given.contacts:
             stamp = Stamp(counted_at(message.timestamp, message.received_at), message.message_id, message.source)
             profile.traits = tell(profile.traits, dict(given.contacts), stamp)
         return profile

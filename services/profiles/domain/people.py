@@ -104,7 +104,9 @@ class People:
 
     def resolve(self, given: Given, *, seen_at: datetime, cause: Cause, changes: Changes) -> Profile:
         """The profile of a message, made if need be, with all its names linked."""
-        owner = choose_owner(given, self.find) or (None if given.names else self.reach(given))
+        owner = choose_owner(given, self.find) or self._known_as_previous(given.previous)
+        if owner is None and not given.names:
+            owner = self.reach(given)
         if owner is None:
             owner = self._create(given, seen_at, changes)
         owner = self._link_previous(owner, given.previous, seen_at, cause, changes)
@@ -133,12 +135,20 @@ class People:
         self, owner: Profile, previous: tuple[Name, ...], seen_at: datetime, cause: Cause, changes: Changes
     ) -> Profile:
         """Make the other profile of an alias one with the owner; presume its names where nobody has them yet."""
-        known = min((name for name in previous if self.find(name) is not None), key=self._is_presumed, default=None)
+        known = self._best_known(previous)
         if known is not None:
             return self._link(owner, known, seen_at, cause, changes, explicit=True)
         for name in previous:
             self._hold(owner, name, Held(seen_at, shown=name.namespace == ANONYMOUS), changes)
         return owner
+
+    def _best_known(self, previous: tuple[Name, ...]) -> Name | None:
+        """The name under which the other profile of an alias is known."""
+        return min((name for name in previous if self.find(name) is not None), key=self._is_presumed, default=None)
+
+    def _known_as_previous(self, previous: tuple[Name, ...]) -> Profile | None:
+        known = self._best_known(previous)
+        return None if known is None else self.find(known)
 
     def _is_presumed(self, name: Name) -> bool:
         """Whether nobody ever used a name: it stands behind what was."""

@@ -7,7 +7,7 @@ from services.profiles.domain.devices import DeviceSeen
 from services.profiles.domain.names import Name
 from services.profiles.domain.people import Merged
 from services.profiles.store.names import add_contacts, delete_contacts, find_contacts
-from services.profiles.store.records import Final
+from services.profiles.store.records import Final, owners
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.lanes import by_lane, lane_of
 from shared.schemas.recipients import Device
@@ -91,21 +91,17 @@ async def _delete(tx: Connection, keys: Iterable[tuple[UUID, str]]) -> None:
 
 async def move_devices(tx: Connection, merges: Sequence[Merged], final: Final) -> None:
     """Hand the losers' devices to those who stand for them now."""
-    for merged in merges:
-        loser, stays = merged.loser_id, final(merged.loser_id)
-        if stays is None:
-            continue  # erased: `forget_devices` follows
+    into = {merged.loser_id: stays for merged in merges if (stays := final(merged.loser_id)) is not None}
+    for loser in await owners(tx, "devices", into):
         rows = await tx.fetch(
             "DELETE FROM devices WHERE lane = $1 AND profile_id = $2 RETURNING token, platform, app_version, seen_at",
             lane_of(loser),
             loser,
         )
         await delete_contacts(tx, [(Name(DEVICE, row["token"]), loser) for row in rows])
-        if rows:
-            moved = [
-                DeviceSeen(stays, row["token"], row["platform"], row["app_version"], row["seen_at"]) for row in rows
-            ]
-            await _upsert(tx, {(stays, each.token): each for each in moved})
+        stays = into[loser]
+        moved = [DeviceSeen(stays, row["token"], row["platform"], row["app_version"], row["seen_at"]) for row in rows]
+        await _upsert(tx, {(stays, each.token): each for each in moved})
 
 
 async def forget_devices(tx: Connection, profile_ids: Sequence[UUID]) -> list[str]:

@@ -33,16 +33,25 @@ _MOVES = (
 _MOVED = ("life_events", "consents", "preferences")
 
 
+async def owners(tx: Connection, table: str, profile_ids: Iterable[UUID]) -> list[UUID]:
+    """Those of these profiles that have rows in a table, in lane order. Most who are merged have none."""
+    rows = await tx.fetch(
+        f"""SELECT DISTINCT profile_id FROM {table}
+            WHERE lane = ANY($1::smallint[]) AND profile_id = ANY($2::uuid[])""",
+        *_where(profile_ids),
+    )
+    return sorted((row["profile_id"] for row in rows), key=lambda profile_id: (lane_of(profile_id), profile_id))
+
+
 async def move_records(tx: Connection, merges: Sequence[Merged], final: Final) -> None:
     """Hand the losers' rows to those who stand for them now, and log the merges."""
-    moves = [
-        (lane_of(merged.loser_id), merged.loser_id, lane_of(stays), stays)
-        for merged in merges
-        if (stays := final(merged.loser_id)) is not None
-    ]
+    into = {merged.loser_id: stays for merged in merges if (stays := final(merged.loser_id)) is not None}
     for move, table in zip(_MOVES, _MOVED, strict=True):
-        await tx.executemany(move, moves)
-        await tx.executemany(f"DELETE FROM {table} WHERE lane = $1 AND profile_id = $2", [move[:2] for move in moves])
+        losers = await owners(tx, table, into)
+        await tx.executemany(move, [(lane_of(id_), id_, lane_of(into[id_]), into[id_]) for id_ in losers])
+        await tx.executemany(
+            f"DELETE FROM {table} WHERE lane = $1 AND profile_id = $2", [(lane_of(id_), id_) for id_ in losers]
+        )
     await tx.executemany(
         """INSERT INTO merges (lane, survivor_id, id, loser_id, cause, source, message_id, at)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",

@@ -164,3 +164,15 @@ def test_three_profiles_may_become_one_by_one_message() -> None:
     assert [":".join(name) for name in living.names] == ["user_id:u", "anonymous_id:a", "card:c"]
     assert len(living.absorbed) == 2
     assert len({told.profile_id for told in fold.told}) == 3
+
+
+def test_an_alias_gives_a_known_person_a_new_user_id_without_ado() -> None:
+    fold = fold_of(message(user_id="old"), message("alias", user_id="new", previous_id="old"))
+    [only] = fold.people.profiles.values()
+    assert [":".join(name) for name in only.names] == ["user_id:old", "user_id:new"]
+    assert only.user_id == "old"
+
+
+def test_asking_for_an_erasure_links_nobody() -> None:
+    fold = fold_of(message(anonymous_id="a"), message(user_id="u"), message("erase", user_id="u", anonymous_id="a"))
+    assert [each.erased_at for each in fold.people.profiles.values()] == [None, NOW]
