@@ -29,7 +29,7 @@ class Settings(CommonSettings):
         description="Resolved events taken in by one transaction, at most",
     )
     backfill_batch: int = Field(
-        default=200,
+        default=500,
         ge=1,
         le=5000,
         validation_alias="REGULARS_SEGMENTS_BACKFILL_BATCH",

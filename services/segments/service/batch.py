@@ -48,18 +48,15 @@ class Batch:
         return None if subject.erased else subject
 
     async def histories(self, subjects: Iterable[Subject]) -> dict[UUID, list[Event]]:
-        """All events of those that are behind the rules; nothing of the others, who need none."""
-        return await self._events(
-            subject.id for subject in subjects if subject.judged and subject.is_behind(self.rules)
-        )
+        """The events that new versions look at, of those that are behind; nothing of the others, who need none."""
+        behind = [subject for subject in subjects if subject.judged and subject.is_behind(self.rules)]
+        made = (self.rules.made_since(revision).event_names for revision in {s.revision for s in behind})
+        names = frozenset[str]().union(*made)
+        return await history.events_of(self.tx, (s.id for s in behind), names=names) if names else {}
 
     async def history_of(self, subject: Subject) -> list[Event]:
-        """All events of one."""
-        return (await self._events([subject.id]))[subject.id]
-
-    async def _events(self, ids: Iterable[UUID]) -> dict[UUID, list[Event]]:
-        names = self.rules.event_names
-        return await history.events_of(self.tx, ids, names=names)
+        """All events of one that any version looks at."""
+        return (await history.events_of(self.tx, [subject.id], names=self.rules.event_names))[subject.id]
 
     async def write(self) -> None:
         """Write what differs: profiles, memberships, and last of all the changes. Raises RevisionChanged to be done again."""

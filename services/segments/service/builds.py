@@ -18,13 +18,14 @@ from shared.plumbing.lanes import LANES
 from shared.plumbing.leases import Leases
 
 REMOVED_AT_ONCE = 5000
+LANES_AT_ONCE = 8  # few, so that a statement writes many rows of one lane
 
 
 async def build_some(
     tx: Connection, book: RuleBook, leases: Leases, build: Build, lanes: Sequence[int], *, now: datetime, limit: int
 ) -> bool:
     """Give the next profiles of these lanes their first truths in the new versions. False when the lanes are done."""
-    cursors = await builds.open_lanes(tx, build.id, lanes)
+    cursors = dict(list((await builds.open_lanes(tx, build.id, lanes)).items())[:LANES_AT_ONCE])
     if not cursors:
         return False
     await leases.check(tx, list(cursors))

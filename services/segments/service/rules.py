@@ -44,11 +44,19 @@ class Rules:
     event_names: Collection[str] = field(default_factory=frozenset)
     definitions: Mapping[int, Definition] = field(default_factory=dict)
     build: Build = Ruleset.build
+    partial: dict[int, Ruleset[int]] = field(default_factory=dict)
 
-    def attempt(self, work: Callable[[Ruleset[int]], T]) -> T:
-        """`work(ruleset)`. Raises VersionFails for the versions that cannot even do it alone."""
+    def made_since(self, revision: int) -> Ruleset[int]:
+        """The versions that a profile which was brought to `revision` lacks, by themselves."""
+        if revision not in self.partial:
+            made = {v: definition for v, definition in self.definitions.items() if self.versions[v].revision > revision}
+            self.partial[revision] = self.build(made)
+        return self.partial[revision]
+
+    def attempt(self, work: Callable[[Ruleset[int]], T], *, on: Ruleset[int] | None = None) -> T:
+        """`work(ruleset)`, on all versions or some. Raises VersionFails for those that cannot even do it alone."""
         try:
-            return work(self.ruleset)
+            return work(on or self.ruleset)
         except Exception as error:
             errors = {version: self._error_alone(version, work) for version in self.definitions}
             culprits = {version: fault for version, fault in errors.items() if fault is not None}

@@ -114,25 +114,36 @@ def facts_of(
 def catch_up(subject: Subject, rules: Rules, now: datetime, history: Sequence[Event] = ()) -> None:
     """Bring it to `now` and to the present rules: first what time changed, then the first truths of new versions.
 
-    `history` (all its events) is needed only when it is behind. Its clock never runs backwards.
+    `history` (all its events of the names that the new versions look at) is needed only when it is behind. Its clock
+    never runs backwards.
     """
     until = max(now, subject.evaluated_at)
-    behind = subject.is_behind(rules)
-    if not subject.judged or not (behind or _is_due(subject, until)):
-        subject.evaluated_at = until
-        return
-    since = subject.evaluated_at if _is_due(subject, until) else until
-    facts, known = subject.facts(rules), _known_truths(subject, rules)
+    due, behind = _is_due(subject, until), subject.judged and subject.is_behind(rules)
+    since = subject.evaluated_at if due else until
+    known = _known_truths(subject, rules) if due else {}
     if behind:
-        subject.states = rules.attempt(lambda ruleset: ruleset.refold(history, since))
+        _add_states(subject, rules.made_since(subject.revision), rules, history, since)
+    if due:
+        _pass_time(subject, rules, known, since, until)
+    subject.evaluated_at = until
+    if behind:
+        _give_first_truths(subject, rules)
+
+
+def _add_states(subject: Subject, made: Ruleset[int], rules: Rules, history: Sequence[Event], t: datetime) -> None:
+    """Fold the leaves of these versions anew; what stands under their keys may be of a version that is long gone."""
+    added = rules.attempt(lambda ruleset: ruleset.refold(history, t), on=made)
+    stale = rules.attempt(lambda ruleset: ruleset.trim(subject.states, t), on=made)
+    subject.states = {key: state for key, state in subject.states.items() if key not in stale} | added
+
+
+def _pass_time(subject: Subject, rules: Rules, known: Mapping[int, bool], since: datetime, until: datetime) -> None:
+    facts = subject.facts(rules)
     passed = rules.attempt(lambda ruleset: advance(ruleset, subject.states, facts, _of(ruleset, known), since, until))
     for flip in passed.flips:
         _record(subject, rules, flip.version_id, flip.truth, flip.at, {"kind": "time"})
-    subject.evaluated_at, subject.next_due_at = until, passed.next_at
     subject.states = rules.attempt(lambda ruleset: ruleset.trim(subject.states, until))
-    subject.moved = True
-    if behind:
-        _give_first_truths(subject, rules)
+    subject.next_due_at, subject.moved = passed.next_at, True
 
 
 def _is_due(subject: Subject, now: datetime) -> bool:
@@ -152,16 +163,15 @@ def _of(ruleset: Ruleset[int], truths: Mapping[int, bool]) -> dict[int, bool]:
 
 
 def _give_first_truths(subject: Subject, rules: Rules) -> None:
-    evaluation = rules.attempt(
-        lambda ruleset: ruleset.evaluate(subject.states, subject.facts(rules), subject.evaluated_at)
-    )
+    made, at, facts = rules.made_since(subject.revision), subject.evaluated_at, subject.facts(rules)
+    evaluation = rules.attempt(lambda ruleset: ruleset.evaluate(subject.states, facts, at), on=made)
     for version_id, truth in evaluation.truths.items():
-        version = rules.versions[version_id]
-        if version.revision > subject.revision and truth:
-            cause = {"kind": "backfill" if version.build_kind == "create" else "edit"}
-            _record(subject, rules, version_id, truth, subject.evaluated_at, cause)
+        if truth:
+            cause = {"kind": "backfill" if rules.versions[version_id].build_kind == "create" else "edit"}
+            _record(subject, rules, version_id, truth, at, cause)
+    subject.next_due_at = min(filter(None, (subject.next_due_at, evaluation.next_at)), default=None)
     subject.truths &= rules.versions.keys()
-    subject.revision = rules.revision
+    subject.revision, subject.moved = rules.revision, True
 
 
 def learn(subject: Subject, snapshot: ProfileSnapshot) -> bool:

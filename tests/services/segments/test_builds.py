@@ -57,7 +57,8 @@ async def test_what_time_changed_before_the_first_truth_is_recorded_for_the_olde
     segments.clock.step(hours=1)
     await segments.define("buyers", BOUGHT, build=False)
     await segments.worker.renew()
-    await segments.worker.builder.step()
+    while await segments.worker.builder.step():
+        pass
     assert (await segments.changes("recent"))[1:] == [("left", "time", NOW + timedelta(minutes=10))]
     assert await segments.changes("buyers") == [("entered", "backfill", NOW + timedelta(hours=1))]
 
