@@ -10,6 +10,7 @@ from services.messaging.clients.neighbours import Profiles, Segments, load_api_k
 from services.messaging.clients.smtp import Server, SmtpProvider
 from services.messaging.config import Settings
 from services.messaging.domain.links import Linker
+from services.messaging.domain.local_time import zone_names
 from services.messaging.service.broadcasting import Broadcaster
 from services.messaging.service.judging import Speech
 from services.messaging.service.providers import Provider, Providers
@@ -81,7 +82,9 @@ async def _start(
 
 
 def speech_of(settings: Settings) -> Speech:
-    """How this deployment speaks."""
+    """How this deployment speaks. Raises ValueError for a default time zone that is none."""
+    if settings.default_timezone not in zone_names():
+        raise ValueError(f"REGULARS_DEFAULT_TIMEZONE: {settings.default_timezone!r} is no IANA time zone")
     return Speech(
         linker=Linker(derive(settings.secret, "links"), settings.link_base),
         address_secret=derive(settings.secret, "addresses"),

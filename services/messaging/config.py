@@ -45,4 +45,5 @@ class Settings(CommonSettings):
     @property
     def link_base(self) -> str:
         """What links in messages begin with."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 (not listened on here)
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")

@@ -53,8 +53,8 @@ async def create_campaign(db: Database, body: Any, *, at: datetime) -> asyncpg.R
 
 def _key_of(body: Any) -> str:
     key = body.get("key")
-    if not isinstance(key, str) or not key.strip() or len(key) > 200:
-        raise _fault(["key"], "must be a text of 1 to 200 characters")
+    if not isinstance(key, str) or not key.strip() or len(key) > 200 or "/" in key:
+        raise _fault(["key"], "must be a text of 1 to 200 characters without a slash")
     return key
 
 

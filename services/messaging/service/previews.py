@@ -34,6 +34,9 @@ async def preview_template(
         raise NotFound("There is no such profile." if row else "The template has no content for this channel.")
     template = to_template(row)
     trigger = context["trigger"] if isinstance(context.get("trigger"), dict) else context
+    properties = trigger.get("properties")
+    if isinstance(properties, dict):  # as in an event that triggers
+        trigger = properties | trigger
     links = links_for(speech, NOBODY, template.channel, "preview", "preview")
     values = values_for(recipient, trigger=trigger, campaign="preview", links=links, more=context)
     try:

@@ -35,8 +35,6 @@ decisions_total = Counter("regulars_decisions_total", "Decisions on messages", [
 FRESH = 2.0
 """Seconds that an answer of profiles may be old when a message is claimed."""
 POSTPONED = timedelta(seconds=1)
-EACH = 16
-"""Due messages of one campaign that are looked at in one lane."""
 
 
 class Outdated(Exception):
@@ -111,7 +109,8 @@ class Sender:
         lanes = list(self._leases.held)
         if not able or not lanes:
             return []
-        found = await store.find_due(self._db, lanes=lanes, campaigns=able, now=self._clock.now(), each=EACH)
+        each = max(4, 2 * self._batch // len(lanes))
+        found = await store.find_due(self._db, lanes=lanes, campaigns=able, now=self._clock.now(), each=each)
         turns = take_turns(
             one_each(found, lambda one: one.profile_id),
             campaign=lambda one: one.campaign_id,
