@@ -14,7 +14,7 @@ from shared.plumbing.db import Connection, Database
 from shared.plumbing.leases import LeaseLost, Leases
 
 LOOK_AGAIN = 1.0  # seconds: a change by time shows within two
-DUE_AT_ONCE = 256
+DUE_AT_ONCE = 1024
 
 
 class Timers:

@@ -1,7 +1,9 @@
 """The profiles of one transaction: locked together, worked on in memory, written set-based, only what differs."""
 
-from collections.abc import Collection, Iterable
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from services.segments.domain.facts import Event
@@ -11,6 +13,9 @@ from services.segments.store import changes, history, memberships, profiles
 from services.segments.store.catalogue import RevisionChanged, confirm_revision
 from services.segments.store.memberships import Membership
 from shared.plumbing.db import Connection
+
+T = TypeVar("T")
+TURN = 50  # profiles or messages
 
 
 class Batch:
@@ -85,6 +90,14 @@ class Batch:
             await memberships.leave(self.tx, left)
         if entered:
             await memberships.enter(self.tx, entered)
+
+
+async def taking_turns(items: Iterable[T]) -> AsyncIterator[T]:
+    """These, letting others have the loop now and then: requests are answered by it, too."""
+    for number, item in enumerate(items, 1):
+        if number % TURN == 0:
+            await asyncio.sleep(0)
+        yield item
 
 
 async def begin(tx: Connection, book: RuleBook, now: datetime) -> Batch:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.segments.service.batch import begin
+from services.segments.service.batch import begin, taking_turns
 from services.segments.service.rules import RuleBook, VersionFails
 from services.segments.service.subject import catch_up
 from services.segments.store import builds, catalogue, changes, memberships, profiles
@@ -36,7 +36,7 @@ async def build_some(
     living = [s for s in batch.subjects.values() if s.merged_into is None and not s.erased and s.is_behind(batch.rules)]
     past = await batch.histories(living)
     try:
-        for subject in living:
+        async for subject in taking_turns(living):
             catch_up(subject, batch.rules, now, past.get(subject.id, []))
         await batch.write()
     except VersionFails as failure:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.segments.service.batch import begin
+from services.segments.service.batch import begin, taking_turns
 from services.segments.service.rules import RuleBook, VersionFails
 from services.segments.service.subject import Subject, catch_up
 from services.segments.store import profiles
@@ -24,7 +24,7 @@ async def let_time_pass(
     batch.subjects = {subject.id: subject for subject in locked}
     past = await batch.histories(locked)
     try:
-        for subject in locked:
+        async for subject in taking_turns(locked):
             catch_up(subject, batch.rules, now, past.get(subject.id, []))
         await batch.write()
     except VersionFails as failure:

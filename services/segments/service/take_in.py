@@ -1,13 +1,12 @@
 """What the profiles service tells, taken in: events, changes of profiles, merges, erasures, each once in effect."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any, assert_never
 from uuid import UUID
 
 from services.segments.domain.facts import Event
 from services.segments.service import subject as work
-from services.segments.service.batch import Batch, begin
+from services.segments.service.batch import Batch, begin, taking_turns
 from services.segments.service.endings import erase, merge
 from services.segments.service.rules import RuleBook, VersionFails
 from services.segments.service.subject import Subject
@@ -28,7 +27,6 @@ from shared.schemas.resolved import (
 
 Plain = EventResolved | ProfileChanged
 Ending = ProfilesMerged | ProfileErased
-YIELD_EVERY = 50
 
 
 class TakeIn:
@@ -102,9 +100,7 @@ async def _take_plain(batch: Batch, messages: Sequence[Plain]) -> None:
     past = await batch.histories({told.subject.id: told.subject for told in living}.values())
     events = [(told.subject.lane, told.subject.id, told.event) for told in living if told.event is not None]
     fresh = await history.insert_events(batch.tx, events) if events else set()
-    for number, told in enumerate(living):
-        if number % YIELD_EVERY == 0:
-            await asyncio.sleep(0)  # requests are answered by the same loop
+    async for told in taking_turns(living):
         event, key = told.event, told.key
         if key is not None and key not in fresh:
             event = None
