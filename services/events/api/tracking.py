@@ -32,13 +32,12 @@ def tracking_routes() -> APIRouter:
             path, handler, methods=["POST"], summary=summary, openapi_extra=takes(example), responses=INGEST
         )
 
-    for kind, paths in SINGLE.items():
-        for path in paths:
-            add(path, _single(kind), f"One {kind} message", examples.SINGLE[kind])
-    for kind in SINGLE:
-        add(f"/api/public/apps/{kind}", _single(kind), f"One {kind} message (Dittofeed)", examples.SINGLE[kind])
+    # What comes most is looked for first.
     for path in BATCHES:
         add(path, _batch(imported=False), "Many messages", examples.BATCH)
+    for kind, paths in SINGLE.items():
+        for path in (*paths, f"/api/public/apps/{kind}"):
+            add(path, _single(kind), f"One {kind} message", examples.SINGLE[kind])
     add(
         "/v1/import",
         _batch(imported=True),

@@ -65,8 +65,10 @@ def read_sent_at(*values: Any) -> datetime | None:
     return None
 
 
-def read_stamp(value: Any, *, field: str) -> datetime | None:
+def read_stamp(value: Any, field: str) -> datetime | None:
     """A time that the message's own meaning depends on: what can't be read makes the message unusable."""
+    if value is None:
+        return None
     try:
         return read_time(value)
     except (ValueError, OverflowError, ArithmeticError) as error:

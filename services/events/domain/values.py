@@ -10,14 +10,23 @@ from shared.plumbing import json
 
 MAX_DIGITS = 40
 MAX_EXPONENT = 100
+BLANK = ord(" ")
 
-# Every byte becomes what it can be part of: 0 a digit, e an exponent's mark, - its sign; points vanish, so that the
-# digits before and after one count together.
+# Every byte becomes what it can be part of: 0 a number's digits, with their point; e an exponent's mark; a blank what a
+# number can follow; x anything else. Signs vanish.
 _SHAPES = bytes(
-    ord("0") if chr(byte).isdigit() and byte < 128 else ord("e") if byte in b"eE" else ord("-") if byte in b"+-" else 32
+    ord("0")
+    if byte in b"0123456789."
+    else ord("e")
+    if byte in b"eE"
+    else ord(" ")
+    if byte in b" :,[\t\r\n"
+    else ord("x")
     for byte in range(256)
 )
 _LONG = b"0" * (MAX_DIGITS + 1)
+_CANDIDATES = 1000
+"""After so many that only look like large exponents (ids in hexadecimal do), every message is looked at closely."""
 
 
 def is_plain(text: bytes) -> bool:
@@ -27,8 +36,22 @@ def is_plain(text: bytes) -> bool:
             text.decode()
         except UnicodeDecodeError:
             return False
-    shape = text.translate(_SHAPES, b".")
-    return not (_LONG in shape or b"0e000" in shape or b"0e-000" in shape or b"\\u0000" in text)
+    shape = text.translate(_SHAPES, b"+-")
+    has_null = b"\\" in text and b"\\u0000" in text  # the first is much the faster, and mostly enough
+    return not (has_null or _LONG in shape or _has_long_exponent(shape))
+
+
+def _has_long_exponent(shape: bytes) -> bool:
+    """Whether a number ends in an exponent of three digits or more: its own digits begin behind a blank."""
+    at = shape.find(b"0e000")
+    for _ in range(_CANDIDATES):
+        if at < 0:
+            return False
+        before = shape[max(0, at - MAX_DIGITS - 1) : at].rstrip(b"0")
+        if not before or before[-1] == BLANK:
+            return True
+        at = shape.find(b"0e000", at + 1)
+    return True
 
 
 def is_shallow(text: bytes, max_depth: int) -> bool:

@@ -1,12 +1,13 @@
 """Accepts messages: reads each by itself, and answers when all of them are on disk."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from prometheus_client import Counter
 
-from services.events.domain.dedup import dedup_key, key_lane, order_of
+from services.events.domain.dedup import dedup_key, order_of
 from services.events.domain.message import read_message
 from services.events.domain.records import Limits, Origin, Record, Refusal
 from services.events.service.committer import Committer, Unstorable
@@ -18,6 +19,9 @@ from shared.plumbing.lanes import lane_of, lane_of_text
 accepted_total = Counter("regulars_events_accepted_total", "Messages kept", ["source"])
 duplicates_total = Counter("regulars_events_duplicates_total", "Messages that had been kept before", ["source"])
 rejected_total = Counter("regulars_events_rejected_total", "Messages that can't be used", ["source", "reason"])
+
+BREATH = 20
+"""After so many messages the committer may go on: each of its steps would otherwise wait for a whole batch to be read."""
 
 UNSTORABLE = Refusal("unstorable", "The database refuses a value of this message.")
 
@@ -35,7 +39,7 @@ def row_of(record: Record) -> Row:
     """The record with its place in the log."""
     key = dedup_key(record.source, record.message_id)
     lane = lane_of(record.profile_id) if record.profile_id else lane_of_text(order_of(record))
-    return make_row(record, lane=lane, key_lane=key_lane(key), key=key)
+    return make_row(record, lane=lane, key=key)
 
 
 class Ingest:
@@ -49,20 +53,23 @@ class Ingest:
         self, messages: Sequence[bytes], origin: Origin, *, is_plain: bool, path_type: str | None = None
     ) -> list[Outcome]:
         """Keep the messages, each once. Returns when they are durable, with what became of each, in their order."""
-        read = [
-            read_message(raw, origin, new_id=str(new_id()), limits=self._limits, is_plain=is_plain, path_type=path_type)
-            for raw in messages
-        ]
-        rows = [row_of(item) if isinstance(item, Record) else None for item in read]
-        rejected = [
-            Rejected(new_id(), origin, raw, path_type, item)
-            for raw, item in zip(messages, read, strict=True)
-            if isinstance(item, Refusal)
-        ]
-        good = [row for row in rows if row is not None]
+        read: list[Record | Refusal] = []
+        rows: list[Row] = []
+        rejected: list[Rejected] = []
+        for number, raw in enumerate(messages, 1):
+            item = read_message(
+                raw, origin, make_id=new_id, limits=self._limits, is_plain=is_plain, path_type=path_type
+            )
+            read.append(item)
+            if isinstance(item, Record):
+                rows.append(row_of(item))
+            else:
+                rejected.append(Rejected(new_id(), origin, raw, path_type, item))
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
         size = sum(map(len, messages))
         try:
-            fresh = await self._committer.keep(good, rejected, size=size)
+            fresh = await self._committer.keep(rows, rejected, size=size)
         except Unstorable:
             return await self._one_by_one(messages, read, origin, path_type)
         return _report(read, iter(fresh), origin)

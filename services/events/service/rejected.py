@@ -90,7 +90,7 @@ class RejectedMessages:
     def _read(self, found: asyncpg.Record, edited: bytes | None) -> Record | Refusal:
         origin = Origin(found["source"], found["received_at"], found["sent_at"], found["imported"], found["form"])
         raw = found["raw"] if edited is None else edited
-        return read_message(raw, origin, new_id=str(new_id()), limits=self._limits, path_type=found["type"])
+        return read_message(raw, origin, make_id=new_id, limits=self._limits, path_type=found["type"])
 
     async def _reject_again(
         self, tx: Connection, rejected_id: UUID, edited: bytes | None, refusal: Refusal

@@ -1,20 +1,21 @@
 """Writing the log: dedup keys, sequence numbers, rows. One transaction may span lanes here (a group commit does)."""
 
 import struct
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from uuid import UUID
+from functools import lru_cache
 
 import msgspec
 
+from services.events.domain.dedup import KEY_LANES, KEY_SIZE
 from services.events.domain.records import Record
 from shared.plumbing.db import Connection
-from shared.plumbing.lanes import take_sequences
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+# Those that the rows of a request have in common, of few values, and all others.
 COLUMNS = (
-    "lane", "seq", "received_at", "source", "message_id", "type", "name", "user_id", "anonymous_id", "previous_id",
-    "profile_id", "timestamp", "original_timestamp", "sent_at", "imported", "payload",
+    "lane", "seq", "received_at", "sent_at", "source", "imported", "type", "name", "message_id", "user_id", "anonymous_id",
+    "previous_id", "profile_id", "timestamp", "original_timestamp", "payload",
 )  # fmt: skip
 
 
@@ -22,28 +23,35 @@ class Row(msgspec.Struct, gc=False):
     """A record ready to be written: where it lies, its dedup key, and its columns behind (lane, seq) as COPY takes them."""
 
     lane: int
-    key_lane: int
     key: bytes
     received_at: datetime
     columns: bytes
     record: Record
 
 
-def make_row(record: Record, *, lane: int, key_lane: int, key: bytes) -> Row:
+def make_row(record: Record, *, lane: int, key: bytes) -> Row:
     """Prepared while the group before is being committed, so that the transaction itself is short."""
-    return Row(lane, key_lane, key, record.received_at, _columns(record), record)
+    return Row(lane, key, record.received_at, _columns(record), record)
 
 
 async def insert_keys(tx: Connection, rows: Iterable[Row]) -> set[bytes]:
-    """Remember the keys; returns those that are new. Sorted, so that two committers never wait for each other."""
-    ordered = sorted(rows, key=lambda row: (row.key_lane, row.key))
+    """Remember the keys; returns those that are new.
+
+    The keys of one instant travel as one value, which is a third of the work of an array. They are sorted, so that two
+    committers never wait for each other.
+    """
+    groups: dict[datetime, list[bytes]] = {}
+    for row in rows:
+        groups.setdefault(row.received_at, []).append(row.key)
     fresh = await tx.fetch(
-        """INSERT INTO event_keys (lane, key, received_at)
-           SELECT * FROM unnest($1::smallint[], $2::bytea[], $3::timestamptz[])
-           ON CONFLICT DO NOTHING RETURNING key""",
-        [row.key_lane for row in ordered],
-        [row.key for row in ordered],
-        [row.received_at for row in ordered],
+        f"""INSERT INTO event_keys (lane, key, received_at)
+            SELECT get_byte(key, 0) % {KEY_LANES}, key, received_at
+            FROM unnest($1::bytea[], $2::timestamptz[]) AS instants (keys, received_at),
+            LATERAL (SELECT substring(keys FROM start FOR {KEY_SIZE}) AS key
+                     FROM generate_series(1, length(keys), {KEY_SIZE}) AS start) AS each
+            ORDER BY 1, 2 ON CONFLICT DO NOTHING RETURNING key""",
+        [b"".join(keys) for keys in groups.values()],
+        list(groups),
     )
     return {row[0] for row in fresh}
 
@@ -55,8 +63,21 @@ async def append_rows(tx: Connection, rows: Sequence[Row]) -> None:
     counts: dict[int, int] = {}
     for row in rows:
         counts[row.lane] = counts.get(row.lane, 0) + 1
-    following = await take_sequences(tx, counts)
+    following = await _take_sequences(tx, counts)
     await tx.copy_to_table("log", source=_copy_of(rows, following), columns=COLUMNS, format="binary")
+
+
+async def _take_sequences(tx: Connection, counts: Mapping[int, int]) -> dict[int, int]:
+    """As `take_sequences` of plumbing, but a group has rows of nearly all lanes: one statement, which locks in lane order."""
+    rows = await tx.fetch(
+        """UPDATE lane_heads SET seq = lane_heads.seq + wanted.count
+           FROM (SELECT lane FROM lane_heads WHERE lane = ANY($1::smallint[]) ORDER BY lane FOR UPDATE) AS locked
+           JOIN unnest($1::smallint[], $2::bigint[]) AS wanted (lane, count) USING (lane)
+           WHERE lane_heads.lane = locked.lane RETURNING lane_heads.lane, lane_heads.seq""",
+        list(counts),
+        list(counts.values()),
+    )
+    return {lane: seq - counts[lane] + 1 for lane, seq in rows}
 
 
 # --- COPY's binary format, written out: twice as fast as the driver's general way
@@ -81,42 +102,43 @@ async def _copy_of(rows: Sequence[Row], following: dict[int, int]) -> AsyncItera
 
 
 def _columns(record: Record) -> bytes:
-    payload = record.payload
+    """Measured: written out like this it takes half the time of one call a column."""
+    message_id = record.message_id.encode()
+    original = record.original_timestamp
     return b"".join(
         (
-            _time(record.received_at),
-            _text(record.source),
-            _text(record.message_id),
-            _text(record.type),
-            _text(record.name),
-            _text(record.user_id),
-            _text(record.anonymous_id),
-            _text(record.previous_id),
-            _uuid(record.profile_id),
+            _of_request(record.received_at, record.sent_at, record.source, record.imported),
+            _of_kind(record.type, record.name),
+            _LENGTH(len(message_id)),
+            message_id,
+            _NULL if record.user_id is None else _text(record.user_id),
+            _NULL if record.anonymous_id is None else _text(record.anonymous_id),
+            _NULL if record.previous_id is None else _text(record.previous_id),
+            _NULL if record.profile_id is None else _LENGTH(16) + record.profile_id.bytes,
             _time(record.timestamp),
-            _time(record.original_timestamp),
-            _time(record.sent_at),
-            _TRUE if record.imported else _FALSE,
-            _LENGTH(len(payload) + 1),
-            b"\x01",  # the version of jsonb's binary form
-            payload,
+            _NULL if original is None else _time(original),
+            _LENGTH(len(record.payload)),
+            record.payload,
         )
     )
 
 
-def _text(value: str | None) -> bytes:
-    if value is None:
-        return _NULL
+@lru_cache(maxsize=64)
+def _of_request(received_at: datetime, sent_at: datetime | None, source: str, imported: bool) -> bytes:
+    sent = _NULL if sent_at is None else _time(sent_at)
+    return _time(received_at) + sent + _text(source) + (_TRUE if imported else _FALSE)
+
+
+@lru_cache(maxsize=4096)
+def _of_kind(kind: str, name: str | None) -> bytes:
+    return _text(kind) + (_NULL if name is None else _text(name))
+
+
+def _text(value: str) -> bytes:
     encoded = value.encode()
     return _LENGTH(len(encoded)) + encoded
 
 
-def _time(value: datetime | None) -> bytes:
-    if value is None:
-        return _NULL
+def _time(value: datetime) -> bytes:
     since = value - EPOCH
     return _TIMES(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
-
-
-def _uuid(value: UUID | None) -> bytes:
-    return _NULL if value is None else _LENGTH(16) + value.bytes

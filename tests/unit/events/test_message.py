@@ -16,7 +16,7 @@ TRACK = {"type": "track", "event": "Order Completed", "messageId": "m1", "userId
 
 def read(message: Any, origin: Origin = ORIGIN, **more: Any) -> Record | Refusal:
     raw = message if isinstance(message, bytes) else json.dumps(message)
-    return read_message(raw, origin, new_id="made", limits=more.pop("limits", Limits()), **more)
+    return read_message(raw, origin, make_id=lambda: "made", limits=more.pop("limits", Limits()), **more)
 
 
 def record(message: Any, origin: Origin = ORIGIN, **more: Any) -> Record:

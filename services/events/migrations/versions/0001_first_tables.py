@@ -49,7 +49,7 @@ def _log() -> None:
         sa.Column("original_timestamp", AT),
         sa.Column("sent_at", AT),
         sa.Column("imported", sa.Boolean, nullable=False),
-        sa.Column("payload", postgresql.JSONB, nullable=False),
+        sa.Column("payload", postgresql.JSON, nullable=False),
         sa.PrimaryKeyConstraint("lane", "seq", "received_at"),
         postgresql_partition_by="RANGE (received_at)",
     )
