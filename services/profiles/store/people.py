@@ -81,15 +81,22 @@ async def _find_or_claim(tx: Connection, claims: dict[Name, UUID], people: Peopl
 
 async def _lock(tx: Connection, profile_ids: set[UUID], people: People) -> set[UUID]:
     """Lock and add profiles; returns those they were merged into and that are yet to be locked."""
-    locked = await profiles_store.lock_profiles(tx, profile_ids - people.profiles.keys())
-    living = [profile.id for profile in locked if profile.merged_into is None and profile.erased_at is None]
+    wanted = profile_ids - people.profiles.keys()
+    locked = await profiles_store.lock_profiles(tx, wanted)
+    living = [profile.id for profile in locked if profile.erased_at is None]
     held = await names_store.read_held(tx, living) if living else {}
     life_events = await profiles_store.read_life_events(tx, living) if living else {}
     for profile in locked:
         profile.names = held.get(profile.id, {})
         profile.life_events = life_events.get(profile.id, ())
         people.add(profile)
-    return {p.merged_into for p in locked if p.merged_into is not None} - people.profiles.keys()
+    rest = wanted - people.profiles.keys()
+    missing: set[UUID] = set()
+    for profile in await profiles_store.read_profiles(tx, rest) if rest else []:
+        if profile.merged_into is not None:
+            people.add(profile)
+        missing.add(profile.merged_into or profile.id)  # its own id: it was made just now, after we tried to lock it
+    return missing - people.profiles.keys()
 
 
 def _reach(people: People, reachable: Iterable[tuple[Name, UUID]]) -> None:
@@ -169,11 +176,12 @@ async def _save_contacts(tx: Connection, people: People, touched: Iterable[Profi
         await names_store.add_contacts(tx, added)
 
 
-async def _save_fates(tx: Connection, people: People, touched: Iterable[Profile]) -> None:
-    await profiles_store.write_fates(tx, touched)
+async def _save_fates(tx: Connection, people: People, touched: Sequence[Profile]) -> None:
+    met = [p for p in touched if p.merged_into is not None or p.absorbed or p.erased_at is not None]
+    await profiles_store.write_fates(tx, met)
     fates = [
         (gone, profile)
-        for profile in touched
+        for profile in met
         if profile.merged_into is None
         for gone in profile.absorbed
         if gone not in people.touched

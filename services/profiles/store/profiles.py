@@ -31,9 +31,13 @@ def _profile(row: asyncpg.Record) -> Profile:
 
 
 async def lock_profiles(tx: Connection, profile_ids: Iterable[UUID]) -> list[Profile]:
-    """These profiles' own rows, held to commit. In lane order, so that workers don't wait for each other in a circle."""
+    """Those of these profiles that were not merged away, held to commit; in lane order, so that workers don't wait in a circle.
+
+    What was merged away is not locked: it belongs to whoever holds the survivor, who may have to point it elsewhere.
+    """
     rows = await tx.fetchmany(
-        f"SELECT {_COLUMNS} FROM profiles WHERE lane = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE",
+        f"""SELECT {_COLUMNS} FROM profiles
+            WHERE lane = $1 AND id = ANY($2::uuid[]) AND merged_into IS NULL ORDER BY id FOR UPDATE""",
         list(by_lane(sorted(profile_ids), lane_of)),
     )
     return [_profile(row) for row in rows]
@@ -89,10 +93,21 @@ async def write_profiles(tx: Connection, profiles: Sequence[Profile]) -> None:
 
 
 async def write_fates(tx: Connection, profiles: Iterable[Profile]) -> None:
-    """What became of profiles: merged, erased, and whom they absorbed. Few at a time, after `write_profiles`."""
+    """What became of profiles: merged, erased, and whom they absorbed. After `write_profiles`."""
     await tx.executemany(
-        "UPDATE profiles SET merged_into = $3, absorbed = $4, erased_at = $5 WHERE lane = $1 AND id = $2",
-        [(lane_of(p.id), p.id, p.merged_into, list(p.absorbed), p.erased_at) for p in _in_order(profiles)],
+        """UPDATE profiles SET merged_into = fate.merged_into, absorbed = fate.absorbed::uuid[], erased_at = fate.erased_at
+           FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[]) AS fate (id, merged_into, absorbed, erased_at)
+           WHERE profiles.lane = $1 AND profiles.id = fate.id""",
+        [
+            (
+                lane,
+                [p.id for p in group],
+                [p.merged_into for p in group],
+                ["{" + ",".join(map(str, p.absorbed)) + "}" for p in group],
+                [p.erased_at for p in group],
+            )
+            for lane, group in by_lane(profiles, lambda p: lane_of(p.id))
+        ],
     )
 
 
@@ -105,10 +120,6 @@ async def point_absorbed(tx: Connection, fates: Iterable[tuple[UUID, Profile]]) 
             for gone, into in sorted(fates, key=lambda f: (lane_of(f[0]), f[0]))
         ],
     )
-
-
-def _in_order(profiles: Iterable[Profile]) -> list[Profile]:
-    return sorted(profiles, key=lambda p: (lane_of(p.id), p.id))
 
 
 async def read_life_events(
