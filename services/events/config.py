@@ -24,6 +24,7 @@ class Settings(CommonSettings):
     bootstrap_api_key: str | None = Field(default=None, description="An admin API key, made at the first start")
     public_url: str | None = Field(
         default=None,
+        validation_alias="REGULARS_EVENTS_PUBLIC_URL",
         description="Where SDKs reach this service, as their settings tell them (default: where they asked)",
     )
     analytics_js: Path | None = Field(

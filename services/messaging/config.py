@@ -21,7 +21,9 @@ class Settings(CommonSettings):
         description="`REGULARS_MESSAGING_PORT`: port to listen on",
     )
     public_url: str | None = Field(
-        default=None, description="Where recipients reach messaging, for links in messages; default: its own address"
+        default=None,
+        validation_alias="REGULARS_MESSAGING_PUBLIC_URL",
+        description="Where recipients reach messaging, for links in messages; default: its own address",
     )
     default_timezone: str = Field(default="UTC", description="IANA zone of people whose own is missing or unknown")
     mail_from: str = Field(
