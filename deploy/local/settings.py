@@ -82,4 +82,5 @@ def service_environment(
         told[url] = base.get(url) or address
     if database_url:
         told["REGULARS_DATABASE_URL"] = database_url
+        told["REGULARS_DISK_PATH"] = base.get("REGULARS_DISK_PATH") or told["REGULARS_HOME"]
     return {**base, **told}
