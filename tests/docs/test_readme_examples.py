@@ -1,0 +1,33 @@
+"""What the README shows works when pasted, line by line."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.deployment import CHECKOUT, Deployment
+
+
+def _examples() -> str:
+    """The shell blocks behind the two commands, as one script."""
+    text = (CHECKOUT / "README.md").read_text().split("## A first event", 1)[1]
+    return "set -euo pipefail\n" + "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+async def test_the_readmes_examples_work_when_pasted(tmp_path: Path) -> None:
+    async with Deployment(tmp_path / "home") as deployment:
+        process = await asyncio.create_subprocess_exec(
+            "bash",
+            "-c",
+            _examples(),
+            env=deployment.environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output = (await process.communicate())[0].decode()
+    assert process.returncode == 0, output
+    assert '"user_id":"ann"' in output
+    assert '"value":true' in output
