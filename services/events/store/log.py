@@ -1,7 +1,7 @@
 """Writing the log: dedup keys, sequence numbers, rows. One transaction may span lanes here (a group commit does)."""
 
 import struct
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -10,6 +10,7 @@ import msgspec
 from services.events.domain.dedup import KEY_LANES, KEY_SIZE
 from services.events.domain.records import Record
 from shared.plumbing.db import Connection
+from shared.plumbing.lanes import take_sequences
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 # Those that the rows of a request have in common, of few values, and all others.
@@ -63,21 +64,8 @@ async def append_rows(tx: Connection, rows: Sequence[Row]) -> None:
     counts: dict[int, int] = {}
     for row in rows:
         counts[row.lane] = counts.get(row.lane, 0) + 1
-    following = await _take_sequences(tx, counts)
+    following = await take_sequences(tx, counts)
     await tx.copy_to_table("log", source=_copy_of(rows, following), columns=COLUMNS, format="binary")
-
-
-async def _take_sequences(tx: Connection, counts: Mapping[int, int]) -> dict[int, int]:
-    """As `take_sequences` of plumbing, but a group has rows of nearly all lanes: one statement, which locks in lane order."""
-    rows = await tx.fetch(
-        """UPDATE lane_heads SET seq = lane_heads.seq + wanted.count
-           FROM (SELECT lane FROM lane_heads WHERE lane = ANY($1::smallint[]) ORDER BY lane FOR UPDATE) AS locked
-           JOIN unnest($1::smallint[], $2::bigint[]) AS wanted (lane, count) USING (lane)
-           WHERE lane_heads.lane = locked.lane RETURNING lane_heads.lane, lane_heads.seq""",
-        list(counts),
-        list(counts.values()),
-    )
-    return {lane: seq - counts[lane] + 1 for lane, seq in rows}
 
 
 # --- COPY's binary format, written out: twice as fast as the driver's general way
