@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from shared.language.durations import parse_duration
@@ -110,6 +110,13 @@ def segments_used(campaigns: Iterable[Campaign]) -> frozenset[str]:
     """The keys of the segments whose changes matter to these campaigns."""
     triggers = (campaign.definition.trigger for campaign in campaigns)
     return frozenset(t.segment for t in triggers if isinstance(t, SegmentTrigger | Broadcast))
+
+
+def events_used(campaigns: Iterable[Campaign]) -> frozenset[str]:
+    """The names of the events that matter to these campaigns, as triggers or goals."""
+    definitions = [campaign.definition for campaign in campaigns]
+    goals = {one.goal.event for one in definitions if one.goal}
+    return frozenset(goals | {one.trigger.event for one in definitions if isinstance(one.trigger, EventTrigger)})
 
 
 def parse_definition(json: object, loc: Loc = ()) -> Definition:
@@ -219,8 +226,3 @@ def parse_instant(text: object) -> datetime:
     if at is None or at.tzinfo is None:
         raise ValueError('must be a time with an offset, such as "2026-11-21T09:00:00Z"')
     return at
-
-
-def stored_definition(json: Any) -> Definition:
-    """The definition of a campaign that was accepted before."""
-    return parse_definition(json)

@@ -9,11 +9,11 @@ from uuid import UUID
 T = TypeVar("T")
 
 
-def take_turns(due: Sequence[T], *, campaign: Callable[[T], UUID], urgent: Callable[[T], bool], most: int) -> list[T]:
-    """At most `most` of `due` (oldest first within a campaign), so that no campaign waits behind another's backlog."""
+def take_turns(due: Sequence[T], *, campaign: Callable[[T], UUID], urgent: Callable[[T], bool]) -> list[T]:
+    """All of `due` (oldest first within a campaign) in another order: no campaign waits behind another's backlog."""
     first = _rounds((one for one in due if urgent(one)), campaign)
     then = _rounds((one for one in due if not urgent(one)), campaign)
-    return (first + then)[:most]
+    return first + then
 
 
 def _rounds(due: Iterable[T], campaign: Callable[[T], UUID]) -> list[T]:

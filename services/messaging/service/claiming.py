@@ -1,13 +1,12 @@
 """The claim: in one transaction, what is still so decides, and is written down with what is sent."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from services.messaging.domain.addresses import address_for, address_hash
-from services.messaging.domain.campaign import CHANNELS
 from services.messaging.domain.decision import Defer, Earlier, History, Message, Refuse, Send
 from services.messaging.domain.delivery import Delivery
 from services.messaging.domain.reach import Suppression
@@ -45,17 +44,19 @@ class Claimed:
     again: list[Due] = field(default_factory=list)
 
 
-def asked_addresses(recipients: Sequence[Recipient], secret: str) -> dict[tuple[str, str], tuple[str, str]]:
+def asked_addresses(
+    recipients: Sequence[Recipient], channels: Iterable[str], secret: str
+) -> dict[tuple[str, str], tuple[str, str]]:
     """Every (channel, address) of these people, with its (channel, hash)."""
-    found = ((c, address) for one in recipients for c in CHANNELS if (address := address_for(one, c)) is not None)
+    found = ((c, address) for c in channels for one in recipients if (address := address_for(one, c)) is not None)
     return {(channel, address): (channel, address_hash(secret, channel, address)) for channel, address in found}
 
 
 async def read_suppressions(
-    tx: Connection, recipients: Sequence[Recipient], secret: str
+    tx: Connection, recipients: Sequence[Recipient], channels: Iterable[str], secret: str
 ) -> Callable[[str, str], Sequence[Suppression]]:
     """The suppressions of these people's addresses, as `decide` asks for them."""
-    hashes = asked_addresses(recipients, secret)
+    hashes = asked_addresses(recipients, channels, secret)
     found = await store.read_suppressions(tx, list(hashes.values()))
     return lambda channel, address: found.get(hashes.get((channel, address), ("", "")), ())
 
@@ -84,11 +85,12 @@ async def read_histories(
     """Everything that `decide` must know and others may have changed."""
     due = [one.due for one in prepared]
     window = catalogue.longest_cap()
+    recipients = [one.recipient for one in prepared if one.recipient]
     return Histories(
         earlier=await store.read_earlier(tx, due),
         changes=await store.read_last_changes(tx, due, catalogue.segments()),
         messages={} if window is None else await store.read_messages(tx, due, since=now - window),
-        suppressions=await read_suppressions(tx, [one.recipient for one in prepared if one.recipient], secret),
+        suppressions=await read_suppressions(tx, recipients, catalogue.channels(), secret),
     )
 
 

@@ -42,6 +42,10 @@ class Catalogue:
     def template(self, key: str, channel: str) -> Template | None:
         return next((one for one in self.templates.get(key, ()) if one.channel == channel), None)
 
+    def channels(self) -> frozenset[str]:
+        """Every channel that something is said on."""
+        return frozenset(template.channel for contents in self.templates.values() for template in contents)
+
     def segments(self) -> dict[UUID, str]:
         """By campaign: the segment whose membership its messages depend on."""
         triggers = {campaign.id: campaign.definition.trigger for campaign in self.campaigns.values()}

@@ -45,9 +45,9 @@ class Providers:
         provider = self._by_channel.get(channel)
         return None if provider is None else max(0, provider.room - self._busy.get(provider.name, 0))
 
-    def has_room(self, channels: Iterable[str]) -> bool:
-        """Whether each of these channels could take a message now."""
-        return all(self._free(channel) != 0 for channel in channels)
+    def room(self, channels: Iterable[str]) -> int | None:
+        """How many messages each of these channels could take now; None for any number."""
+        return min((free for channel in channels if (free := self._free(channel)) is not None), default=None)
 
     def fit(self, due: Sequence[Due], channels: Callable[[Due], Sequence[str]]) -> list[Due]:
         """As many of these, in their order, as the providers of the channels they may use can take."""

@@ -80,7 +80,7 @@ class Sender:
         asked_at = self._elapsed()
         recipients = await self._profiles.recipients([one.profile_id for one in due])
         settled, moved = _without_moved(due, recipients)
-        suppressions = await self._suppressions(recipients)
+        suppressions = await self._suppressions(recipients, catalogue)
         prepared = await asyncio.to_thread(self._prepare, settled, catalogue, recipients, suppressions)
         claimed = await self._db.run(lambda tx: self._claim(tx, prepared, moved, catalogue, asked_at))
         if claimed.entries:
@@ -105,23 +105,29 @@ class Sender:
             templates = (t for v in campaign.definition.variants for t in catalogue.templates[v.template])
             return channels_of(campaign, dict.fromkeys(template.channel for template in templates))
 
-        able = [key for key in catalogue.campaigns if self._providers.has_room(channels(key))]
         lanes = list(self._leases.held)
-        if not able or not lanes:
+        if not lanes:
             return []
-        each = max(4, 2 * self._batch // len(lanes))
-        found = await store.find_due(self._db, lanes=lanes, campaigns=able, now=self._clock.now(), each=each)
+        rooms = {key: self._providers.room(channels(key)) for key in catalogue.campaigns}
+        # Spread over the lanes, and more than needed, for not every lane has as many.
+        looks = {
+            key: max(1, 2 * (self._batch if room is None else room) // len(lanes))
+            for key, room in rooms.items()
+            if room != 0
+        }
+        found = await store.find_due(self._db, lanes=lanes, campaigns=looks, now=self._clock.now())
         turns = take_turns(
-            one_each(found, lambda one: one.profile_id),
+            found,
             campaign=lambda one: one.campaign_id,
             urgent=lambda one: catalogue.campaigns[one.campaign_id].transactional,
-            most=self._batch,
         )
+        turns = one_each(turns, lambda one: one.profile_id)[: self._batch]
         return self._providers.fit(turns, lambda one: channels(one.campaign_id))
 
-    async def _suppressions(self, recipients: Mapping[UUID, Recipient]) -> Suppressions:
+    async def _suppressions(self, recipients: Mapping[UUID, Recipient], catalogue: Catalogue) -> Suppressions:
         async with self._db.pool.acquire() as connection:
-            return await read_suppressions(connection, list(recipients.values()), self._speech.address_secret)
+            secret = self._speech.address_secret
+            return await read_suppressions(connection, list(recipients.values()), catalogue.channels(), secret)
 
     def _prepare(
         self,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from services.messaging.domain.addresses import address_hash
-from services.messaging.domain.campaign import Campaign, segments_used
+from services.messaging.domain.campaign import Campaign, events_used, segments_used
 from services.messaging.domain.goals import Hit, goals_met
 from services.messaging.domain.triggers import Fired, fired_by_change, fired_by_event
 from services.messaging.store import people, suppressions
@@ -48,8 +48,11 @@ class TakeIn:
     async def resolved(self, tx: Connection, items: Sequence[Incoming]) -> None:
         """Events, merges and erasures, each in its lane's order."""
         campaigns = await load_campaigns(tx)
+        names = events_used(campaigns)
         events: list[EventResolved] = []
         for item in items:
+            if item.message.get("kind") == "event" and item.message["event"]["name"] not in names:
+                continue  # most of all that happens: not worth reading further
             message = parse_resolved(item.message)
             if isinstance(message, EventResolved):
                 events.append(message)

@@ -57,34 +57,21 @@ _DUE = """lane, id, campaign_id, campaign, profile_id, user_id, trigger_at, trig
           delivery_id"""
 
 
-async def find_due(
-    db: Database, *, lanes: Sequence[int], campaigns: Sequence[UUID], now: datetime, each: int
-) -> list[Due]:
-    """The oldest due ones of every campaign, at most `each` of one campaign in one lane."""
+async def find_due(db: Database, *, lanes: Sequence[int], campaigns: Mapping[UUID, int], now: datetime) -> list[Due]:
+    """The oldest due ones of every campaign, at most so many of it in each lane."""
     rows = await db.fetch(
-        f"""SELECT due.* FROM unnest($1::smallint[]) AS lanes (number), unnest($2::uuid[]) AS campaigns (id),
+        f"""SELECT due.* FROM unnest($1::smallint[]) AS lanes (number),
+            unnest($2::uuid[], $3::int[]) AS campaigns (id, most),
             LATERAL (SELECT {_DUE} FROM sends
-                     WHERE lane = lanes.number AND campaign_id = campaigns.id AND next_at <= $3
-                     ORDER BY next_at LIMIT $4) AS due
+                     WHERE lane = lanes.number AND campaign_id = campaigns.id AND next_at <= $4
+                     ORDER BY next_at LIMIT campaigns.most) AS due
             ORDER BY next_at, id""",
         list(lanes),
         list(campaigns),
+        list(campaigns.values()),
         now,
-        each,
     )
     return [Due(**row) for row in rows]
-
-
-async def next_due_at(db: Database, *, lanes: Sequence[int], campaigns: Sequence[UUID]) -> datetime | None:
-    """When something will be due in these lanes, if nothing comes in between."""
-    at: datetime | None = await db.fetchval(
-        """SELECT min(next_at) FROM unnest($1::smallint[]) AS lanes (number), unnest($2::uuid[]) AS campaigns (id),
-           LATERAL (SELECT next_at FROM sends WHERE lane = lanes.number AND campaign_id = campaigns.id
-                    AND next_at IS NOT NULL ORDER BY next_at LIMIT 1) AS first""",
-        list(lanes),
-        list(campaigns),
-    )
-    return at
 
 
 async def lock_due(tx: Connection, due: Sequence[Due]) -> set[UUID]:

@@ -64,8 +64,8 @@ def test_smtp_refusals(code: int, text: str, expected: Rejected) -> None:
 def test_transactional_ones_come_first_and_campaigns_take_turns() -> None:
     a, b, receipts = UUID(int=1), UUID(int=2), UUID(int=3)
     due = [(a, n) for n in range(5)] + [(b, 5), (receipts, 6), (b, 7)]
-    turns = take_turns(due, campaign=lambda one: one[0], urgent=lambda one: one[0] == receipts, most=5)
-    assert turns == [(receipts, 6), (a, 0), (b, 5), (a, 1), (b, 7)]
+    turns = take_turns(due, campaign=lambda one: one[0], urgent=lambda one: one[0] == receipts)
+    assert turns[:5] == [(receipts, 6), (a, 0), (b, 5), (a, 1), (b, 7)]
     assert one_each(due, lambda one: one[0]) == [(a, 0), (b, 5), (receipts, 6)]
 
 
