@@ -44,7 +44,7 @@ class Settings(CommonSettings):
         default="",
         description="Country (DE, US ...) of phone numbers without a country code; empty: they stay as written",
     )
-    max_body: int = Field(default=1024 * 1024, ge=1024, description="Size in bytes of a request body, at most")
+    profiles_max_body: int = Field(default=1024 * 1024, ge=1024, description="Size in bytes of a request body, at most")
     erasure_every: Decimal = Field(
         default=Decimal(1), gt=0, description="Seconds between two looks whether an erasure is complete"
     )

@@ -5,9 +5,7 @@ from datetime import datetime
 
 from shared.schemas.recipients import Consent
 
-ANY = "any"
 GRANTED = "granted"
-STATUSES = ("granted", "denied", "withdrawn")
 
 
 def _rank(consent: Consent) -> tuple[datetime, bool]:
@@ -22,9 +20,3 @@ def standing(consents: Iterable[Consent]) -> tuple[Consent, ...]:
         if key not in last or _rank(consent) > _rank(last[key]):
             last[key] = consent
     return tuple(last.values())
-
-
-def is_granted(consents: Iterable[Consent], *, purpose: str, channel: str) -> bool:
-    """Whether the newest word for that channel, or for any, is a grant."""
-    about = [c for c in consents if c.purpose == purpose and c.channel in {channel, ANY}]
-    return bool(about) and max(about, key=_rank).status == GRANTED

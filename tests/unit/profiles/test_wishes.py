@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from services.profiles.domain.consent import is_granted, standing
+from services.profiles.domain.consent import standing
 from services.profiles.domain.devices import device_of
 from services.profiles.domain.erasure import Receipt, keyed_hash, who_is_through
 from services.profiles.domain.names import Name
@@ -39,8 +39,15 @@ def word(status: str, minute: int, channel: str = "email", purpose: str = "marke
     ],
 )
 def test_the_newest_word_for_the_channel_or_any_decides(words: list[Consent], granted: bool) -> None:
-    assert is_granted(words, purpose="marketing", channel="email") is granted
-    assert is_granted(standing(words), purpose="marketing", channel="email") is granted
+    for heard in (words, standing(words)):
+        about = [one for one in heard if one.purpose == "marketing" and one.channel in ("email", "any")]
+        newest = max(about, key=lambda one: (one.at, one.status != "granted"), default=None)
+        assert (newest is not None and newest.status == "granted") is granted
+
+
+def test_only_the_last_word_for_each_purpose_and_channel_stands() -> None:
+    words = [word("granted", 0), word("denied", 0), word("granted", 1, "sms"), word("withdrawn", 0, "sms")]
+    assert {(one.channel, one.status) for one in standing(words)} == {("email", "denied"), ("sms", "granted")}
 
 
 @pytest.mark.parametrize(
