@@ -7,9 +7,6 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-SPELLINGS = {"firstName": "first_name", "lastName": "last_name", "createdAt": "created_at"}
-"""Reserved traits of the tracking spec that are written in two ways: they are kept in the second."""
-
 IMPLIED_FRESH = timedelta(hours=1)
 """What devices report with every event is dated anew only after this, so that an event is not a write."""
 
@@ -59,17 +56,9 @@ def _rank(stamp: Stamp) -> tuple[bool, datetime, str, str]:
     return not stamp.implied, stamp.at, stamp.message_id, stamp.source
 
 
-def spelled(told: Mapping[str, Any]) -> dict[str, Any]:
-    """The told traits with reserved ones in one spelling; where a message has both, that one stands."""
-    if told.keys().isdisjoint(SPELLINGS):
-        return dict(told)
-    renamed = {SPELLINGS[key]: value for key, value in told.items() if key in SPELLINGS}
-    return renamed | {key: value for key, value in told.items() if key not in SPELLINGS}
-
-
 def tell(held: Traits, told: Mapping[str, Any], stamp: Stamp) -> Traits:
     """What is known after `told`; null removes. The same object when nothing is new."""
-    news = {key: value for key, value in spelled(told).items() if is_newer(stamp, held.provenance.get(key))}
+    news = {key: value for key, value in told.items() if is_newer(stamp, held.provenance.get(key))}
     return _with(held, news, {key: stamp.as_json(removed=value is None) for key, value in news.items()})
 
 

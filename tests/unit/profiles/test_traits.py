@@ -19,7 +19,6 @@ from services.profiles.domain.traits import (
     infer,
     merge_patch,
     read_stamp,
-    spelled,
     tell,
     unite,
 )
@@ -41,7 +40,7 @@ def test_a_stamp_is_read_as_it_was_written() -> None:
 TOLD = st.lists(
     st.tuples(
         st.dictionaries(
-            st.sampled_from(["a", "b", "firstName", "first_name"]), st.sampled_from([None, 1, 2, "x", [1]])
+            st.sampled_from(["a", "b", "firstName"]), st.sampled_from([None, 1, 2, "x", [1]])
         ),
         st.integers(0, 3),
         st.sampled_from(["m1", "m2", "m3"]),
@@ -82,18 +81,6 @@ def test_a_time_ahead_of_its_receipt_counts_as_the_receipt(
     timestamp: datetime, received_at: datetime, counted: datetime
 ) -> None:
     assert counted_at(timestamp, received_at) == counted
-
-
-@pytest.mark.parametrize(
-    ("told", "kept"),
-    [
-        ({"firstName": "A"}, {"first_name": "A"}),
-        ({"firstName": "A", "first_name": "B"}, {"first_name": "B"}),
-        ({"createdAt": 1, "lastName": None, "myKey": 2}, {"created_at": 1, "last_name": None, "myKey": 2}),
-    ],
-)
-def test_reserved_traits_have_one_spelling(told: dict[str, Any], kept: dict[str, Any]) -> None:
-    assert spelled(told) == kept
 
 
 def test_what_is_told_beats_what_is_inferred_whenever_it_was_told() -> None:
