@@ -1,20 +1,21 @@
-"""Between the deployment's own services: how far this one is, a profile's segments, one segment."""
+"""Between the deployment's own services: how far this one is, a profile's segments, a segment's members."""
 
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from services.segments.api.desk import desk_of
-from services.segments.service.catalogue import get_segment
+from services.segments.api.membership import members_page
 from services.segments.store.memberships import segments_of
 from services.segments.store.profiles import find_profile
 from shared.plumbing.auth import Internal
 from shared.plumbing.http import JsonResponse
 from shared.plumbing.internal import read_progress
+from shared.plumbing.pages import Cursor, Limit
 
 
 def internal_routes() -> APIRouter:
-    """`GET /internal/progress`, `/internal/profiles/{id}/segments`, `/internal/segments/{key}`."""
+    """`GET /internal/progress`, `/internal/profiles/{id}/segments`, `/internal/segments/{key}/members`."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/internal/progress", dependencies=[Internal])
@@ -30,10 +31,8 @@ def internal_routes() -> APIRouter:
         items = [{"key": segment.key, "name": segment.name, "entered_at": segment.entered_at} for segment in found]
         return JsonResponse({"items": items})
 
-    @router.get("/internal/segments/{key}", dependencies=[Internal])
-    async def segment(request: Request, key: str) -> Response:
-        async with desk_of(request).db.snapshot() as tx:
-            found = await get_segment(tx, key)
-        return JsonResponse({"id": found.id, "key": found.key, "name": found.name})
+    @router.get("/internal/segments/{key}/members", dependencies=[Internal])
+    async def members(request: Request, key: str, limit: Limit = 100, cursor: Cursor = None) -> Response:
+        return JsonResponse(await members_page(desk_of(request).db, key, limit=limit, cursor=cursor))
 
     return router

@@ -54,13 +54,7 @@ def membership_routes() -> APIRouter:
         dependencies=[Reader],
     )
     async def members(request: Request, key: str, limit: Limit = 100, cursor: Cursor = None) -> Response:
-        db = desk_of(request).db
-        segment = await _segment(db, key)
-        after = read_cursor(cursor, _read_place) or (0, FIRST)
-        found = await members_after(db, segment.id, after, limit=limit + 1)
-        return JsonResponse(
-            page(found, limit=limit, item=_member, cursor=lambda member: [member.lane, member.profile_id])
-        )
+        return JsonResponse(await members_page(desk_of(request).db, key, limit=limit, cursor=cursor))
 
     @router.get(
         "/v1/segments/{key}/changes",
@@ -94,6 +88,14 @@ def membership_routes() -> APIRouter:
         return JsonResponse(tree)
 
     return router
+
+
+async def members_page(db: Database, key: str, *, limit: int, cursor: str | None) -> dict[str, Any]:
+    """A page of a segment's members. Raises NotFound."""
+    segment = await _segment(db, key)
+    after = read_cursor(cursor, _read_place) or (0, FIRST)
+    found = await members_after(db, segment.id, after, limit=limit + 1)
+    return page(found, limit=limit, item=_member, cursor=lambda member: [member.lane, member.profile_id])
 
 
 async def _segment(db: Database, key: str) -> Segment:

@@ -83,7 +83,8 @@ def segment_routes() -> APIRouter:
         "/v1/segments/{key}",
         summary="Replace a segment's condition, or its name",
         description="A new version is built over all history while the old one serves; it takes over in one step, together with "
-        "the segments that refer to it. Who thereby enters or leaves has the cause `edit`.",
+        "the segments that refer to it. Who thereby enters or leaves has the cause `edit`. The same condition again changes "
+        "nothing, but builds a failing segment anew.",
         response_model=SegmentShown,
         responses=refusals(404, 422),
         dependencies=[Writer],

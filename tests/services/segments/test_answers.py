@@ -58,6 +58,8 @@ async def test_lists_come_in_pages(segments: Standing) -> None:
     await segments.take(*(changed(f"p{number}") for number in range(30)))
     assert [item["key"] for item in await segments.items("/v1/segments", limit=2)] == ["a", "b", "c"]
     members = await segments.items("/v1/segments/a/members", limit=4)
+    told = await segments.call("GET", "/internal/segments/a/members?limit=1000", internal=True)
+    assert told["items"] == members
     assert len(members) == len({member["profile_id"] for member in members}) == 30
     for path in ("", "/a/members", "/a/changes"):
         await segments.call("GET", f"/v1/segments{path}?cursor=nonsense", status=422)
@@ -117,6 +119,8 @@ async def test_the_feed_tells_messaging_of_every_change(segments: Standing) -> N
     assert (message["kind"], message["segment"], message["change"], message["user_id"]) == (
         "membership", "buyers", "entered", "ann",
     )  # fmt: skip
+    oldest = await segments.call("POST", "/internal/oldest", {"cursors": asked["cursors"]}, internal=True)
+    assert oldest == {"written_at": "2026-05-01T12:00:00Z"}
     await segments.call("DELETE", "/v1/segments/buyers", status=204)
     while await segments.worker.clear():
         pass
