@@ -1,4 +1,4 @@
-"""What callers change: profiles made, patched and merged, and dates in people's lives."""
+"""What callers change: profiles made, patch and merged, and dates in people's lives."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from services.profiles.domain.life_events import BIRTHDAY, birthday_id
 from services.profiles.domain.names import Given
 from services.profiles.domain.people import Cause, Changes, People
 from services.profiles.domain.profile import Profile
-from services.profiles.domain.traits import Stamp, after_all, merge_patch, spelled, tell
+from services.profiles.domain.traits import Stamp, after_all, merge_patch, tell
 from services.profiles.service.book import Book
 from services.profiles.store import records as records_store
 from services.profiles.store.people import Wanted
@@ -38,10 +38,9 @@ def get_living(people: People, profile_id: UUID) -> Profile:
 
 def _patch(fold: Fold, profile: Profile, patch: Mapping[str, Any], changes: Changes) -> None:
     """Merge a patch into the traits. It is dated now, or just after what it changes where a clock runs behind."""
-    patched = spelled(patch)
     told = {
         key: None if change is None else merge_patch(profile.traits.values.get(key), change)
-        for key, change in patched.items()
+        for key, change in patch.items()
     }
     stamp = Stamp(after_all(profile.traits, told, fold.now), str(new_id()), "api")
     profile.traits = tell(profile.traits, told, stamp)
@@ -49,7 +48,7 @@ def _patch(fold: Fold, profile: Profile, patch: Mapping[str, Any], changes: Chan
 
 
 async def upsert_profile(book: Book, given: Given, traits: Mapping[str, Any]) -> tuple[Profile, bool]:
-    """The profile with these names, made or linked as a message's would be, and its traits patched. Whether it is new."""
+    """The profile with these names, made or linked as a message's would be, and its traits patch. Whether it is new."""
 
     async def decide(_: Connection, fold: Fold) -> tuple[Profile, bool]:
         changes = Changes()
