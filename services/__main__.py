@@ -1,5 +1,6 @@
 """`python -m services <service> [--role all|api|worker]` and `python -m services migrate <service|all>`."""
 
+import gc
 import importlib
 import os
 import sys
@@ -38,6 +39,9 @@ def _serve(service: str, role: str) -> None:
         timeout_keep_alive=75,
         backlog=1024,
     )
+    # Batches make many short-lived values; collecting after every 700 of them costs a third of the time.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     server = _Server(config)
     server.run()
     if not server.started:
