@@ -1,0 +1,1 @@
+"""The vendors' own SDKs, unchanged, against a real server."""
