@@ -96,48 +96,49 @@ def speech_of(settings: Settings) -> Speech:
 def _start_loops(frame: Frame, settings: Settings, app: FastAPI, feeds: dict[str, Neighbour], take_in: TakeIn) -> None:
     applies: dict[str, Apply] = {"changes": take_in.changes, "resolved": take_in.resolved}
     for work, neighbour in feeds.items():
-        leases = _lease(frame, settings, work)
         reader = FeedReader(
             frame.db,
             feed=work,
             consumer="messaging",
             pull=neighbour.pull,
-            leases=leases,
+            leases=_lease(frame, settings, work),
             apply=applies[work],
             committed=frame.wake.hint,
             clock=frame.clock,
         )
         frame.tasks.start(f"read-{work}", reader.run)
-    sends = _lease(frame, settings, "sends")
-    secret = app.state.speech.address_secret
-    recorder = Recorder(frame.db, clock=frame.clock, address_secret=secret, committed=frame.wake.hint)
+    sending = _sending(frame, settings, app.state.speech, app.state.profiles, Segments(feeds["changes"]))
+    frame.tasks.start("send", sending.run)
+    frame.tasks.start("sweep", sending.sweep)
+    frame.tasks.start("tell", sending.tell)
+    frame.tasks.start("broadcast", sending.broadcast)
+
+
+def _sending(frame: Frame, settings: Settings, speech: Speech, profiles: Profiles, segments: Segments) -> Sending:
+    leases = _lease(frame, settings, "sends")
+    recorder = Recorder(frame.db, clock=frame.clock, address_secret=speech.address_secret, committed=frame.wake.hint)
     providers = Providers(_carriers(frame, settings), record=recorder.record)
     frame.on_stop.push_async_callback(providers.finish, 5)
     sender = Sender(
         frame.db,
-        profiles=app.state.profiles,
-        leases=sends,
-        speech=app.state.speech,
+        profiles=profiles,
+        leases=leases,
+        speech=speech,
         providers=providers,
         clock=frame.clock,
         committed=frame.wake.hint,
         batch=settings.send_batch,
     )
-    broadcaster = Broadcaster(frame.db, Segments(feeds["changes"]), leases=sends, clock=frame.clock)
-    sending = Sending(
+    return Sending(
         frame.db,
         sender,
         recorder,
-        broadcaster,
-        profiles=app.state.profiles,
-        leases=sends,
+        Broadcaster(frame.db, segments, leases=leases, clock=frame.clock),
+        profiles=profiles,
+        leases=leases,
         wake=frame.wake,
         freed=providers.freed,
     )
-    frame.tasks.start("send", sending.run)
-    frame.tasks.start("sweep", sending.sweep)
-    frame.tasks.start("tell", sending.tell)
-    frame.tasks.start("broadcast", sending.broadcast)
 
 
 def _carriers(frame: Frame, settings: Settings) -> dict[str, Provider]:

@@ -103,6 +103,7 @@ sends = Table(
     PrimaryKeyConstraint("lane", "id"),
     Index("sends_trigger", "lane", "campaign_id", "trigger_id", unique=True),
     Index("sends_open", "lane", "campaign_id", "next_at", postgresql_where=text("next_at IS NOT NULL")),
+    Index("sends_next", "lane", "next_at", postgresql_where=text("next_at IS NOT NULL")),
     Index("sends_claimed", "lane", "claimed_until", postgresql_where=text("claimed_until IS NOT NULL")),
     Index("sends_profile", "lane", "profile_id", "campaign_id"),
     Index("sends_campaign", "lane", "campaign", "id"),

@@ -8,7 +8,9 @@ from services.messaging.domain.answers import Answer
 from services.messaging.domain.campaign import Campaign
 from services.messaging.domain.delivery import Delivery
 from services.messaging.store.sends import Due
+from shared.plumbing.log import get_logger
 
+log = get_logger()
 MAILBOX = "mailbox"
 
 
@@ -72,6 +74,8 @@ class Providers:
     async def _carry(self, provider: Provider, delivery: Delivery) -> None:
         try:
             await self._record(delivery, await provider.send(delivery))
+        except Exception:  # it is found as unknown when its time is over
+            log.exception("answer_not_recorded", delivery_id=str(delivery.id))
         finally:
             self._busy[provider.name] -= 1
             self.freed.set()

@@ -73,6 +73,8 @@ class Sender:
 
         Raises Unavailable while profiles is away, LeaseLost and Outdated when it must be done again.
         """
+        if not await store.anything_due(self._db, lanes=list(self._leases.held), now=self._clock.now()):
+            return 0
         catalogue = await self._load_catalogue()
         due = await self._find_due(catalogue)
         if not due:
@@ -106,8 +108,6 @@ class Sender:
             return channels_of(campaign, dict.fromkeys(template.channel for template in templates))
 
         lanes = list(self._leases.held)
-        if not lanes:
-            return []
         rooms = {key: self._providers.room(channels(key)) for key in catalogue.campaigns}
         # Spread over the lanes, and more than needed, for not every lane has as many.
         looks = {

@@ -57,6 +57,17 @@ _DUE = """lane, id, campaign_id, campaign, profile_id, user_id, trigger_at, trig
           delivery_id"""
 
 
+async def anything_due(db: Database, *, lanes: Sequence[int], now: datetime) -> bool:
+    """Whether there is anything to look for, at the price of one look into each lane."""
+    found: bool = await db.fetchval(
+        """SELECT EXISTS (SELECT FROM unnest($1::smallint[]) AS lanes (number),
+           LATERAL (SELECT FROM sends WHERE lane = lanes.number AND next_at <= $2 LIMIT 1) AS due)""",
+        list(lanes),
+        now,
+    )
+    return found
+
+
 async def find_due(db: Database, *, lanes: Sequence[int], campaigns: Mapping[UUID, int], now: datetime) -> list[Due]:
     """The oldest due ones of every campaign, at most so many of it in each lane."""
     rows = await db.fetch(

@@ -175,6 +175,9 @@ def upgrade() -> None:
         postgresql_where=sa.text("claimed_until IS NOT NULL"),
     )
     op.create_index(
+        "sends_next", "sends", ["lane", "next_at"], unique=False, postgresql_where=sa.text("next_at IS NOT NULL")
+    )
+    op.create_index(
         "sends_open",
         "sends",
         ["lane", "campaign_id", "next_at"],
