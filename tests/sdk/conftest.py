@@ -3,7 +3,9 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,9 @@ from tests.support.postgres import MakeDatabase
 
 FOLDER = Path(__file__).parent
 MIGRATIONS = Path(services.events.__file__).parent / "migrations"
-NODE_WITHIN = 60  # seconds
-RunNode = Callable[..., Awaitable[str]]
+ENDS_WITHIN = 60  # seconds
+StartNode = Callable[..., AbstractAsyncContextManager[Process]]
+RunNode = Callable[..., Coroutine[Any, Any, None]]
 
 
 async def migrate(url: str) -> None:
@@ -65,24 +68,36 @@ def chromium() -> str:
 
 
 @pytest.fixture
-def run_node(node: str, tmp_path: Path) -> RunNode:
-    """`await run_node("segment.mjs", host=…, key=…)`: runs a script of tests/sdk/node to its end; what it printed."""
+def start_node(node: str, tmp_path: Path) -> StartNode:
+    """`async with start_node("segment.mjs", host=…, key=…) as process`: a script of tests/sdk/node, until it has ended well."""
 
-    async def run(script: str, **given: Any) -> str:
+    @asynccontextmanager
+    async def start(script: str, **given: Any) -> AsyncIterator[Process]:
         environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
         environment["SDK_INPUT"] = json.dumps({"story": STORY, **given}).decode()
         process = await asyncio.create_subprocess_exec(
             *(node, str(FOLDER / "node" / script)),
-            cwd=FOLDER, env=environment,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+            cwd=FOLDER, env=environment, stdin=PIPE, stdout=PIPE, stderr=STDOUT,
         )  # fmt: skip
         try:
-            said, _ = await asyncio.wait_for(process.communicate(), NODE_WITHIN)
+            yield process
+            async with asyncio.timeout(ENDS_WITHIN):
+                said, _ = await process.communicate()
+            assert process.returncode == 0, said.decode(errors="replace")
         finally:
             if process.returncode is None:
-                process.terminate()  # it ends its browser, too
-                await process.wait()
-        assert process.returncode == 0, said.decode(errors="replace")
-        return said.decode()
+                process.terminate()  # a browser that it has started ends with it
+                await process.communicate()
+
+    return start
+
+
+@pytest.fixture
+def run_node(start_node: StartNode) -> RunNode:
+    """`await run_node("segment.mjs", host=…, key=…)`: runs a script to its end."""
+
+    async def run(script: str, **given: Any) -> None:
+        async with start_node(script, **given):
+            pass
 
     return run

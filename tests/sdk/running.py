@@ -53,7 +53,7 @@ class RunningEvents(Calls):
         await self.http.aclose()
         await self.end(signal.SIGTERM)
 
-    async def start(self) -> bool:
+    async def start(self, **settings: str) -> bool:
         """Start it; whether it came up."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("REGULARS_")}
         environment |= {
@@ -64,6 +64,7 @@ class RunningEvents(Calls):
             "REGULARS_BOOTSTRAP_API_KEY": API_KEY,
             "REGULARS_ANALYTICS_JS": str(ANALYTICS_JS),
             "REGULARS_POOL_SIZE": "4",
+            **settings,
         }
         with self.output.open("ab") as out:
             self.process = await asyncio.create_subprocess_exec(

@@ -49,7 +49,7 @@ def exact(value: Any) -> Any:
 
 def contains(found: Any, expected: Any) -> bool:
     """Whether an object has all this, exactly as it was said; SDKs add some of their own."""
-    return exact(expected).items() <= found.items()
+    return bool(exact(expected).items() <= found.items())
 
 
 def check(events: Iterable[Event], source: Source, *kinds: str, anonymous: Iterable[str] = ()) -> dict[str, Event]:
