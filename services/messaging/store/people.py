@@ -14,6 +14,9 @@ MOVED = {
 }
 """Tables whose rows follow a profile into its survivor's lane, with their other columns."""
 
+KEYED_BY_PROFILE = frozenset({"memberships_seen"})
+"""Those with the profile in their key: of two rows for the same thing the survivor's own stays."""
+
 
 async def meet(tx: Connection, profile_ids: Iterable[UUID]) -> dict[UUID, UUID | None]:
     """Who each of these is now (None: erased), with their rows locked to commit, made where there were none."""
@@ -53,6 +56,15 @@ async def merge(tx: Connection, *, loser: UUID, survivor: UUID) -> None:
         "UPDATE people SET merged_into = $3 WHERE lane = $1 AND profile_id = $2", lane_of(loser), loser, survivor
     )
     for table, columns in MOVED.items():
+        if lane_of(loser) == lane_of(survivor) and table not in KEYED_BY_PROFILE:
+            # They stay where they are: a copy would meet itself under its own key.
+            await tx.execute(
+                f"UPDATE {table} SET profile_id = $3 WHERE lane = $1 AND profile_id = $2",
+                lane_of(loser),
+                loser,
+                survivor,
+            )
+            continue
         await tx.execute(
             f"""INSERT INTO {table} (lane, profile_id, {columns})
                 SELECT $3, $4, {columns} FROM {table} WHERE lane = $1 AND profile_id = $2 ON CONFLICT DO NOTHING""",

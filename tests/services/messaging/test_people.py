@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import lane_of
 from tests.services.messaging.conftest import Messaging
@@ -12,19 +14,20 @@ from tests.services.messaging.neighbours import Neighbours, consent
 HOUR = timedelta(hours=1)
 
 
-def two(near: Neighbours, **fields: Any) -> tuple[UUID, UUID]:
-    """Two people whose rows lie in different lanes, the survivor's behind the other's."""
+def two(near: Neighbours, *, same_lane: bool = False, **fields: Any) -> tuple[UUID, UUID]:
+    """Two people whose rows lie in different lanes, or in one."""
     while True:
         loser, survivor = new_id(), new_id()
-        if lane_of(loser) != lane_of(survivor):
+        if (lane_of(loser) == lane_of(survivor)) == same_lane:
             near.add_person(id=loser, user_id="loser", **fields)
             near.add_person(id=survivor, user_id="survivor", **fields)
             return loser, survivor
 
 
-async def test_re_entry_sees_what_both_had(messaging: Messaging) -> None:
+@pytest.mark.parametrize("same_lane", [False, True])
+async def test_re_entry_sees_what_both_had(messaging: Messaging, same_lane: bool) -> None:
     await messaging.campaign()
-    loser, survivor = two(messaging.near)
+    loser, survivor = two(messaging.near, same_lane=same_lane)
     await messaging.enter(loser)
     await messaging.settle()
     messaging.near.merge(loser, survivor, messaging.clock.now())
@@ -37,9 +40,10 @@ async def test_re_entry_sees_what_both_had(messaging: Messaging) -> None:
     assert {one["profile_id"] for one in decisions} == {str(survivor)}
 
 
-async def test_what_waits_follows_the_person_and_is_said_once(messaging: Messaging) -> None:
+@pytest.mark.parametrize("same_lane", [False, True])
+async def test_what_waits_follows_the_person_and_is_said_once(messaging: Messaging, same_lane: bool) -> None:
     await messaging.campaign(delay="PT1H")
-    loser, survivor = two(messaging.near)
+    loser, survivor = two(messaging.near, same_lane=same_lane)
     await messaging.enter(loser, survivor)
     await messaging.settle()
     messaging.near.merge(loser, survivor, messaging.clock.now())
