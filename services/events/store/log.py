@@ -35,26 +35,35 @@ def make_row(record: Record, *, lane: int, key: bytes) -> Row:
     return Row(lane, key, record.received_at, _columns(record), record)
 
 
-async def insert_keys(tx: Connection, rows: Iterable[Row]) -> set[bytes]:
-    """Remember the keys; returns those that are new.
+# The keys of one instant travel as one value, which is a third of the work of an array. They are sorted, so that two
+# committers never wait for each other.
+_INSERT_KEYS = f"""INSERT INTO event_keys (lane, key, received_at)
+    SELECT get_byte(key, 0) % {KEY_LANES}, key, received_at
+    FROM unnest($1::bytea[], $2::timestamptz[]) AS instants (keys, received_at),
+    LATERAL (SELECT substring(keys FROM start FOR {KEY_SIZE}) AS key
+             FROM generate_series(1, length(keys), {KEY_SIZE}) AS start) AS each
+    ORDER BY 1, 2"""
 
-    The keys of one instant travel as one value, which is a third of the work of an array. They are sorted, so that two
-    committers never wait for each other.
+
+async def insert_new_keys(tx: Connection, rows: Iterable[Row]) -> None:
+    """Remember the keys. Raises UniqueViolationError if one of them is known: the transaction is lost then.
+
+    It costs half of what `insert_keys` costs.
     """
+    await tx.execute(_INSERT_KEYS, *_by_instant(rows))
+
+
+async def insert_keys(tx: Connection, rows: Iterable[Row]) -> set[bytes]:
+    """Remember the keys; returns those that are new."""
+    fresh = await tx.fetch(f"{_INSERT_KEYS} ON CONFLICT DO NOTHING RETURNING key", *_by_instant(rows))
+    return {row[0] for row in fresh}
+
+
+def _by_instant(rows: Iterable[Row]) -> tuple[list[bytes], list[datetime]]:
     groups: dict[datetime, list[bytes]] = {}
     for row in rows:
         groups.setdefault(row.received_at, []).append(row.key)
-    fresh = await tx.fetch(
-        f"""INSERT INTO event_keys (lane, key, received_at)
-            SELECT get_byte(key, 0) % {KEY_LANES}, key, received_at
-            FROM unnest($1::bytea[], $2::timestamptz[]) AS instants (keys, received_at),
-            LATERAL (SELECT substring(keys FROM start FOR {KEY_SIZE}) AS key
-                     FROM generate_series(1, length(keys), {KEY_SIZE}) AS start) AS each
-            ORDER BY 1, 2 ON CONFLICT DO NOTHING RETURNING key""",
-        [b"".join(keys) for keys in groups.values()],
-        list(groups),
-    )
-    return {row[0] for row in fresh}
+    return [b"".join(keys) for keys in groups.values()], list(groups)
 
 
 async def append_rows(tx: Connection, rows: Sequence[Row]) -> None:
