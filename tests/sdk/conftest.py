@@ -3,9 +3,11 @@
 import asyncio
 import os
 import shutil
+import subprocess
+import tempfile
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,9 @@ def node() -> str:
     found = shutil.which("node")
     if found is None:
         pytest.skip("no node: apt-get install nodejs npm, then npm ci --prefix tests/sdk")
+    version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    if int(version.removeprefix("v").partition(".")[0]) < 20:
+        pytest.skip(f"node is {version}, the SDKs need 20 or newer: install one, then npm ci --prefix tests/sdk")
     if not (FOLDER / "node_modules" / ".package-lock.json").exists():
         pytest.skip("no tests/sdk/node_modules: npm ci --prefix tests/sdk")
     return found
@@ -68,12 +73,19 @@ def chromium() -> str:
 
 
 @pytest.fixture
-def start_node(node: str, tmp_path: Path) -> StartNode:
+def short_path() -> Iterator[Path]:
+    """A folder whose name leaves room for a browser's socket: the path of one has 107 characters at most."""
+    with tempfile.TemporaryDirectory(prefix="sdk-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def start_node(node: str, short_path: Path) -> StartNode:
     """`async with start_node("segment.mjs", host=…, key=…) as process`: a script of tests/sdk/node, until it has ended well."""
 
     @asynccontextmanager
     async def start(script: str, **given: Any) -> AsyncIterator[Process]:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+        environment = {"PATH": os.environ["PATH"], "HOME": str(short_path), "TMPDIR": str(short_path)}
         environment["SDK_INPUT"] = json.dumps({"story": STORY, **given}).decode()
         process = await asyncio.create_subprocess_exec(
             *(node, str(FOLDER / "node" / script)),
@@ -87,7 +99,8 @@ def start_node(node: str, tmp_path: Path) -> StartNode:
         finally:
             if process.returncode is None:
                 process.terminate()  # a browser that it has started ends with it
-                await process.communicate()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(process.communicate(), 10)
 
     return start
 

@@ -52,8 +52,8 @@ def contains(found: Any, expected: Any) -> bool:
     return bool(exact(expected).items() <= found.items())
 
 
-def check(events: Iterable[Event], source: Source, *kinds: str, anonymous: Iterable[str] = ()) -> dict[str, Event]:
-    """The story's events by their types, just these kinds, each as it was told. `anonymous`: those without a user."""
+def check(events: Iterable[Event], source: Source, *kinds: str) -> dict[str, Event]:
+    """The story's events by their types, just these kinds, each as it was told."""
     found = {event["type"]: event for event in events}
     assert sorted(found) == sorted(kinds)
     assert len({event["message_id"] for event in found.values()}) == len(kinds)
@@ -62,7 +62,7 @@ def check(events: Iterable[Event], source: Source, *kinds: str, anonymous: Itera
         assert event["name"] == NAMES.get(kind)
         assert event["message_id"]
         assert event["imported"] is False
-        assert event["user_id"] == (None if kind in anonymous else STORY["user"])
+        assert event["user_id"] == STORY["user"]
         assert contains(event["properties"], PROPERTIES.get(kind, {})), (kind, event["properties"])
         check_times(event)
     if "identify" in kinds:
