@@ -6,6 +6,7 @@ import httpx
 from fastapi import FastAPI
 
 from services.messaging.api import ROUTERS
+from services.messaging.clients.gateway import GatewayProvider
 from services.messaging.clients.neighbours import Profiles, Segments, load_api_keys
 from services.messaging.clients.smtp import Server, SmtpProvider
 from services.messaging.config import Settings
@@ -143,18 +144,30 @@ def _sending(frame: Frame, settings: Settings, speech: Speech, profiles: Profile
 
 def _carriers(frame: Frame, settings: Settings) -> dict[str, Provider]:
     """The provider of each channel that has one."""
-    if settings.smtp_host is None:
-        return {}
-    server = Server(
-        host=settings.smtp_host,
-        port=settings.smtp_port,
-        username=settings.smtp_username,
-        password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
-        security=settings.smtp_security,
-    )
-    smtp = SmtpProvider(server, timeout=settings.smtp_timeout, room=settings.smtp_connections)
-    frame.on_stop.push_async_callback(smtp.close)
-    return {"email": smtp}
+    carriers: dict[str, Provider] = {}
+    if settings.smtp_host is not None:
+        server = Server(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            username=settings.smtp_username,
+            password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
+            security=settings.smtp_security,
+        )
+        smtp = SmtpProvider(server, timeout=settings.smtp_timeout, room=settings.smtp_connections)
+        frame.on_stop.push_async_callback(smtp.close)
+        carriers["email"] = smtp
+    for channel, url in (("sms", settings.sms_url), ("push", settings.push_url), ("webhook", settings.webhook_url)):
+        if url is not None:
+            gateway = GatewayProvider(
+                channel,
+                url,
+                secret=derive(settings.secret, "gateway"),
+                timeout=settings.gateway_timeout,
+                room=settings.gateway_connections,
+            )
+            frame.on_stop.push_async_callback(gateway.close)
+            carriers[channel] = gateway
+    return carriers
 
 
 def _lease(frame: Frame, settings: Settings, work: str) -> Leases:

@@ -42,6 +42,13 @@ class Settings(CommonSettings):
         default=30, gt=0, le=600, description="Seconds for one e-mail at the SMTP server, at most"
     )
     smtp_connections: int = Field(default=8, ge=1, le=200, description="E-mails under way at the SMTP server at once")
+    sms_url: str | None = Field(default=None, description="Gateway that text messages are posted to; default: mailbox")
+    push_url: str | None = Field(default=None, description="Gateway that notifications are posted to; default: mailbox")
+    webhook_url: str | None = Field(default=None, description="Where webhooks are posted to; default: mailbox")
+    gateway_timeout: float = Field(
+        default=20, gt=0, le=600, description="Seconds for one message at a gateway, at most"
+    )
+    gateway_connections: int = Field(default=16, ge=1, le=500, description="Messages under way at a gateway at once")
     send_batch: int = Field(default=256, ge=1, le=1000, description="Messages decided together, at most")
 
     @property

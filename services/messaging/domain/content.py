@@ -76,8 +76,6 @@ def parse_template(json: object, loc: Loc = ()) -> Template:
         sender=sender,
         strict=reading.choice(found, "strict", loc, (True, False)) or False,
     )
-    if channel == "email" and template.subject is None:
-        reading.fault((*loc, "subject"), "is missing: an e-mail has a subject")
     _try_to_read(template, loc, reading)
     reading.finish()
     return template

@@ -56,7 +56,7 @@ class Post:
 
     async def tried(self, times: int) -> None:
         """Until so many mails were begun."""
-        for _ in range(500):
+        for _ in range(3000):
             if self.tries >= times:
                 return
             await asyncio.sleep(0.01)

@@ -107,7 +107,7 @@ def test_an_address_that_is_none_is_no_message(address: str) -> None:
     [
         ({"body": "{% if %}"}, ["body"]),
         ({"subject": "{{ x | nosuch }}"}, ["subject"]),
-        ({"subject": None}, ["subject"]),
+        ({"subject": 5}, ["subject"]),
         ({"text": "{% for %}"}, ["text"]),
         ({"channel": "fax"}, ["channel"]),
         ({"body": ""}, ["body"]),
