@@ -40,7 +40,7 @@ def read_cursor(cursor: str | None, read: Callable[[Any], T]) -> T | None:
         return None
     try:
         return read(value)
-    except (TypeError, ValueError, KeyError, IndexError, ArithmeticError) as error:
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
         raise _bad_cursor() from error
 
 
