@@ -48,7 +48,7 @@ Table(
     Column("imported", Boolean, nullable=False),
     Column("payload", JSON, nullable=False),
     PrimaryKeyConstraint("lane", "seq", "received_at"),
-    Index("log_received_at", "received_at", postgresql_using="brin"),
+    Index("log_received_at", "received_at", postgresql_using="brin", postgresql_with={"autosummarize": True}),
     Index("log_timestamp", "timestamp"),
     Index("log_name", "name", "timestamp"),
     Index("log_user_id", "user_id", "timestamp", postgresql_where=text("user_id IS NOT NULL")),
@@ -63,7 +63,7 @@ Table(
     Column("key", LargeBinary, nullable=False),
     Column("received_at", AT, nullable=False),
     PrimaryKeyConstraint("lane", "key"),
-    Index("event_keys_received_at", "received_at", postgresql_using="brin"),
+    Index("event_keys_received_at", "received_at", postgresql_using="brin", postgresql_with={"autosummarize": True}),
 )
 
 # Messages that could not be used, as they came, with the reason. `form` says which types it may have, `type` is the one

@@ -2,13 +2,14 @@
 
 import asyncio
 from datetime import datetime
+from functools import partial
 
 from services.events.domain.months import months_from
 from services.events.store.partitions import existing_partitions, make_partition
-from services.events.store.retention import delete_old_keys as delete_some
-from services.events.store.retention import has_old_keys
+from services.events.store.retention import delete_keys, find_old_keys
 from shared.plumbing.db import Database
-from shared.plumbing.lanes import LANES
+
+SOME = 5000
 
 
 async def make_partitions(db: Database, *, now: datetime) -> None:
@@ -22,9 +23,8 @@ async def make_partitions(db: Database, *, now: datetime) -> None:
 async def delete_old_keys(db: Database, *, before: datetime) -> int:
     """Forget dedup keys from before this instant, a few at a time, so that ingest hardly notices. Returns how many."""
     deleted = 0
-    if await has_old_keys(db, before=before):
-        for lane in range(LANES):
-            while some := await delete_some(db, lane, before=before):
-                deleted += some
-                await asyncio.sleep(0.01)
+    while keys := await find_old_keys(db, before=before, limit=SOME):
+        await db.run(partial(delete_keys, keys=keys))
+        deleted += len(keys)
+        await asyncio.sleep(0.01)
     return deleted

@@ -12,6 +12,7 @@ down_revision = None
 
 AT = sa.DateTime(timezone=True)
 ID = postgresql.UUID(as_uuid=True)
+SUMMARIZED = {"autosummarize": True}
 
 
 def upgrade() -> None:
@@ -53,7 +54,7 @@ def _log() -> None:
         sa.PrimaryKeyConstraint("lane", "seq", "received_at"),
         postgresql_partition_by="RANGE (received_at)",
     )
-    op.create_index("log_received_at", "log", ["received_at"], postgresql_using="brin")
+    op.create_index("log_received_at", "log", ["received_at"], postgresql_using="brin", postgresql_with=SUMMARIZED)
     op.create_index("log_timestamp", "log", ["timestamp"])
     op.create_index("log_name", "log", ["name", "timestamp"])
     op.create_index("log_user_id", "log", ["user_id", "timestamp"], postgresql_where=sa.text("user_id IS NOT NULL"))
@@ -69,7 +70,9 @@ def _event_keys() -> None:
         sa.Column("received_at", AT, nullable=False),
         sa.PrimaryKeyConstraint("lane", "key"),
     )
-    op.create_index("event_keys_received_at", "event_keys", ["received_at"], postgresql_using="brin")
+    op.create_index(
+        "event_keys_received_at", "event_keys", ["received_at"], postgresql_using="brin", postgresql_with=SUMMARIZED
+    )
 
 
 def _rejected() -> None:
