@@ -1,10 +1,13 @@
 """Small decisions: identity of messages, months, lag, traces of a person."""
 
+import re
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+import services.events
 from services.events.domain.dedup import dedup_key, key_lane
 from services.events.domain.lag import behind, pending, slowest_of
 from services.events.domain.months import months_from
@@ -51,3 +54,12 @@ def test_traces_are_found_however_json_was_written() -> None:
     assert traces_in_text(ids, addresses) == ['"7"', '"zoë"', "zoë@example.com"]
     assert '"zo\\303\\253"' in traces_in_bytes(ids, addresses)
     assert '"zo\\\\u00eb"' in traces_in_bytes(ids, addresses)
+
+
+def test_every_reason_is_documented() -> None:
+    package = Path(services.events.__file__).parent
+    code = "\n".join(path.read_text() for path in package.rglob("*.py"))
+    reasons = set(re.findall(r'(?:Unusable|Refusal)\(\s*"([a-z_]+)"', code))
+    page = (package.parents[1] / "docs" / "sending-events.md").read_text()
+    assert len(reasons) > 10
+    assert sorted(reason for reason in reasons if f"`{reason}`" not in page) == []
