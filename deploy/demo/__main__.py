@@ -33,8 +33,6 @@ async def play(api: Api) -> Findings:
             task = progress.add_task(text, total=total)
             return lambda by: progress.advance(task, by)
 
-        await steps.write_down_consents(api, people, bar("people and consents (made up)", len(people)))
-        await steps.set_up(api)
         await _send(api, purchases, people, bar)
         findings_bar = bar("reading back what came out", 1)
         findings = await read_findings(api, first=purchases[0].at.date(), last=purchases[-1].at.date())
@@ -45,11 +43,16 @@ async def play(api: Api) -> Findings:
 async def _send(api: Api, purchases: list[Purchase], people: list[Person], bar: steps.MakeBar) -> None:
     sender = steps.Sender(api)
     try:
+        sender.announce(people)
+        await sender.deliver(len(people), bar("customers, by the Segment SDK", len(people)))
+        await steps.settle(api, bar)
+        await steps.write_down_consents(api, people, bar)
+        await steps.set_up(api)
         sender.identify(people)
-        await sender.deliver(len(people), bar("identify, by the Segment SDK (traits made up)", len(people)))
+        await sender.deliver(len(people), bar("traits (made up), by the Segment SDK", len(people)))
         await steps.settle(api, bar)
         sender.order(purchases)
-        await sender.deliver(len(purchases), bar("purchases, by the Segment SDK (real)", len(purchases)))
+        await sender.deliver(len(purchases), bar("purchases (real), by the Segment SDK", len(purchases)))
         await steps.settle(api, bar)
     finally:
         sender.close()

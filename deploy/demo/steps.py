@@ -19,25 +19,30 @@ MakeBar = Callable[[str, int], Advance]
 """A new bar with its text and total."""
 
 
-async def write_down_consents(api: Api, people: Sequence[Person], advance: Advance) -> None:
-    """Make the profiles, and record what they agreed to, before anything is sent."""
+async def write_down_consents(api: Api, people: Sequence[Person], bar: MakeBar) -> None:
+    """Record what they agreed to, before anything is sent."""
+    ids = await _ids(api)
+    asked = [person for person in people if person.consent is not None]
+    advance = bar("consents (made up)", len(asked))
     room = asyncio.Semaphore(8)
 
     async def one(person: Person) -> None:
         async with room:
-            ids = {"identifiers": [{"namespace": "user_id", "value": person.customer}]}
-            profile = await api.call("POST", "profiles", "/v1/profiles", ids)
-            if person.consent is not None:
-                consent = {
-                    "purpose": "marketing",
-                    "channel": "email",
-                    "status": person.consent,
-                    "source": "demo, made up",
-                }
-                await api.call("POST", "profiles", f"/v1/profiles/{profile['id']}/consents", consent)
+            consent = {"purpose": "marketing", "channel": "email", "status": person.consent, "source": "demo, made up"}
+            await api.call("POST", "profiles", f"/v1/profiles/{ids[person.customer]}/consents", consent)
             advance(1)
 
-    await asyncio.gather(*(one(person) for person in people))
+    await asyncio.gather(*(one(person) for person in asked))
+
+
+async def _ids(api: Api) -> dict[str, str]:
+    """The profile id of every user id."""
+    return {
+        identifier["value"]: profile["id"]
+        for profile in await api.items("profiles", "/v1/profiles")
+        for identifier in profile["identifiers"]
+        if identifier["namespace"] == "user_id"
+    }
 
 
 async def set_up(api: Api) -> None:
@@ -81,15 +86,15 @@ class Sender:
     def _note(self, error: Any, _: Any) -> None:
         self._failed.append(type(error).__name__)
 
+    def announce(self, people: Iterable[Person]) -> None:
+        """Tell that they are there."""
+        for person in people:
+            self._client.identify(person.customer, message_id=f"demo-announce-{person.customer}")
+
     def identify(self, people: Iterable[Person]) -> None:
         """Tell who they are."""
         for person in people:
-            self._client.identify(
-                person.customer,
-                person.traits,
-                context={"source": "demo"},
-                message_id=f"demo-identify-{person.customer}",
-            )
+            self._client.identify(person.customer, person.traits, message_id=f"demo-identify-{person.customer}")
 
     def order(self, purchases: Iterable[Purchase]) -> None:
         """Tell what they bought. The message ids make a second run of the demo change nothing."""

@@ -65,7 +65,8 @@ async def test_the_demos_numbers_are_those_of_the_file(tmp_path: Path, monkeypat
     frame = _frame(today)
     _check_sizes(found, frame, (started, datetime.now(UTC)))
     for (amount, nth), day in found.crossings.items():
-        assert day == _crossings(frame, amount * 100)[nth - 1]
+        crossed = _crossings(frame, amount * 100)
+        assert day == (crossed[nth - 1] if nth <= len(crossed) else None)
 
     people = {person.customer: person for person in make_people(set("cdnow-" + frame["customer"]), today=today)}
     total = frame.groupby("customer")["cents"].sum()
