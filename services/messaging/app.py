@@ -10,6 +10,7 @@ from services.messaging.clients.gateway import GatewayProvider
 from services.messaging.clients.neighbours import Profiles, Segments, load_api_keys
 from services.messaging.clients.smtp import Server, SmtpProvider
 from services.messaging.config import Settings
+from services.messaging.domain.content import SENDER
 from services.messaging.domain.links import Linker
 from services.messaging.domain.local_time import zone_names
 from services.messaging.service.broadcasting import Broadcaster
@@ -83,7 +84,9 @@ async def _start(
 
 
 def speech_of(settings: Settings) -> Speech:
-    """How this deployment speaks. Raises ValueError for a default time zone that is none."""
+    """How this deployment speaks. Raises ValueError for a default time zone or a sender that is none."""
+    if not SENDER.fullmatch(settings.mail_from):
+        raise ValueError(f"REGULARS_MAIL_FROM: {settings.mail_from!r} is no sender")
     if settings.default_timezone not in zone_names():
         raise ValueError(f"REGULARS_DEFAULT_TIMEZONE: {settings.default_timezone!r} is no IANA time zone")
     return Speech(

@@ -41,7 +41,7 @@ class Settings(CommonSettings):
     smtp_timeout: float = Field(
         default=30, gt=0, le=600, description="Seconds for one e-mail at the SMTP server, at most"
     )
-    smtp_connections: int = Field(default=8, ge=1, le=200, description="E-mails under way at the SMTP server at once")
+    smtp_connections: int = Field(default=16, ge=1, le=200, description="E-mails under way at the SMTP server at once")
     sms_url: str | None = Field(default=None, description="Gateway that text messages are posted to; default: mailbox")
     push_url: str | None = Field(default=None, description="Gateway that notifications are posted to; default: mailbox")
     webhook_url: str | None = Field(default=None, description="Where webhooks are posted to; default: mailbox")

@@ -7,17 +7,13 @@ reply tells: without it, whether the message was taken is not known.
 import asyncio
 import ssl
 from dataclasses import dataclass, field
-from email.message import EmailMessage
-from email.policy import SMTP as WIRE
-from email.policy import SMTPUTF8 as WIRE_UTF8
-from email.utils import parseaddr
 from typing import Literal
 
 import aiosmtplib
 
 from services.messaging.domain.answers import Accepted, Answer, NotNow, Rejected, Unsure, smtp_answer
 from services.messaging.domain.delivery import Delivery
-from services.messaging.domain.emails import mime_message
+from services.messaging.domain.emails import Mail, write_mail
 
 Security = Literal["auto", "starttls", "tls", "none"]
 
@@ -56,15 +52,14 @@ class SmtpProvider:
     async def send(self, delivery: Delivery) -> Answer:
         """The server's answer to one message, within the timeout."""
         try:
-            message = mime_message(
-                delivery.content["headers"], text=delivery.content["text"], html=delivery.content["html"]
-            )
+            content = delivery.content
+            mail = write_mail(content["headers"], text=content["text"], html=content["html"])
         except (ValueError, LookupError) as error:
             return Rejected(f"The message can't be written as e-mail ({type(error).__name__}).")
         attempt = _Attempt()
         try:
             async with asyncio.timeout(self.timeout):
-                return await self._send_on_some(message, delivery.address, attempt)
+                return await self._send_on_some(mail, attempt)
         except TimeoutError:
             return _interrupted(attempt, "The server did not answer in time.")
         except aiosmtplib.SMTPResponseException as error:
@@ -72,20 +67,18 @@ class SmtpProvider:
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             return _interrupted(attempt, f"{type(error).__name__}: {error}"[:500])
 
-    async def _send_on_some(self, message: EmailMessage, address: str, attempt: _Attempt) -> Answer:
+    async def _send_on_some(self, mail: Mail, attempt: _Attempt) -> Answer:
         try:
-            return await self._send_on(await self._connection(attempt), message, address, attempt)
+            return await self._send_on(await self._connection(attempt), mail, attempt)
         except (aiosmtplib.SMTPServerDisconnected, ConnectionError):
             # A connection kept open may have been closed by the server since: that says nothing about the message.
             if attempt.fresh or attempt.handed_over:
                 raise
-        return await self._send_on(await self._connect(attempt), message, address, attempt)
+        return await self._send_on(await self._connect(attempt), mail, attempt)
 
-    async def _send_on(
-        self, connection: aiosmtplib.SMTP, message: EmailMessage, address: str, attempt: _Attempt
-    ) -> Answer:
+    async def _send_on(self, connection: aiosmtplib.SMTP, mail: Mail, attempt: _Attempt) -> Answer:
         try:
-            answer = await _transfer(connection, message, address, attempt)
+            answer = await _transfer(connection, mail, attempt)
         except BaseException:
             connection.close()
             raise
@@ -126,17 +119,14 @@ class SmtpProvider:
             connection.close()
 
 
-async def _transfer(connection: aiosmtplib.SMTP, message: EmailMessage, address: str, attempt: _Attempt) -> Answer:
-    sender = parseaddr(str(message["From"]))[1]
-    international = not (address + sender).isascii()
-    if international and not connection.supports_extension("smtputf8"):
+async def _transfer(connection: aiosmtplib.SMTP, mail: Mail, attempt: _Attempt) -> Answer:
+    if mail.international and not connection.supports_extension("smtputf8"):
         return Rejected("The server takes no international addresses.")
-    options, encoding = (["SMTPUTF8"], "utf-8") if international else ([], "ascii")
-    await connection.mail(sender, options=options, encoding=encoding)
-    await connection.rcpt(address, encoding=encoding)
-    text = message.as_bytes(policy=WIRE_UTF8 if international else WIRE)
+    options, encoding = (["SMTPUTF8"], "utf-8") if mail.international else ([], "ascii")
+    await connection.mail(mail.sender, options=options, encoding=encoding)
+    await connection.rcpt(mail.recipient, encoding=encoding)
     attempt.handed_over = True
-    reply = await connection.data(text)
+    reply = await connection.data(mail.content)
     return Accepted(f"{reply.code} {reply.message}"[:500])
 
 

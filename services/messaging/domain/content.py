@@ -12,7 +12,7 @@ from shared.language.reading import Loc, Reading
 from shared.schemas.recipients import Recipient
 
 _MARKUP = re.compile(r"<(?:!doctype|/?[a-z][a-z0-9]*[\s/>])", re.IGNORECASE)
-_SENDER = re.compile(r"[^\r\n<>]*<[^\s@<>]+@[^\s@<>]+>|[^\s@<>]+@[^\s@<>]+")
+SENDER = re.compile(r"[^\r\n<>]*<[^\s@<>]+@[^\s@<>]+>|[^\s@<>]+@[^\s@<>]+")
 LONGEST_SUBJECT = 900
 
 
@@ -65,7 +65,7 @@ def parse_template(json: object, loc: Loc = ()) -> Template:
             reading.fault((*loc, field), "must not be empty")
     channel = reading.choice(found, "channel", loc, CHANNELS)
     sender = reading.text(found, "from", loc) if found.get("from") is not None else None
-    if sender is not None and not _SENDER.fullmatch(sender):
+    if sender is not None and not SENDER.fullmatch(sender):
         reading.fault((*loc, "from"), 'must be an address such as "Shop <hello@shop.example>"')
     template = Template(
         key=reading.text(found, "key", loc),

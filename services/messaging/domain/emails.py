@@ -1,15 +1,17 @@
 """E-mail on the wire: headers that data cannot forge, one-click unsubscribing (RFC 8058), a stable Message-ID."""
 
+import base64
+import hashlib
 import re
+from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.header import Header
+from email.utils import format_datetime, formataddr
 from uuid import UUID
 
 from services.messaging.domain.content import Content, Links, one_line
 
+_NAMED = re.compile(r"([^<>]*)<([^<>]*)>")
 _SPECIAL = re.compile(r"[\x00-\x20\x7f<>()\[\],;:\"\\\\]")
 
 
@@ -18,7 +20,7 @@ def headers_for(
 ) -> dict[str, str]:
     """The headers of a message. The Message-ID is the delivery's, so that a repetition is recognised as one."""
     sender = one_line(content.sender or default_sender)
-    domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
+    domain = _named(sender)[1].rpartition("@")[2] or "localhost"
     return {
         "From": sender,
         "To": one_line(address),
@@ -30,20 +32,64 @@ def headers_for(
     }
 
 
-def mime_message(headers: dict[str, str], *, text: str, html: str | None) -> EmailMessage:
-    """The message as it is sent: text, and HTML as the alternative. Raises ValueError for an address that is none."""
-    message = EmailMessage(policy=SMTP)
-    for name, value in headers.items():
-        message[name] = _mailbox(value) if name in ("From", "To") else value
-    message.set_content(text)
-    if html is not None:
-        message.add_alternative(html, subtype="html")
-    return message
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A message as it goes over the wire. `international`: an address has letters that plain SMTP does not carry."""
+
+    sender: str
+    recipient: str
+    content: bytes
+    international: bool
 
 
-def _mailbox(value: str) -> Address:
-    name, address = parseaddr(value)
+def write_mail(headers: dict[str, str], *, text: str, html: str | None) -> Mail:
+    """The message: text, and HTML as the alternative. Raises ValueError for an address that is none.
+
+    Written out here, for the standard library folds a long List-Unsubscribe into encoded words, which no mail program reads
+    as a link.
+    """
+    sender, recipient = _address(headers["From"]), _address(headers["To"])
+    lines = [_header(name, value) for name, value in headers.items()]
+    lines.append("MIME-Version: 1.0")
+    if html is None:
+        lines.append(_part(text, "plain"))
+    else:
+        boundary = f"=_{hashlib.sha256(headers.get('Message-ID', '').encode()).hexdigest()[:32]}"
+        lines.append(f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n')
+        for content, subtype in ((text, "plain"), (html, "html")):
+            lines.append(f"--{boundary}\r\n{_part(content, subtype)}")
+        lines.append(f"--{boundary}--\r\n")
+    international = not (sender + recipient).isascii()
+    return Mail(sender, recipient, "\r\n".join(lines).encode(), international)
+
+
+def _header(name: str, value: str) -> str:
+    line = one_line(value)
+    if name in ("From", "To"):
+        display, address = _named(line)
+        named = formataddr((display, "x@x")).removesuffix("<x@x>").rstrip()
+        return f"{name}: {named} <{address}>" if display else f"{name}: {address}"
+    if line.isascii():
+        return f"{name}: {line}"
+    return f"{name}: {Header(line, 'utf-8', header_name=name).encode(linesep=chr(13) + chr(10))}"
+
+
+def _part(content: str, subtype: str) -> str:
+    """One body with its headers, in base64: it survives whatever is in it."""
+    encoded = base64.encodebytes(content.encode()).decode().replace("\n", "\r\n")
+    kind = f'Content-Type: text/{subtype}; charset="utf-8"'
+    return f"{kind}\r\nContent-Transfer-Encoding: base64\r\n\r\n{encoded}"
+
+
+def _named(value: str) -> tuple[str, str]:
+    """The name before an address in angle brackets, and the address."""
+    found = _NAMED.fullmatch(value)
+    return (found[1].strip().strip('"'), found[2]) if found else ("", value)
+
+
+def _address(value: str) -> str:
+    address = _named(one_line(value))[1]
     user, _, domain = address.rpartition("@")
     if not user or not domain or "@" in user or _SPECIAL.search(address):
         raise ValueError("not an e-mail address")
-    return Address(display_name=name, username=user, domain=domain)
+    return address

@@ -43,9 +43,15 @@ class Providers:
         return self._by_channel.get(channel)
 
     def _free(self, channel: str) -> int | None:
-        """How many more the channel's provider can take; None if it takes any number."""
+        """How many more the channel's provider can take; None if it takes any number.
+
+        None at all until half of its room is free: a few together cost little more than one.
+        """
         provider = self._by_channel.get(channel)
-        return None if provider is None else max(0, provider.room - self._busy.get(provider.name, 0))
+        if provider is None:
+            return None
+        free = provider.room - self._busy.get(provider.name, 0)
+        return free if 2 * free >= provider.room else 0
 
     def room(self, channels: Iterable[str]) -> int | None:
         """How many messages each of these channels could take now; None for any number."""

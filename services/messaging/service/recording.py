@@ -2,9 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from services.messaging.domain.addresses import address_hash
 from services.messaging.domain.answers import Answer, Final, TryAgain, Unsure, after
@@ -12,9 +12,10 @@ from services.messaging.domain.campaign import DEFAULT_STALE_AFTER
 from services.messaging.domain.delivery import Delivery
 from services.messaging.service.outcomes import outcome
 from services.messaging.service.sender import decisions_total
-from services.messaging.store import people, sends
+from services.messaging.store import people
 from services.messaging.store.catalogue import load_campaigns
-from services.messaging.store.sends import Claim, Judged, Orphan
+from services.messaging.store.claims import Claim, Orphan, find_orphans, lock_claims, write_answers
+from services.messaging.store.sends import Judged, write_judged
 from services.messaging.store.suppressions import suppress
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database, is_unavailable
@@ -30,8 +31,20 @@ PATIENCE = 600
 """Tries, a tenth of a second apart or more, to record an answer while the database is away."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer that waits to be written down; `written` is set when it is."""
+
+    orphan: Orphan
+    answer: Answer
+    written: asyncio.Future[None]
+
+
 class Recorder:
-    """Writes answers down, through merges that happened meanwhile; what was erased meanwhile is not brought back."""
+    """Writes answers down, through merges that happened meanwhile; what was erased meanwhile is not brought back.
+
+    Answers that come while others are being committed are written together in the next transaction.
+    """
 
     def __init__(
         self,
@@ -47,76 +60,110 @@ class Recorder:
         self._address_secret = address_secret
         self._committed = committed
         self._chance = chance
+        self._waiting: list[Told] = []
+        self._writing: asyncio.Task[None] | None = None
 
     async def record(self, delivery: Delivery, answer: Answer) -> None:
-        """Keep at it while the database is away: the answer is known only here."""
+        """Returns when the answer is written down."""
         orphan = Orphan(delivery.profile_id, delivery.send_id, delivery.id)
+        told = Told(orphan, answer, asyncio.get_running_loop().create_future())
+        self._waiting.append(told)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        await told.written
+
+    async def _write(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting, []
+            try:
+                await self._settle_patiently(group)
+            except Exception:
+                # One of them may be what can't be written: each by itself, so that the others are.
+                log.exception("answers_one_by_one", answers=len(group))
+                await asyncio.gather(*(self._write_alone(told) for told in group))
+            for told in group:
+                if not told.written.done():
+                    told.written.set_result(None)
+
+    async def _write_alone(self, told: Told) -> None:
+        try:
+            await self._settle_patiently([told])
+        except Exception as error:  # noqa: BLE001 (whoever waits for it gets it)
+            told.written.set_exception(error)
+
+    async def _settle_patiently(self, group: Sequence[Told]) -> None:
+        """Keep at it while the database is away: the answers are known only here."""
         for _ in range(PATIENCE):
             try:
-                await self._db.run(partial(self._settle, orphan=orphan, answer=answer))
+                await self._settle([(told.orphan, told.answer) for told in group])
             except Exception as error:
                 if not is_unavailable(error):
                     raise
-                log.warning("answer_waits_for_database", kind=type(error).__name__)
+                log.warning("answers_wait_for_database", kind=type(error).__name__)
                 await asyncio.sleep(0.1)
             else:
-                self._committed()
                 return
-        log.error("answer_lost", delivery_id=str(delivery.id))
+        log.error("answers_lost", answers=len(group))
 
     async def sweep(self, lanes: list[int], *, owner: str | None = None) -> int:
         """Claims past their time, and those that a process of the name `owner` left, are `unknown` from now on."""
         if not lanes:
             return 0
-        found = await sends.find_orphans(self._db, lanes=lanes, now=self._clock.now(), owner=owner, limit=500)
-        for orphan in found:
-            await self._db.run(partial(self._settle, orphan=orphan, answer=LOST))
+        found = await find_orphans(self._db, lanes=lanes, now=self._clock.now(), owner=owner, limit=500)
         if found:
-            self._committed()
+            await self._settle([(orphan, LOST) for orphan in found])
         return len(found)
 
-    async def _settle(self, tx: Connection, *, orphan: Orphan, answer: Answer) -> None:
-        current = (await people.meet(tx, [orphan.profile_id]))[orphan.profile_id]
-        if current is None:
-            return
-        claim = await sends.lock_claim(
-            tx, lane=lane_of(current), send_id=orphan.send_id, delivery_id=orphan.delivery_id
-        )
-        if claim is None:
-            return
-        now = self._clock.now()
-        stale_after = await self._stale_after(tx, claim)
-        final = after(
-            answer, attempts=claim.attempts, now=now, give_up_at=claim.due_at + stale_after, chance=self._chance()
-        )
-        await sends.write_judged(tx, [_judged(claim, final, answer, now)])
-        status = final.status if isinstance(final, Final) else "failed"
-        await sends.write_answer(
-            tx, lane=claim.lane, delivery_id=claim.delivery_id, status=status, answer=answer.text or None
-        )
-        if isinstance(final, Final):
-            await self._tell(tx, claim, final, now)
+    async def _settle(self, answers: Sequence[tuple[Orphan, Answer]]) -> None:
+        finals = await self._db.run(lambda tx: self._settle_in(tx, answers))
+        for final in finals:
+            decisions_total.labels(decision=final.decision, reason=final.reason).inc()
+        self._committed()
 
-    async def _stale_after(self, tx: Connection, claim: Claim) -> timedelta:
-        campaigns = await load_campaigns(tx)
-        found = (one.definition.stale_after for one in campaigns if one.id == claim.campaign_id)
-        return next(found, DEFAULT_STALE_AFTER)
+    async def _settle_in(self, tx: Connection, answers: Sequence[tuple[Orphan, Answer]]) -> list[Final]:
+        current = await people.meet(tx, {orphan.profile_id for orphan, _ in answers})
+        now_in = [(lane_of(now), one) for one, _ in answers if (now := current[one.profile_id]) is not None]
+        claims = await lock_claims(tx, now_in)
+        stale_after = {one.id: one.definition.stale_after for one in await load_campaigns(tx)}
+        at = self._clock.now()
+        settled = []
+        for orphan, answer in answers:
+            claim = claims.get(orphan.delivery_id)
+            if claim is not None:
+                give_up_at = claim.due_at + stale_after.get(claim.campaign_id, DEFAULT_STALE_AFTER)
+                final = after(answer, attempts=claim.attempts, now=at, give_up_at=give_up_at, chance=self._chance())
+                settled.append((claim, answer, final))
+        await self._save(tx, settled, at)
+        return [final for _, _, final in settled if isinstance(final, Final)]
 
-    async def _tell(self, tx: Connection, claim: Claim, final: Final, now: datetime) -> None:
-        decisions_total.labels(decision=final.decision, reason=final.reason).inc()
-        if final.bounced:
-            await suppress(
-                tx,
-                channel=claim.channel,
-                address_hash=address_hash(self._address_secret, claim.channel, claim.address),
-                address=claim.address,
-                scope="",
-                reason="bounced",
-                yields=False,
-                at=now,
-            )
-        what = "Bounced" if final.bounced else OUTCOME_OF[final.decision]
-        await append(tx, [_entry(claim, what, now)], at=now)
+    async def _save(
+        self, tx: Connection, settled: Sequence[tuple[Claim, Answer, Final | TryAgain]], at: datetime
+    ) -> None:
+        await write_judged(tx, [_judged(claim, final, answer, at) for claim, answer, final in settled])
+        await write_answers(
+            tx,
+            [
+                (claim, final.status if isinstance(final, Final) else "failed", answer.text or None)
+                for claim, answer, final in settled
+            ],
+        )
+        finals = [(claim, final) for claim, _, final in settled if isinstance(final, Final)]
+        for claim, final in finals:
+            if final.bounced:
+                await self._suppress(tx, claim, at)
+        await append(tx, [_entry(claim, final, at) for claim, final in finals], at=at)
+
+    async def _suppress(self, tx: Connection, claim: Claim, at: datetime) -> None:
+        await suppress(
+            tx,
+            channel=claim.channel,
+            address_hash=address_hash(self._address_secret, claim.channel, claim.address),
+            address=claim.address,
+            scope="",
+            reason="bounced",
+            yields=False,
+            at=at,
+        )
 
 
 def _judged(claim: Claim, final: Final | TryAgain, answer: Answer, now: datetime) -> Judged:
@@ -138,9 +185,9 @@ def _judged(claim: Claim, final: Final | TryAgain, answer: Answer, now: datetime
     )
 
 
-def _entry(claim: Claim, what: str, now: datetime) -> Entry:
+def _entry(claim: Claim, final: Final, now: datetime) -> Entry:
     return outcome(
-        what,
+        "Bounced" if final.bounced else OUTCOME_OF[final.decision],
         delivery_id=claim.delivery_id,
         profile_id=claim.profile_id,
         channel=claim.channel,

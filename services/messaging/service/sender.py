@@ -66,6 +66,7 @@ class Sender:
         self._committed = committed
         self._batch = batch
         self._elapsed = elapsed
+        self._size = batch
         self._claims = Claims(providers, leases.owner, speech.default_zone)
 
     async def step(self) -> int:
@@ -84,7 +85,12 @@ class Sender:
         settled, moved = _without_moved(due, recipients)
         suppressions = await self._suppressions(recipients, catalogue)
         prepared = await asyncio.to_thread(self._prepare, settled, catalogue, recipients, suppressions)
-        claimed = await self._db.run(lambda tx: self._claim(tx, prepared, moved, catalogue, asked_at))
+        try:
+            claimed = await self._db.run(lambda tx: self._claim(tx, prepared, moved, catalogue, asked_at))
+        except Outdated:
+            self._size = max(1, self._size // 2)  # where the machine is slow, fewer are done in time
+            raise
+        self._size = min(self._batch, self._size * 2)
         if claimed.entries:
             self._committed()
         for delivery in claimed.deliveries:
@@ -111,7 +117,7 @@ class Sender:
         rooms = {key: self._providers.room(channels(key)) for key in catalogue.campaigns}
         # Spread over the lanes, and more than needed, for not every lane has as many.
         looks = {
-            key: max(1, 2 * (self._batch if room is None else room) // len(lanes))
+            key: max(1, 2 * (self._size if room is None else room) // len(lanes))
             for key, room in rooms.items()
             if room != 0
         }
@@ -121,7 +127,7 @@ class Sender:
             campaign=lambda one: one.campaign_id,
             urgent=lambda one: catalogue.campaigns[one.campaign_id].transactional,
         )
-        turns = one_each(turns, lambda one: one.profile_id)[: self._batch]
+        turns = one_each(turns, lambda one: one.profile_id)[: self._size]
         return self._providers.fit(turns, lambda one: channels(one.campaign_id))
 
     async def _suppressions(self, recipients: Mapping[UUID, Recipient], catalogue: Catalogue) -> Suppressions:

@@ -1,14 +1,14 @@
 """What is written for one person: HTML and its text, headers that data cannot forge."""
 
 from datetime import UTC, datetime
-from email import message_from_bytes
+from email import message_from_bytes, policy
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from services.messaging.domain.content import Links, Template, compose, parse_template, values_for
-from services.messaging.domain.emails import headers_for, mime_message
+from services.messaging.domain.emails import headers_for, write_mail
 from services.messaging.domain.html_text import html_of, text_of
 from services.messaging.domain.links import LinkContent, Linker
 from shared.language.errors import ConditionError
@@ -58,48 +58,64 @@ def test_a_text_message_is_only_text() -> None:
     assert (found.text, found.html) == ("<b> A&B", None)
 
 
-@pytest.mark.parametrize(
-    "name", ["Ada\r\nBcc: all@example.com", "Ada\nX: y", "Ada\x00\x1b", "Ada\u2028Bcc: x", "Ada\x85Bcc: x"]
-)
-def test_data_cannot_begin_a_header(name: str) -> None:
-    found = content("x", {"name": name}, subject="Hi {{ profile.traits.name }}")
+def written(found: Any, *, to: str = "ada@example.com", sender: str = "Shop <hello@shop.example>") -> Any:
+    """The mail as a mail program reads it, with its headers before."""
     headers = headers_for(
         content=found,
         delivery_id=DELIVERY,
-        address="ada@example.com",
-        default_sender="Shop <hello@shop.example>",
+        address=to,
+        default_sender=sender,
         links=LINKS,
         at=datetime(2026, 3, 10, tzinfo=UTC),
     )
-    wire = mime_message(headers, text=found.text, html=found.html).as_bytes()
-    read = message_from_bytes(wire)
+    wire = write_mail(headers, text=found.text, html=found.html).content
+    assert all(len(line) < 998 for line in wire.split(b"\r\n"))
+    return headers, message_from_bytes(wire, policy=policy.default)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Ada\r\nBcc: all@example.com", "Ada\nX: y", "Ada\x00\x1b", "Ada\u2028Bcc: x", "Ada\x85Bcc: x", "ä\r\nBcc: x"],
+)
+def test_data_cannot_begin_a_header(name: str) -> None:
+    headers, read = written(content("x", {"name": name}, subject="Hi {{ profile.traits.name }}"))
     assert read["Bcc"] is None
     assert set(read.keys()) == {*headers, "MIME-Version", "Content-Type"}
     assert not any(ord(c) < 32 for c in headers["Subject"])
 
 
 def test_an_e_mail_can_be_unsubscribed_from_with_one_click_and_is_known_by_its_delivery() -> None:
-    found = content("<p>Grüße</p>", subject="Grüße an {{ profile.traits.name }}")
-    headers = headers_for(
-        content=found,
-        delivery_id=DELIVERY,
-        address="ada@example.com",
-        default_sender="Shop <hello@shop.example>",
-        links=LINKS,
-        at=datetime(2026, 3, 10, tzinfo=UTC),
-    )
-    assert headers["List-Unsubscribe"] == "<http://messaging/unsubscribe/x>"
-    assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    headers, read = written(content("<p>Grüße</p>", subject="Grüße an Ada"))
+    assert headers["List-Unsubscribe"] == read["List-Unsubscribe"] == f"<{LINKS.unsubscribe}>"
+    assert read["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert headers["Message-ID"] == f"<{DELIVERY}@shop.example>"
-    message = mime_message(headers, text=found.text, html=found.html)
-    assert message["To"] == "ada@example.com"
-    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+    assert (read["Subject"], read["To"]) == ("Grüße an Ada", "ada@example.com")
 
 
-@pytest.mark.parametrize("address", ["a b@example.com", "", "nobody", "a@b@c"])
+def test_a_mail_is_read_as_it_was_written() -> None:
+    sender = "Käse, Brot & Wein <shop@shop.example>"
+    _, read = written(content("<p>Grüße</p>\n.\n..\nFrom x", subject="G" * 800), sender=sender)
+    assert [part.get_content_type() for part in read.iter_parts()] == ["text/plain", "text/html"]
+    text, html = (part.get_content() for part in read.iter_parts())
+    assert text == "Grüße\n\n. .. From x\n"
+    assert html == "<p>Grüße</p>\n.\n..\nFrom x"
+    assert read["Subject"] == "G" * 800
+    assert read["From"].addresses[0].display_name == "Käse, Brot & Wein"
+    assert read["From"].addresses[0].addr_spec == "shop@shop.example"
+
+
+def test_a_long_link_stays_one_that_can_be_followed() -> None:
+    content_ = LinkContent(DELIVERY, "email", "marketing", "a" * 64)
+    link = Linker("secret", "https://mail.shop.example/with/a/path").links(content_).unsubscribe
+    headers = {"From": "a@b.example", "To": "c@d.example", "List-Unsubscribe": f"<{link}>"}
+    wire = write_mail(headers, text="x", html=None).content
+    assert f"List-Unsubscribe: <{link}>\r\n".encode() in wire
+
+
+@pytest.mark.parametrize("address", ["a b@example.com", "", "nobody", "a@b@c", "a@b.c, d@e.f", "a@b.c\r\nX: y"])
 def test_an_address_that_is_none_is_no_message(address: str) -> None:
     with pytest.raises(ValueError, match="not an e-mail address"):
-        mime_message({"From": "a@example.com", "To": address}, text="x", html=None)
+        write_mail({"From": "a@example.com", "To": address}, text="x", html=None)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,86 @@
+"""Messages on their way at a provider: claimed, and not answered yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.plumbing.db import Connection, Database
+from shared.plumbing.lanes import by_lane
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A claim to be settled. Its rows may have moved with the profile since."""
+
+    profile_id: UUID
+    send_id: UUID
+    delivery_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The claimed trigger and its delivery."""
+
+    lane: int
+    id: UUID
+    campaign_id: UUID
+    campaign: str
+    profile_id: UUID
+    due_at: datetime
+    attempts: int
+    facts: dict[str, Any]
+    variant: str | None
+    decided_at: datetime
+    delivery_id: UUID
+    channel: str
+    purpose: str
+    address: str
+    template: str
+
+
+async def lock_claims(tx: Connection, orphans: Sequence[tuple[int, Orphan]]) -> dict[UUID, Claim]:
+    """By delivery: the claims in these lanes that still are ones, locked."""
+    rows = await tx.fetchmany(
+        """SELECT sends.lane, sends.id, sends.campaign_id, sends.campaign, sends.profile_id, due_at, attempts, facts,
+                  variant, decided_at, deliveries.id AS delivery_id, channel, purpose, address, template
+           FROM sends JOIN deliveries ON deliveries.lane = sends.lane AND deliveries.id = sends.delivery_id
+           WHERE sends.lane = $1 AND sends.id = ANY($2::uuid[]) AND state = 'claimed' ORDER BY sends.id FOR UPDATE""",
+        [(lane, sorted(orphan.send_id for _, orphan in group)) for lane, group in by_lane(orphans, lambda one: one[0])],
+    )
+    return {row["delivery_id"]: Claim(**row) for row in rows}
+
+
+async def write_answers(tx: Connection, answers: Sequence[tuple[Claim, str, str | None]]) -> None:
+    """What a provider said to these deliveries: the status and the text of each."""
+    await tx.executemany(
+        """UPDATE deliveries SET status = new.status, answer = new.answer
+           FROM unnest($2::uuid[], $3::text[], $4::text[]) AS new (id, status, answer)
+           WHERE deliveries.lane = $1 AND deliveries.id = new.id""",
+        [
+            (
+                lane,
+                [claim.delivery_id for claim, _, _ in group],
+                [status for _, status, _ in group],
+                [answer for _, _, answer in group],
+            )
+            for lane, group in by_lane(answers, lambda one: one[0].lane)
+        ],
+    )
+
+
+async def find_orphans(
+    db: Database, *, lanes: Sequence[int], now: datetime, owner: str | None, limit: int
+) -> list[Orphan]:
+    """Claims that nobody will answer: those past their time, and those of `owner`."""
+    rows = await db.fetch(
+        """SELECT profile_id, id, delivery_id FROM sends
+           WHERE lane = ANY($1::smallint[]) AND claimed_until IS NOT NULL AND (claimed_until < $2 OR claimed_by = $3)
+           ORDER BY lane, id LIMIT $4""",
+        list(lanes),
+        now,
+        owner,
+        limit,
+    )
+    return [Orphan(row["profile_id"], row["id"], row["delivery_id"]) for row in rows]
