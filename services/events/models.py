@@ -136,6 +136,7 @@ Table(
     Column("log_seq", BigInteger, nullable=False),
     Column("received_at", AT, nullable=False),
     PrimaryKeyConstraint("lane", "profile_id", "timestamp", "log_lane", "log_seq"),
+    Index("profile_events_log", "log_lane", "log_seq"),
 )
 
 # Profiles that became part of another; `lane` is that of the one that is gone.

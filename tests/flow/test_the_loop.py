@@ -26,6 +26,8 @@ async def test_a_purchase_becomes_a_membership_a_message_and_an_event_again(worl
     names = [event["name"] for event in await world.items("events", f"/v1/events?profile_id={profile_id}")]
     assert names.count("Order Completed") == 2
     assert "Email Sent" in names
+    [stored] = await world.items("events", "/v1/events?message_id=m-a1")
+    assert stored["profile_id"] == profile_id, "however it is found, an event says whose it is"
 
 
 async def test_the_same_batch_sent_ten_times_by_eight_clients_counts_once(world: World) -> None:

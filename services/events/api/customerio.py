@@ -105,6 +105,7 @@ async def _take_operations(request: Request) -> Response:
     origin = await _origin(request)
     envelope = read(read_batch, await intake_of(request).body(request))
     messages = [translated(raw, customerio.operation) for raw in envelope.messages]
+    _check_erasures(request, messages)
     return answer(await intake_of(request).ingest.take(messages, origin, is_plain=False))
 
 
@@ -127,7 +128,22 @@ async def _origin(request: Request) -> Origin:
         raise Unauthorized("Send your write key as the user name and an API key as the password.")
     if ROLES.get(role, -1) < ROLES["write"]:
         raise Forbidden(f"These routes need an API key with the role `write`; this key's is `{role}`.")
+    request.state.role = role
     return Origin(source, intake.clock.now(), form="customerio")
+
+
+def _check_erasures(request: Request, messages: list[bytes]) -> None:
+    """403 for the whole request, of which then nothing is kept, if it erases somebody and the key's role may not."""
+    if request.state.role != "admin" and any(_type_of(message) == "erase" for message in messages):
+        raise Forbidden(f"Erasing needs an API key with the role `admin`; this key's is `{request.state.role}`.")
+
+
+def _type_of(message: bytes) -> Any:
+    try:
+        value = json.loads(message)
+    except json.JsonError:
+        return None
+    return value.get("type") if isinstance(value, dict) else None
 
 
 async def _read(request: Request) -> tuple[Origin, dict[str, Any]]:
@@ -144,4 +160,5 @@ async def _read(request: Request) -> tuple[Origin, dict[str, Any]]:
 
 async def _keep(request: Request, origin: Origin, messages: list[Any]) -> Response:
     encoded = [json.dumps(message) for message in messages]
+    _check_erasures(request, encoded)
     return answer(await intake_of(request).ingest.take(encoded, origin, is_plain=False))

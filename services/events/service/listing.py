@@ -1,5 +1,6 @@
 """What is stored, for those who look."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,7 @@ import asyncpg
 
 from services.events.domain.dedup import dedup_key, key_lane
 from services.events.store.listing import Place, list_log, list_profile, received_of_keys, source_names
-from services.events.store.people import find_group
+from services.events.store.people import find_group, owners_of
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Database
 from shared.plumbing.pages import page
@@ -34,12 +35,12 @@ class Listing:
         if profile_id is not None:
             group = await find_group(self._db, profile_id)
             rows = await list_profile(self._db, group, equal=equal, before=before, limit=limit + 1)
-            return _page(rows, limit, profile_id=group[0])
+            return _page(rows, limit, owners={(row["lane"], row["seq"]): group[0] for row in rows})
         received = await self._received(equal["message_id"]) if "message_id" in equal else None
         rows = await list_log(self._db, equal=equal, received=received, before=before, limit=limit + 1)
         if received is not None and not rows:
             rows = await self._without_key(equal, before, limit)
-        return _page(rows, limit)
+        return _page(rows, limit, owners=await owners_of(self._db, [(row["lane"], row["seq"]) for row in rows]))
 
     async def _received(self, message_id: str) -> list[datetime]:
         """When messages of this id came in: their dedup keys know, whatever source they are from."""
@@ -52,10 +53,10 @@ class Listing:
         return await list_log(self._db, equal=equal, received_before=oldest, before=before, limit=limit + 1)
 
 
-def _page(rows: list[asyncpg.Record], limit: int, *, profile_id: UUID | None = None) -> dict[str, Any]:
+def _page(rows: list[asyncpg.Record], limit: int, *, owners: Mapping[tuple[int, int], UUID]) -> dict[str, Any]:
     def item(row: asyncpg.Record) -> dict[str, Any]:
         shown = {name: row[name] for name in COLUMNS}
         payload = {name: row["payload"].get(name, {}) for name in ("properties", "traits", "context", "identifiers")}
-        return shown | payload | ({"profile_id": profile_id} if profile_id else {})
+        return shown | payload | {"profile_id": owners.get((row["lane"], row["seq"]), row["profile_id"])}
 
     return page(rows, limit=limit, item=item, cursor=lambda row: (row["timestamp"], row["lane"], row["seq"]))

@@ -77,6 +77,37 @@ async def find_group(db: Database, profile_id: UUID) -> list[UUID]:
     return group
 
 
+async def owners_of(db: Database, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], UUID]:
+    """Whose these rows of the log (lane, seq) are today; those that are not resolved yet are missing."""
+    rows = await db.fetch(
+        """SELECT log_lane, log_seq, profile_id FROM unnest($1::smallint[], $2::bigint[]) AS wanted (log_lane, log_seq)
+           JOIN profile_events USING (log_lane, log_seq)""",
+        [lane for lane, _ in places],
+        [seq for _, seq in places],
+    )
+    owners = {(row["log_lane"], row["log_seq"]): row["profile_id"] for row in rows}
+    survivors = await _survivors_of(db, set(owners.values()))
+    return {place: survivors[owner] for place, owner in owners.items()}
+
+
+async def _survivors_of(db: Database, profile_ids: set[UUID]) -> dict[UUID, UUID]:
+    """Whom each of these profiles is today."""
+    current = {profile_id: profile_id for profile_id in profile_ids}
+    while current:
+        ids = list(set(current.values()))
+        rows = await db.fetch(
+            """SELECT profile_id, survivor_id FROM merged_profiles
+               WHERE lane = ANY($1::smallint[]) AND profile_id = ANY($2::uuid[])""",
+            list({lane_of(profile_id) for profile_id in ids}),
+            ids,
+        )
+        if not rows:
+            break
+        merged = {row["profile_id"]: row["survivor_id"] for row in rows}
+        current = {first: merged.get(now, now) for first, now in current.items()}
+    return current
+
+
 async def erase_profile(tx: Connection, profile_id: UUID, *, at: datetime) -> None:
     """Forget every row of the log that is this profile's, and whatever may still come."""
     lane = lane_of(profile_id)

@@ -48,7 +48,7 @@ def fired_by_change(campaigns: Iterable[Campaign], change: MembershipChanged) ->
 
 
 def fired_by_event(campaigns: Iterable[Campaign], resolved: EventResolved) -> list[Fired]:
-    """By an event that happened and came after the start; imported ones make nobody speak.
+    """By an event that came after the start, whenever it happened; imported ones make nobody speak.
 
     One that is dated in the future is due when that time comes; one that is late is stale from its own time on.
     """
@@ -79,9 +79,7 @@ def fired_by_event(campaigns: Iterable[Campaign], resolved: EventResolved) -> li
 
 def _heeds_event(campaign: Campaign, resolved: EventResolved) -> bool:
     trigger, event = campaign.definition.trigger, resolved.event
-    if not isinstance(trigger, EventTrigger) or trigger.event != event.name:
-        return False
-    if not campaign.heeds(min(event.timestamp, event.received_at)):
+    if not isinstance(trigger, EventTrigger) or trigger.event != event.name or not campaign.heeds(event.received_at):
         return False
     own_outcome = event.source == OUR_SOURCE and event.properties.get("campaign") == campaign.key
     # Else a campaign on "Email Sent" that may be re-entered would answer itself for ever.

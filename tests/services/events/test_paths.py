@@ -203,3 +203,12 @@ async def test_customerio_needs_an_api_key_that_may_write(standing: Events) -> N
     await customerio(standing, "DELETE", path, {}, password=reading["key"], status=403)
     writing = await standing.call("POST", "/v1/keys", {"name": "crm", "role": "write"}, status=201)
     await customerio(standing, "POST", f"{path}/suppress", {}, password=writing["key"])
+
+
+async def test_customerio_erases_only_with_an_admin_key(standing: Events) -> None:
+    created = await standing.call("POST", "/v1/keys", {"name": "writer", "role": "write"}, status=201)
+    path = "/api/v1/customers/ann"
+    await customerio(standing, "DELETE", path, {}, password=created["key"], status=403)
+    operations = [{"type": "person", "action": "delete", "identifiers": {"id": "ann"}}]
+    await customerio(standing, "POST", "/api/v2/batch", {"batch": operations}, password=created["key"], status=403)
+    await customerio(standing, "PUT", path, {"plan": "pro"}, password=created["key"])

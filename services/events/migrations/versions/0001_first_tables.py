@@ -141,6 +141,7 @@ def _index_by_profile() -> None:
         sa.Column("received_at", AT, nullable=False),
         sa.PrimaryKeyConstraint("lane", "profile_id", "timestamp", "log_lane", "log_seq"),
     )
+    op.create_index("profile_events_log", "profile_events", ["log_lane", "log_seq"])
     op.create_table(
         "merged_profiles",
         sa.Column("lane", sa.SmallInteger, nullable=False),
