@@ -62,10 +62,9 @@ class Neighbours(httpx.AsyncBaseTransport):
     async def _feed(self, host: str, body: Any) -> Any:
         for _ in range(max(1, int(min(body["wait"], 5) / 0.01))):
             items = [
-                {"lane": int(lane), "seq": seq + 1, "message": message}
+                {"lane": int(lane), "seq": seq, "message": message}
                 for lane, cursor in body["cursors"].items()
-                for seq, message in enumerate(self.feeds[host][int(lane)])
-                if seq >= cursor
+                for seq, message in enumerate(self.feeds[host][int(lane)][cursor:], start=cursor + 1)
             ]
             if items:
                 return {"items": items[: body["limit"]]}
