@@ -39,9 +39,7 @@ def test_a_stamp_is_read_as_it_was_written() -> None:
 
 TOLD = st.lists(
     st.tuples(
-        st.dictionaries(
-            st.sampled_from(["a", "b", "firstName"]), st.sampled_from([None, 1, 2, "x", [1]])
-        ),
+        st.dictionaries(st.sampled_from(["a", "b", "firstName"]), st.sampled_from([None, 1, 2, "x", [1]])),
         st.integers(0, 3),
         st.sampled_from(["m1", "m2", "m3"]),
         st.sampled_from(["app", "web"]),
