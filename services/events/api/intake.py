@@ -13,6 +13,7 @@ from services.events.domain.clock import read_sent_at
 from services.events.domain.envelope import Envelope, TooLong, Unreadable, inflate
 from services.events.domain.keys import find_write_key
 from services.events.domain.records import Form, Origin
+from services.events.domain.usual import UsualBatch
 from services.events.service.committer import Committer
 from services.events.service.ingest import Ingest, Outcome
 from services.events.service.keys import Keys
@@ -90,7 +91,7 @@ class Intake:
         return b"".join(chunks)
 
     async def origin(
-        self, request: Request, envelope: Envelope, *, form: Form = "segment", imported: bool = False
+        self, request: Request, envelope: Envelope | UsualBatch, *, form: Form = "segment", imported: bool = False
     ) -> Origin:
         """Whose messages these are and when they came; 401 for an unknown key."""
         write_key = find_write_key(

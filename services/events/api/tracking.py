@@ -9,6 +9,7 @@ from services.events.api import examples
 from services.events.api.examples import INGEST, takes
 from services.events.api.intake import answer, intake_of, read
 from services.events.domain.envelope import read_batch, read_single
+from services.events.domain.usual import read_usual
 
 Handler = Callable[..., Awaitable[Response]]
 
@@ -62,7 +63,14 @@ def _single(kind: str) -> Handler:
 def _batch(*, imported: bool) -> Handler:
     async def take_batch(request: Request) -> Response:
         intake = intake_of(request)
-        envelope = read(read_batch, await intake.body(request))
+        body = await intake.body(request)
+        usual = read_usual(body)
+        if usual is not None:
+            origin = await intake.origin(request, usual, imported=imported)
+            outcomes = await intake.ingest.take_usual(usual.batch, origin)
+            if outcomes is not None:
+                return answer(outcomes)
+        envelope = read(read_batch, body)
         origin = await intake.origin(request, envelope, imported=imported)
         return answer(await intake.ingest.take(envelope.messages, origin, is_plain=envelope.is_plain))
 

@@ -1,5 +1,6 @@
 """When two messages are the same one, and which messages must keep their order."""
 
+from functools import lru_cache
 from hashlib import blake2b
 
 from services.events.domain.records import Record
@@ -10,7 +11,15 @@ KEY_SIZE = 16
 
 def dedup_key(source: str, message_id: str) -> bytes:
     """16 bytes that stand for (source, messageId) and tell nothing about either."""
-    return blake2b(f"{source}\x00{message_id}".encode(), digest_size=KEY_SIZE).digest()
+    hasher = _begun(source).copy()
+    hasher.update(message_id.encode())
+    return hasher.digest()
+
+
+@lru_cache(maxsize=1024)
+def _begun(source: str) -> blake2b:
+    """A hasher that has taken in the source already: half the time of beginning anew."""
+    return blake2b(f"{source}\x00".encode(), digest_size=KEY_SIZE)
 
 
 def key_lane(key: bytes) -> int:

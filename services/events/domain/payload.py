@@ -6,11 +6,11 @@ import msgspec
 
 from services.events.domain.ids import MAX_ID, MAX_TOKEN, read_id
 from services.events.domain.records import Unusable
-from services.events.domain.wire import ABSENT, Wire
+from services.events.domain.wire import ABSENT, Objects
 from shared.plumbing import json
 
 
-def make_payload(wire: Wire, kind: str) -> bytes:
+def make_payload(wire: Objects, kind: str) -> bytes:
     """A JSON object of properties, traits, context and identifiers, those that are not empty."""
     parts = []
     properties = _object(wire.properties, "properties")
@@ -43,7 +43,7 @@ def _object(raw: msgspec.Raw, field: str) -> bytes:
     return text
 
 
-def _with_what_stands_beside(wire: Wire, kind: str, own: bytes) -> bytes:
+def _with_what_stands_beside(wire: Objects, kind: str, own: bytes) -> bytes:
     """With what stands beside the properties and belongs among them: a page's name and category, a group's id."""
     extra: dict[str, Any] = {}
     if kind in ("page", "screen"):

@@ -10,6 +10,7 @@ from prometheus_client import Counter
 from services.events.domain.dedup import dedup_key, order_of
 from services.events.domain.message import read_message
 from services.events.domain.records import Limits, Origin, Record, Refusal
+from services.events.domain.usual import UsualWire, usual_records
 from services.events.service.committer import Committer, Unstorable
 from services.events.store.log import Row, make_row
 from services.events.store.rejected import Rejected
@@ -20,7 +21,7 @@ accepted_total = Counter("regulars_events_accepted_total", "Messages kept", ["so
 duplicates_total = Counter("regulars_events_duplicates_total", "Messages that had been kept before", ["source"])
 rejected_total = Counter("regulars_events_rejected_total", "Messages that can't be used", ["source", "reason"])
 
-BREATH = 20
+BREATH = 10
 """After so many messages the committer may go on: each of its steps would otherwise wait for a whole batch to be read."""
 
 UNSTORABLE = Refusal("unstorable", "The database refuses a value of this message.")
@@ -48,31 +49,56 @@ class Ingest:
     def __init__(self, committer: Committer, *, limits: Limits) -> None:
         self._committer = committer
         self._limits = limits
+        self._reading = asyncio.Lock()  # one request at a time, so that a breath is not as long as all of theirs
 
     async def take(
         self, messages: Sequence[bytes], origin: Origin, *, is_plain: bool, path_type: str | None = None
     ) -> list[Outcome]:
         """Keep the messages, each once. Returns when they are durable, with what became of each, in their order."""
         read: list[Record | Refusal] = []
-        rows: list[Row] = []
-        rejected: list[Rejected] = []
-        for number, raw in enumerate(messages, 1):
-            item = read_message(
-                raw, origin, make_id=new_id, limits=self._limits, is_plain=is_plain, path_type=path_type
-            )
-            read.append(item)
-            if isinstance(item, Record):
-                rows.append(row_of(item))
-            else:
-                rejected.append(Rejected(new_id(), origin, raw, path_type, item))
-            if number % BREATH == 0:
+        async with self._reading:
+            for start in range(0, len(messages), BREATH):
+                read += (
+                    read_message(
+                        raw, origin, make_id=new_id, limits=self._limits, is_plain=is_plain, path_type=path_type
+                    )
+                    for raw in messages[start : start + BREATH]
+                )
                 await asyncio.sleep(0)
+        rows = [row_of(item) for item in read if isinstance(item, Record)]
+        rejected = [
+            Rejected(new_id(), origin, raw, path_type, item)
+            for raw, item in zip(messages, read, strict=True)
+            if isinstance(item, Refusal)
+        ]
         size = sum(map(len, messages))
         try:
             fresh = await self._committer.keep(rows, rejected, size=size)
         except Unstorable:
             return await self._one_by_one(messages, read, origin, path_type)
         return _report(read, iter(fresh), origin)
+
+    async def take_usual(self, wires: Sequence[UsualWire], origin: Origin) -> list[Outcome] | None:
+        """The same, faster, for messages that are written as nearly everybody writes them.
+
+        None, and nothing is kept, if one of them needs the careful way after all.
+        """
+        rows: list[Row] = []
+        async with self._reading:
+            for start in range(0, len(wires), BREATH):
+                records = usual_records(wires[start : start + BREATH], origin, self._limits)
+                if records is None:
+                    return None
+                rows += map(row_of, records)
+                await asyncio.sleep(0)
+        try:
+            fresh = await self._committer.keep(rows, [], size=sum(len(row.columns) for row in rows))
+        except Unstorable:
+            return None
+        _count(origin.source, accepted=fresh.count(True), duplicates=fresh.count(False))
+        return [
+            Outcome(wire.message_id, "accepted" if new else "duplicate") for wire, new in zip(wires, fresh, strict=True)
+        ]
 
     async def _one_by_one(
         self, messages: Sequence[bytes], read: Sequence[Record | Refusal], origin: Origin, path_type: str | None
@@ -108,8 +134,12 @@ def _report(read: Sequence[Record | Refusal], fresh: Any, origin: Origin) -> lis
         else:
             duplicates += 1
             outcomes.append(Outcome(item.message_id, "duplicate"))
-    if accepted:
-        accepted_total.labels(origin.source).inc(accepted)
-    if duplicates:
-        duplicates_total.labels(origin.source).inc(duplicates)
+    _count(origin.source, accepted=accepted, duplicates=duplicates)
     return outcomes
+
+
+def _count(source: str, *, accepted: int, duplicates: int) -> None:
+    if accepted:
+        accepted_total.labels(source).inc(accepted)
+    if duplicates:
+        duplicates_total.labels(source).inc(duplicates)
