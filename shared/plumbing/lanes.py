@@ -9,6 +9,7 @@ from uuid import UUID
 from shared.plumbing.db import Connection
 
 LANES = 64
+_EMPTY = blake2b(digest_size=1)
 T = TypeVar("T")
 
 
@@ -19,7 +20,9 @@ def lane_of(profile_id: UUID) -> int:
 
 def lane_of_text(*parts: str) -> int:
     """The lane of what is not (yet) a profile: an identifier, a dedup key, a device."""
-    return blake2b("\x00".join(parts).encode(), digest_size=1).digest()[0] % LANES
+    hasher = _EMPTY.copy()  # half the time of making one
+    hasher.update("\x00".join(parts).encode())
+    return hasher.digest()[0] % LANES
 
 
 def by_lane(items: Iterable[T], lane: Callable[[T], int]) -> list[tuple[int, list[T]]]:
