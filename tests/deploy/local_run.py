@@ -15,8 +15,8 @@ from typing import Any
 
 import psutil
 
-from deploy.local import ports
 from deploy.local.processes import Known, is_running, start_of
+from tests.support.ports import free_ports
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 STAND_IN = Path(__file__).with_name("stand_in")
@@ -47,7 +47,7 @@ class LocalRun:
         self, checkout: Path, *, arguments: Sequence[str], environment: Mapping[str, str], prefix: Sequence[str]
     ) -> None:
         self.home = checkout / ".local"
-        self.ports = {name: ports.choose(None) for name in SERVICES}
+        self.ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         own = {f"REGULARS_{name.upper()}_PORT": str(port) for name, port in self.ports.items()}
         clean = {name: value for name, value in os.environ.items() if not name.startswith("REGULARS_")}
         self.out = checkout / f"out-{time.monotonic_ns()}"

@@ -14,9 +14,9 @@ from socket import create_server
 
 import pytest
 
-from deploy.local import ports
 from deploy.local.processes import ON_LINUX, Known, start_of
 from tests.deploy.local_run import SERVICES, LocalRun, local_run, wait_until
+from tests.support.ports import free_ports
 
 READY = "Regulars is ready"
 
@@ -77,7 +77,8 @@ def test_what_a_killed_run_left_is_ended_by_the_next(checkout: Path) -> None:
 
 @pytest.mark.skipif(not ON_LINUX, reason="only Linux has a parent-death signal")
 def test_it_stops_when_make_is_killed_and_the_next_one_waits_for_that(checkout: Path) -> None:
-    environment = {f"REGULARS_{name.upper()}_PORT": str(ports.choose(None)) for name in SERVICES}
+    names = [f"REGULARS_{name.upper()}_PORT" for name in SERVICES]
+    environment = dict(zip(names, map(str, free_ports(len(SERVICES))), strict=True))
     made = checkout / "made.out"
     with subprocess.Popen(
         ["/bin/sh", "-c", f"{sys.executable} -m deploy.local --with-parent > made.out 2>&1; true"],

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ import httpx
 
 from shared.plumbing.ids import new_id
 from tests.support.calls import Calls
+from tests.support.ports import free_ports
 from tests.support.world import API_KEY, SECRET, WRITE_KEY
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -35,7 +35,7 @@ class RunningEvents(Calls):
         self.write_key = WRITE_KEY
         self.http = httpx.AsyncClient(headers={"Authorization": f"Bearer {API_KEY}"}, timeout=60)
         self.process: asyncio.subprocess.Process | None = None
-        self._use_port(_free_port())
+        self._use_port(*free_ports(1))
 
     def _use_port(self, port: int) -> None:
         self.port = port
@@ -46,7 +46,7 @@ class RunningEvents(Calls):
         for _ in range(5):
             if await self.start():
                 return self
-            self._use_port(_free_port())  # somebody was quicker to take it
+            self._use_port(*free_ports(1))  # somebody was quicker to take it
         raise AssertionError(self.output.read_text()[-3000:])
 
     async def __aexit__(self, *_: object) -> None:
@@ -109,9 +109,3 @@ class RunningEvents(Calls):
         assert not rejected, rejected
         assert len(found) == count, [(item["type"], item["name"], item["message_id"]) for item in found]
         return sorted(found, key=lambda item: str(item["timestamp"]))
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port

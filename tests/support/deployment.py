@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -15,17 +14,10 @@ import httpx
 from deploy.local.processes import start_of
 from shared.plumbing import json
 from tests.support.calls import Calls
+from tests.support.ports import free_ports
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SERVICES = ("profiles", "events", "segments", "messaging")
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 class Deployment(Calls):
@@ -33,7 +25,7 @@ class Deployment(Calls):
 
     def __init__(self, home: Path, **environment: str) -> None:
         self.home = home
-        self.ports = dict(zip(SERVICES, _free_ports(4), strict=True))
+        self.ports = dict(zip(SERVICES, free_ports(4), strict=True))
         self.urls = {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("REGULARS_")},
