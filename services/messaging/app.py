@@ -99,6 +99,7 @@ def speech_of(settings: Settings) -> Speech:
 
 def _start_loops(frame: Frame, settings: Settings, app: FastAPI, feeds: dict[str, Neighbour], take_in: TakeIn) -> None:
     applies: dict[str, Apply] = {"changes": take_in.changes, "resolved": take_in.resolved}
+    pace = {"changes": 0.02, "resolved": 0.2}  # of all that happens little starts a message
     for work, neighbour in feeds.items():
         reader = FeedReader(
             frame.db,
@@ -109,6 +110,7 @@ def _start_loops(frame: Frame, settings: Settings, app: FastAPI, feeds: dict[str
             apply=applies[work],
             committed=frame.wake.hint,
             clock=frame.clock,
+            pace=pace[work],
         )
         frame.tasks.start(f"read-{work}", reader.run)
     sending = _sending(frame, settings, app.state.speech, app.state.profiles, Segments(feeds["changes"]))

@@ -54,17 +54,24 @@ async def append(tx: Connection, entries: Iterable[Entry], *, at: datetime) -> d
     return first
 
 
+BEHIND = """WITH behind AS MATERIALIZED (
+             SELECT after.lane, after.seq, lane_heads.seq AS head
+             FROM unnest($1::smallint[], $2::bigint[]) AS after (lane, seq)
+             JOIN lane_heads ON lane_heads.lane = after.lane AND lane_heads.seq > after.seq),
+           shares AS (SELECT ceil($3::int / count(*)::numeric)::int AS share FROM behind HAVING count(*) > 0)"""
+"""The lanes, of those given with their cursors, in which more has come, and how many rows of each make up a page of $3."""
+
+
 async def read_feed(db: Database, cursors: Mapping[int, int], limit: int) -> list[Item]:
     """What comes after the cursors in table `feed`."""
-    lanes = list(cursors)
     rows = await db.fetch(
-        """SELECT after.lane, next.seq, next.message
-           FROM unnest($1::smallint[], $2::bigint[]) AS after (lane, seq),
-           LATERAL (SELECT seq, message FROM feed WHERE feed.lane = after.lane AND feed.seq > after.seq
-                    ORDER BY feed.seq LIMIT $3) AS next""",
-        lanes,
-        [cursors[lane] for lane in lanes],
-        max(1, -(-limit // max(1, len(lanes)))),
+        f"""{BEHIND}
+           SELECT behind.lane, next.seq, next.message FROM behind,
+           LATERAL (SELECT seq, message FROM feed WHERE feed.lane = behind.lane AND feed.seq > behind.seq
+                    ORDER BY feed.seq LIMIT (SELECT share FROM shares)) AS next""",
+        list(cursors),
+        list(cursors.values()),
+        limit,
     )
     return [Item(row["lane"], row["seq"], row["message"]) for row in rows]
 
@@ -114,9 +121,7 @@ class FeedServer:
         deadline = asyncio.get_running_loop().time() + wait
         while True:
             hint = self._wake.next_hint()
-            heads = await read_heads(self._db)
-            behind = {lane: seq for lane, seq in cursors.items() if heads.get(lane, 0) > seq}
-            items = await self._reading(self._db, behind, limit) if behind else []
+            items = await self._reading(self._db, cursors, limit)
             left = deadline - asyncio.get_running_loop().time()
             if items or left <= 0 or self._wake.is_stopping:
                 return items

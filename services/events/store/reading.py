@@ -8,7 +8,7 @@ import asyncpg
 
 from shared.plumbing import json
 from shared.plumbing.db import Database
-from shared.plumbing.feed import Item
+from shared.plumbing.feed import Item, read_heads
 
 OVERLAP = timedelta(days=1)
 """Rows of a lane are written in the order of their numbers, but received a little out of order."""
@@ -24,6 +24,10 @@ class LogReading:
 
     async def __call__(self, db: Database, cursors: Mapping[int, int], limit: int) -> list[Item]:
         """What comes after the cursors: in order within a lane, no lane starved."""
+        heads = await read_heads(db)
+        cursors = {lane: seq for lane, seq in cursors.items() if heads.get(lane, 0) > seq}
+        if not cursors:
+            return []
         lanes = list(cursors)
         rows = await db.fetch(
             """SELECT next.* FROM unnest($1::smallint[], $2::bigint[]) AS after (lane, seq),
@@ -34,7 +38,7 @@ class LogReading:
             lanes,
             [cursors[lane] for lane in lanes],
             self._not_before(cursors),
-            max(1, -(-limit // max(1, len(lanes)))),
+            -(-limit // len(lanes)),
         )
         for row in rows:
             self._served[row["lane"]] = (row["seq"], row["received_at"])

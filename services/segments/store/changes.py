@@ -11,7 +11,7 @@ from asyncpg import Record
 from services.segments.store.profiles import lanes_of
 from shared.plumbing import json
 from shared.plumbing.db import Connection, Database
-from shared.plumbing.feed import Item, read_heads
+from shared.plumbing.feed import BEHIND, Item
 from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import by_lane, take_sequences
 
@@ -90,26 +90,22 @@ async def changes_after(
 async def read_changes(db: Database, cursors: Mapping[int, int], limit: int) -> list[Item]:
     """The feed: what comes after the cursors, and a `gap` where nothing is left of it (erased, or its segment deleted).
 
-    The heads are read first: whatever is numbered up to them is committed, so what isn't there then never comes.
+    Whatever is numbered up to a lane's head is committed with it, so what isn't there then never comes.
     """
-    heads = await read_heads(db)
-    lanes = list(cursors)
     rows = await db.fetch(
-        """SELECT next.lane, next.seq, next.id, next.segment_id, segments.key, next.version, next.profile_id,
-                  next.user_id, next.change, next.at, next.cause
-           FROM unnest($1::smallint[], $2::bigint[]) AS after (lane, seq),
-           LATERAL (SELECT * FROM changes WHERE changes.lane = after.lane AND changes.seq > after.seq
-                    ORDER BY changes.seq LIMIT $3) AS next
+        f"""{BEHIND}
+           SELECT behind.lane, behind.head, next.seq, next.id, next.segment_id, segments.key, next.version,
+                  next.profile_id, next.user_id, next.change, next.at, next.cause
+           FROM behind
+           LEFT JOIN LATERAL (SELECT * FROM changes WHERE changes.lane = behind.lane AND changes.seq > behind.seq
+                              ORDER BY changes.seq LIMIT (SELECT share FROM shares)) AS next ON true
            LEFT JOIN segments ON segments.id = next.segment_id
-           ORDER BY next.lane, next.seq""",
-        lanes,
-        [cursors[lane] for lane in lanes],
-        max(1, -(-limit // max(1, len(lanes)))),
+           ORDER BY behind.lane, next.seq""",
+        list(cursors),
+        list(cursors.values()),
+        limit,
     )
-    items = [Item(row["lane"], row["seq"], _message(row)) for row in rows]
-    empty = cursors.keys() - {item.lane for item in items}
-    gaps = [Item(lane, heads[lane], _GAP) for lane in sorted(empty) if heads[lane] > cursors[lane]]
-    return items + gaps
+    return [Item(row["lane"], row["seq"] or row["head"], _message(row)) for row in rows]
 
 
 async def find_oldest_change(db: Database, cursors: Mapping[int, int]) -> datetime | None:
