@@ -2,12 +2,14 @@
 
 import asyncio
 import tempfile
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from bench.figures import Figure, percentile
-from bench.wire import Line, prepare
+from bench.wire import Line, look, prepare
 from shared.plumbing import json
 from tests.flow.story import consenting, order, thank_spenders
 from tests.support.deployment import Deployment
@@ -26,31 +28,40 @@ class Watch:
 
     async def changes(self) -> None:
         """Follow the changes feed, as an integrator would."""
-        cursor = ""
+        line, cursor = await Line.open(self._deployment.urls["segments"]), ""
         while True:
-            path = f"/v1/segments/spenders/changes?limit=1000{cursor}"
-            page = await self._deployment.call("GET", "segments", path)
-            now = perf_counter()
-            for item in page["items"]:
-                self.changed.setdefault(item["user_id"], now)
+            for item in await self._items(line, "segments", f"/v1/segments/spenders/changes?limit=1000{cursor}"):
+                self.changed.setdefault(item["user_id"], perf_counter())
                 cursor = f"&cursor={item['cursor']}"
             await asyncio.sleep(0.02)
 
     async def mails(self) -> None:
         """Look into the mailbox."""
+        line = await Line.open(self._deployment.urls["messaging"])
         while True:
-            page = await self._deployment.call("GET", "messaging", "/v1/mailbox?limit=100")
-            now = perf_counter()
-            for item in page["items"]:
-                self.mailed.setdefault(item["to"].split("@")[0], now)
-            await asyncio.sleep(0.05)
+            for item in await self._items(line, "messaging", "/v1/mailbox?limit=20"):
+                self.mailed.setdefault(item["to"].split("@")[0], perf_counter())
+            await asyncio.sleep(0.1)
+
+    async def _items(self, line: Line, service: str, path: str) -> list[Any]:
+        status, body = await line.ask(look(self._deployment.urls[service] + path, api_key=self._deployment.api_key))
+        assert status == 200, body
+        items: list[Any] = json.loads(body)["items"]
+        return items
 
     async def probes(self, users: list[str]) -> None:
         """One order over the threshold after the other."""
+        line = await Line.open(self._deployment.urls["events"])
         for number, user in enumerate(users):
-            await self._deployment.send(order(user, f"probe-{number}", 150))
+            await _send(self._deployment, line, [order(user, f"probe-{number}", 150)])
             self.sent[user] = perf_counter()
             await asyncio.sleep(1 / PROBES_A_SECOND)
+
+
+async def _send(deployment: Deployment, line: Line, batch: Sequence[Mapping[str, Any]]) -> None:
+    body = json.dumps({"batch": batch, "sentAt": datetime.now(UTC)})
+    status = await line.send(prepare(deployment.urls["events"] + "/v1/batch", body, write_key=deployment.write_key))
+    assert status == 200, status
 
 
 async def _load(deployment: Deployment, stop: asyncio.Event) -> int:
@@ -64,9 +75,7 @@ async def _load(deployment: Deployment, stop: asyncio.Event) -> int:
             number += 1
             message = order(f"load-{number % 2000}", f"load-{number}", 0.01)
             batch.append(message if number % 5 == 0 else message | {"event": "Product Viewed"})
-        body = json.dumps({"batch": batch, "sentAt": datetime.now(UTC)})
-        status = await line.send(prepare(deployment.urls["events"] + "/v1/batch", body, write_key=deployment.write_key))
-        assert status == 200, status
+        await _send(deployment, line, batch)
         await asyncio.sleep(max(0, started + number / RATE - loop.time()))
     line.close()
     return number

@@ -6,6 +6,13 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 
+def look(url: str, *, api_key: str) -> bytes:
+    """The bytes of one GET."""
+    parts = urlsplit(url)
+    head = f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {api_key}\r\n\r\n"
+    return head.encode()
+
+
 def prepare(url: str, body: bytes, *, write_key: str) -> bytes:
     """The bytes of one POST."""
     parts = urlsplit(url)
@@ -30,12 +37,15 @@ class Line:
         return cls(*await asyncio.open_connection(parts.hostname, parts.port, limit=1 << 22))
 
     async def send(self, request: bytes) -> int:
-        """The status of the answer, whose body is read and dropped."""
+        """The status of the answer."""
+        return (await self.ask(request))[0]
+
+    async def ask(self, request: bytes) -> tuple[int, bytes]:
+        """The status and the body of the answer."""
         self._writer.write(request)
         head = await self._reader.readuntil(b"\r\n\r\n")
         length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-        await self._reader.readexactly(length)
-        return int(head[9:12])
+        return int(head[9:12]), await self._reader.readexactly(length)
 
     def close(self) -> None:
         """Close the connection."""

@@ -49,7 +49,7 @@ def _read(frame: Frame, settings: Settings, feed: str, provider: Neighbour, appl
         apply=apply,
         committed=frame.wake.hint,
         clock=frame.clock,
-        pace=0.2,  # nobody waits for it
+        pace=0.5,  # nobody waits for it
     )
     frame.on_stop.push_async_callback(leases.release)
     frame.tasks.start(f"{feed}-leases", leases.run)

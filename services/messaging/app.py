@@ -99,7 +99,7 @@ def speech_of(settings: Settings) -> Speech:
 
 def _start_loops(frame: Frame, settings: Settings, app: FastAPI, feeds: dict[str, Neighbour], take_in: TakeIn) -> None:
     applies: dict[str, Apply] = {"changes": take_in.changes, "resolved": take_in.resolved}
-    pace = {"changes": 0.02, "resolved": 0.2}  # of all that happens little starts a message
+    pace = {"changes": 0.02, "resolved": 0.5}  # of all that happens little starts a message
     for work, neighbour in feeds.items():
         reader = FeedReader(
             frame.db,

@@ -30,7 +30,7 @@ def make_reader(frame: Frame, book: Book, events: Events, leases: Leases, *, bat
         committed=frame.wake.hint,
         clock=frame.clock,
         batch=batch,
-        pace=0.02,
+        pace=0.08,
     )
 
 

@@ -7,18 +7,19 @@ to n has missed nothing below n.
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.lanes import by_lane, take_sequences
 from shared.plumbing.wake import Wake
 
+LANES_AT_ONCE = 16
+DROPPED_AT_ONCE = 5000
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+
+class Entry(NamedTuple):
     """What is to be appended: `message` is JSON text."""
 
     lane: int
@@ -26,8 +27,7 @@ class Entry:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """What was appended. `message` is JSON text."""
 
     lane: int
@@ -114,6 +114,7 @@ class FeedServer:
         self._finding = finding
         self._fallback = fallback
         self._seen: dict[tuple[str, int], int] = {}
+        self._dropped: dict[int, int] = {}
 
     async def pull(self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float) -> list[Item]:
         """What comes after the cursors; waits up to `wait` seconds when there is nothing."""
@@ -138,7 +139,7 @@ class FeedServer:
             await asyncio.sleep(every)
             await self.write_down()
             if drop:
-                await drop_passed(self._db, self._consumers)
+                await drop_passed(self._db, self._consumers, self._dropped)
 
     async def write_down(self) -> None:
         """Keep how far each consumer is (in memory until now, so that a pull costs no write)."""
@@ -170,16 +171,26 @@ async def passed_by_all(db: Database, consumers: Sequence[str]) -> dict[int, int
     return {row["lane"]: row["seq"] for row in rows}
 
 
-async def drop_passed(db: Database, consumers: Sequence[str]) -> int:
-    """Delete feed rows that all consumers have passed, lane by lane, a few thousand at a time. Returns how many."""
+async def drop_passed(db: Database, consumers: Sequence[str], done: dict[int, int] | None = None) -> int:
+    """Delete feed rows that all consumers have passed, a few thousand of each lane at a time. Returns how many.
+
+    `done`: up to where nothing is left, kept from call to call, so that a quiet lane costs no statement.
+    """
+    done = {} if done is None else done
     passed = await passed_by_all(db, consumers)
+    waiting = [(lane, seq) for lane, seq in sorted(passed.items()) if seq > done.get(lane, 0)]
     dropped = 0
-    for lane, seq in sorted(passed.items()):
-        status = await db.execute(
-            """DELETE FROM feed WHERE lane = $1 AND seq IN (
-                 SELECT seq FROM feed WHERE lane = $1 AND seq <= $2 ORDER BY seq LIMIT 5000)""",
-            lane,
-            seq,
-        )
-        dropped += int(status.rsplit(" ", 1)[-1])
+    for start in range(0, len(waiting), LANES_AT_ONCE):
+        lanes = waiting[start : start + LANES_AT_ONCE]
+        async with db.transaction() as tx:
+            counts = await tx.fetchmany(
+                """WITH gone AS (DELETE FROM feed WHERE lane = $1 AND seq IN (
+                     SELECT seq FROM feed WHERE lane = $1 AND seq <= $2 ORDER BY seq LIMIT $3) RETURNING 1)
+                   SELECT count(*) FROM gone""",
+                [(lane, seq, DROPPED_AT_ONCE) for lane, seq in lanes],
+            )
+        for (lane, seq), (count,) in zip(lanes, counts, strict=True):
+            dropped += count
+            if count < DROPPED_AT_ONCE:
+                done[lane] = seq
     return dropped

@@ -6,9 +6,8 @@ reason; those behind it go on.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from prometheus_client import Counter
@@ -28,8 +27,7 @@ parked_total = Counter(
 MAX_TRIES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """One message of a feed, decoded."""
 
     lane: int
@@ -50,8 +48,8 @@ Apply = Callable[[Connection, Sequence[Incoming]], Awaitable[None]]
 class FeedReader:
     """One loop: pull what follows the cursors of the leased lanes, apply, commit with the cursors, look again.
 
-    `pace`: seconds of rest after a small page. The first message after a silence never waits, and in a stream what gathers
-    meanwhile is taken in together, which costs little more than one message does.
+    `pace`: seconds at least from one look to the next, after a small page. The first message after a silence never waits, and
+    in a stream what gathers meanwhile is taken in together, which costs little more than one message does.
     """
 
     def __init__(
@@ -83,14 +81,16 @@ class FeedReader:
 
     async def run(self) -> None:
         """Until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
             if not self._leases.held:
                 await self._wait_for_lanes()
                 continue
             try:
+                looked_at = loop.time()
                 taken = await self.step(wait=self._wait)
                 if 0 < taken < self._batch / 2:
-                    await asyncio.sleep(self._pace)
+                    await asyncio.sleep(max(0.0, looked_at + self._pace - loop.time()))
             except Exception as error:
                 if not (isinstance(error, Unavailable) or is_unavailable(error)):
                     raise

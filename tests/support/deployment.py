@@ -38,8 +38,8 @@ class Deployment(Calls):
     async def __aenter__(self) -> Self:
         await self.start()
         keys = json.loads((self.home / "credentials.json").read_bytes())
-        self.write_key = keys["write_key"]
-        self.http = httpx.AsyncClient(headers={"Authorization": f"Bearer {keys['api_key']}"}, timeout=60)
+        self.write_key, self.api_key = keys["write_key"], keys["api_key"]
+        self.http = httpx.AsyncClient(headers={"Authorization": f"Bearer {self.api_key}"}, timeout=60)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -16,7 +16,6 @@ from services.segments.api.documents import (
 )
 from services.segments.service.catalogue import get_segment
 from services.segments.service.questions import START, ListedChange, explain_membership, list_changes, preview
-from services.segments.store.catalogue import Segment
 from services.segments.store.memberships import Member, members_after
 from services.segments.store.profiles import FIRST
 from shared.plumbing.auth import Reader
@@ -67,7 +66,7 @@ def membership_routes() -> APIRouter:
     )
     async def changes(request: Request, key: str, limit: Limit = 100, cursor: Cursor = None) -> Response:
         db = desk_of(request).db
-        segment = await _segment(db, key)
+        segment = await get_segment(db, key)
         found, more = await list_changes(db, segment.id, read_cursor(cursor, _read_vector) or START, limit=limit)
         items = [_change(listed) for listed in found]
         return JsonResponse({"items": items, "next": items[-1]["cursor"] if more else None})
@@ -92,15 +91,10 @@ def membership_routes() -> APIRouter:
 
 async def members_page(db: Database, key: str, *, limit: int, cursor: str | None) -> dict[str, Any]:
     """A page of a segment's members. Raises NotFound."""
-    segment = await _segment(db, key)
+    segment = await get_segment(db, key)
     after = read_cursor(cursor, _read_place) or (0, FIRST)
     found = await members_after(db, segment.id, after, limit=limit + 1)
     return page(found, limit=limit, item=_member, cursor=lambda member: [member.lane, member.profile_id])
-
-
-async def _segment(db: Database, key: str) -> Segment:
-    async with db.snapshot() as tx:
-        return await get_segment(tx, key)
 
 
 def _read_place(value: Any) -> tuple[int, UUID]:

@@ -15,7 +15,7 @@ from services.segments.store import profiles as stored_profiles
 from services.segments.store.builds import Build, BuildProgress
 from services.segments.store.catalogue import Segment, Status, Version
 from shared.language.errors import ConditionError
-from shared.plumbing.db import Connection
+from shared.plumbing.db import Connection, Database
 from shared.plumbing.errors import Conflict, Invalid, NotFound
 from shared.plumbing.ids import new_id
 
@@ -154,7 +154,7 @@ def newest_condition(
     return newest[key].condition
 
 
-async def get_segment(tx: Connection, key: str) -> Segment:
+async def get_segment(tx: "Connection | Database", key: str) -> Segment:
     """Raises NotFound."""
     segment = await catalogue.find_segment(tx, key)
     if segment is None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from shared.plumbing.db import Connection
+from shared.plumbing.db import Connection, Database
 
 Status = Literal["building", "live", "replaced", "failing"]
 
@@ -82,7 +82,7 @@ async def take_version_ids(tx: Connection, count: int) -> range:
     return range(last - count + 1, last + 1)
 
 
-async def find_segment(tx: Connection, key: str) -> Segment | None:
+async def find_segment(tx: "Connection | Database", key: str) -> Segment | None:
     row = await tx.fetchrow("SELECT id, key, name, created_at, updated_at FROM segments WHERE key = $1", key)
     return None if row is None else Segment(*row)
 

@@ -74,7 +74,8 @@ async def changes_after(
     """A segment's changes after the cursors (one for each lane), in order within each lane."""
     rows = await db.fetch(
         """SELECT next.lane, next.seq, next.profile_id, next.user_id, next.version, next.change, next.at, next.cause
-           FROM unnest($2::smallint[], $3::bigint[]) AS after (lane, seq),
+           FROM unnest($2::smallint[], $3::bigint[]) AS after (lane, seq)
+           JOIN lane_heads ON lane_heads.lane = after.lane AND lane_heads.seq > after.seq,
            LATERAL (SELECT * FROM changes
                     WHERE changes.lane = after.lane AND segment_id = $1 AND changes.seq > after.seq
                     ORDER BY changes.seq LIMIT $4) AS next
