@@ -75,6 +75,7 @@ async def _start(
     frame.feed = FeedServer(frame.db, frame.wake, consumers=("events",))
     app.state.speech = speech_of(settings)
     app.state.profiles = Profiles(profiles)
+    app.state.segments = Segments(segments)
     take_in = TakeIn(frame.clock, address_secret=app.state.speech.address_secret)
     frame.parked = {"changes": take_in.changes, "resolved": take_in.resolved}
     if settings.role != "api":
@@ -113,7 +114,7 @@ def _start_loops(frame: Frame, settings: Settings, app: FastAPI, feeds: dict[str
             pace=pace[work],
         )
         frame.tasks.start(f"read-{work}", reader.run)
-    sending = _sending(frame, settings, app.state.speech, app.state.profiles, Segments(feeds["changes"]))
+    sending = _sending(frame, settings, app.state.speech, app.state.profiles, app.state.segments)
     frame.tasks.start("send", sending.run)
     frame.tasks.start("sweep", sending.sweep)
     frame.tasks.start("tell", sending.tell)

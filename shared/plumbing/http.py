@@ -69,27 +69,24 @@ class Neighbour:
 
     async def get(self, path: str, **params: Any) -> Any:
         """The decoded answer of a GET. Raises Unavailable when the service is away or answers anything but 2xx."""
-        return await self._send("GET", path, params=params)
+        return _content(await self._send("GET", path, params=params))
+
+    async def find(self, path: str, **params: Any) -> Any:
+        """The same, or None where the service answers that there is no such thing."""
+        answer = await self._send("GET", path, params=params)
+        return None if answer.status_code == 404 else _content(answer)
 
     async def post(self, path: str, body: Any, *, timeout: float = 10) -> Any:
         """The decoded answer of a POST. Raises Unavailable likewise."""
-        return await self._send(
-            "POST",
-            path,
-            content=json.dumps(body),
-            headers={"Content-Type": "application/json"},
-            timeout=timeout,
-        )
+        content, headers = json.dumps(body), {"Content-Type": "application/json"}
+        return _content(await self._send("POST", path, content=content, headers=headers, timeout=timeout))
 
-    async def _send(self, method: str, path: str, **options: Any) -> Any:
+    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         forbid_open_transaction()
         try:
-            answer = await self._client.request(method, path, **options)
+            return await self._client.request(method, path, **options)
         except httpx.HTTPError as error:
             raise Unavailable(f"{self.base_url} is out of reach ({type(error).__name__}).") from error
-        if not answer.is_success:
-            raise Unavailable(f"{self.base_url}{path} answered {answer.status_code}.")
-        return json.loads(answer.content) if answer.content else None
 
     async def pull(self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float = FEED_WAIT) -> Any:
         """The next page of its feed, as decoded JSON (`items` of lane, seq, message)."""
@@ -100,3 +97,9 @@ class Neighbour:
             "wait": wait,
         }
         return await self.post("/internal/feed", body, timeout=wait + 10)
+
+
+def _content(answer: httpx.Response) -> Any:
+    if not answer.is_success:
+        raise Unavailable(f"{answer.url.copy_with(query=None)} answered {answer.status_code}.")
+    return json.loads(answer.content) if answer.content else None

@@ -17,6 +17,7 @@ from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 router = APIRouter(route_class=ExactRoute, tags=["campaigns"])
 JsonBody = Annotated[Any, Body()]
 REFUSALS = {404: "There is no such campaign", 422: "`errors` names each fault with its path"}
+AWAY = {503: "Segments can't say now whether there is such a segment; try again after `Retry-After`"}
 FIELDS = ("key", "trigger", "purpose")
 
 
@@ -43,18 +44,20 @@ def frame_of(request: Request) -> Frame:
     summary="Make a campaign (a draft until it is started)",
     dependencies=[Writer],
     openapi_extra=docs.body(docs.CAMPAIGN, FIELDS),
-    responses=docs.answers(docs.CAMPAIGN_SHOWN, status=201, also={409: "The key is taken", 422: REFUSALS[422]}),
+    responses=docs.answers(docs.CAMPAIGN_SHOWN, status=201, also={409: "The key is taken", 422: REFUSALS[422]} | AWAY),
 )
 async def create(request: Request, body: JsonBody) -> Response:
     """`trigger`: `{"segment", "on": "entered" | "left"}`, `{"event", "where"?}` or `{"segment", "at"}` (everybody in it then).
+
+    The segment and the templates must exist.
 
     `template`, or `variants` with weights; `channel`: one of the template's, or `preferred` (the person's order, first that is
     consented to, not suppressed and has an address). `purpose`: `transactional` needs no consent and yields to no cap,
     holdout, quiet hours or contact window. `topic`: a person who set it to false is skipped (`topic_opt_out`).
     `reentry`: a person who was sent the message or held out from it is not again (`once`), is (`always`), or is after a time.
     """
-    frame = frame_of(request)
-    return JsonResponse(shown(await catalogue.create_campaign(frame.db, body, at=frame.clock.now())), 201)
+    frame, segments = frame_of(request), request.app.state.segments
+    return JsonResponse(shown(await catalogue.create_campaign(frame.db, segments, body, at=frame.clock.now())), 201)
 
 
 @router.get(
@@ -81,11 +84,11 @@ async def get_one(request: Request, key: str) -> Response:
     summary="Replace a campaign's definition; also what is due already is decided by it",
     dependencies=[Writer],
     openapi_extra=docs.body(docs.CAMPAIGN, FIELDS),
-    responses=docs.answers(docs.CAMPAIGN_SHOWN, also=REFUSALS),
+    responses=docs.answers(docs.CAMPAIGN_SHOWN, also=REFUSALS | AWAY),
 )
 async def replace(request: Request, key: str, body: JsonBody) -> Response:
-    frame = frame_of(request)
-    return JsonResponse(shown(await catalogue.replace_campaign(frame.db, key, body, at=frame.clock.now())))
+    frame, segments = frame_of(request), request.app.state.segments
+    return JsonResponse(shown(await catalogue.replace_campaign(frame.db, segments, key, body, at=frame.clock.now())))
 
 
 @router.delete(

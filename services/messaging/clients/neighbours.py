@@ -41,11 +41,19 @@ class Segments:
     def __init__(self, neighbour: Neighbour) -> None:
         self._neighbour = neighbour
 
+    async def knows(self, segment: str) -> bool:
+        """Whether there is such a segment. Raises Unavailable."""
+        return await self._neighbour.find(_members_of(segment), limit=1) is not None
+
     async def members(self, segment: str, cursor: str | None, *, limit: int) -> tuple[list[Member], str | None]:
         """A page of the members, and the cursor of the next (None at the end). Raises Unavailable."""
         params = {"limit": limit} | ({"cursor": cursor} if cursor else {})
-        answer = await self._neighbour.get(f"/internal/segments/{quote(segment, safe='')}/members", **params)
+        answer = await self._neighbour.get(_members_of(segment), **params)
         return [Member.model_validate(item) for item in answer["items"]], answer["next"]
+
+
+def _members_of(segment: str) -> str:
+    return f"/internal/segments/{quote(segment, safe='')}/members"
 
 
 async def load_api_keys(events: Neighbour) -> Mapping[str, str]:

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import asyncpg
 
-from services.messaging.domain.campaign import Definition, parse_definition
+from services.messaging.clients.neighbours import Segments
+from services.messaging.domain.campaign import Definition, EventTrigger, parse_definition
 from services.messaging.domain.content import parse_template
 from services.messaging.domain.rules import parse_rules
 from services.messaging.store import catalogue as store
@@ -37,10 +38,12 @@ def _fault(loc: Sequence[str | int], msg: str) -> Invalid:
 # --- campaigns
 
 
-async def create_campaign(db: Database, body: Any, *, at: datetime) -> asyncpg.Record:
-    """A draft. Raises Invalid, or Conflict if the key is taken."""
+async def create_campaign(db: Database, segments: Segments, body: Any, *, at: datetime) -> asyncpg.Record:
+    """A draft. Raises Invalid, Conflict if the key is taken, or Unavailable while segments can't say whether there is such a
+    segment."""
     definition = _read(parse_definition, body)
     key = _key_of(body)
+    await _check_segment(segments, definition)
 
     async def work(tx: Connection) -> asyncpg.Record:
         await _check_templates(tx, body, definition)
@@ -56,6 +59,13 @@ def _key_of(body: Any) -> str:
     if not isinstance(key, str) or not key.strip() or len(key) > 200 or "/" in key:
         raise _fault(["key"], "must be a text of 1 to 200 characters without a slash")
     return key
+
+
+async def _check_segment(segments: Segments, definition: Definition) -> None:
+    """The segment must exist; it then stays, for segments deletes none that a campaign names."""
+    trigger = definition.trigger
+    if not isinstance(trigger, EventTrigger) and not await segments.knows(trigger.segment):
+        raise _fault(["trigger", "segment"], "there is no segment with this key")
 
 
 async def _check_templates(tx: Connection, body: Any, definition: Definition) -> None:
@@ -78,12 +88,13 @@ async def get_campaign(tx: Fetcher, key: str, *, lock: bool = False) -> asyncpg.
     return row
 
 
-async def replace_campaign(db: Database, key: str, body: Any, *, at: datetime) -> asyncpg.Record:
-    """Another definition from now on; what is due already is decided by it too. Its trigger cannot change while it runs."""
+async def replace_campaign(db: Database, segments: Segments, key: str, body: Any, *, at: datetime) -> asyncpg.Record:
+    """Another definition from now on; what is due already is decided by it too. Raises as `create_campaign`, or NotFound."""
     body = {"key": key, **body} if isinstance(body, dict) else body
     definition = _read(parse_definition, body)
     if body["key"] != key:
         raise _fault(["key"], "must be the key in the path")
+    await _check_segment(segments, definition)
 
     async def work(tx: Connection) -> asyncpg.Record:
         row = await get_campaign(tx, key, lock=True)

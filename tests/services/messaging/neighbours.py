@@ -28,6 +28,7 @@ class Neighbours(httpx.AsyncBaseTransport):
         self.consents_told: list[Any] = []
         self.asked = 0
         self.members: dict[str, list[Any]] = defaultdict(list)
+        self.no_segments: set[str] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(0)
@@ -49,6 +50,8 @@ class Neighbours(httpx.AsyncBaseTransport):
         elif path == "/internal/consents":
             self.consents_told.append(body)
             answer = {}
+        elif path.split("/")[3] in self.no_segments:
+            return httpx.Response(404, content=b'{"code": "not_found"}')
         else:
             answer = self._members(path, request)
         return httpx.Response(200, content=json.dumps(answer))

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from shared.plumbing import json
 from shared.plumbing.ids import new_id
 from tests.services.messaging.conftest import Messaging
 from tests.services.messaging.neighbours import READER
@@ -61,6 +62,28 @@ async def test_refusals_name_the_place(messaging: Messaging) -> None:
     assert await faults(messaging, "PUT", "/v1/settings", {"quiet_hours": {"from": "9", "until": "08:00"}}) == [
         ["body", "quiet_hours", "from"]
     ]
+
+
+@pytest.mark.parametrize("when", [{"on": "entered"}, {"at": "2026-11-21T09:00:00Z"}])
+async def test_a_campaign_on_a_segment_that_is_not_there_is_refused(messaging: Messaging, when: Any) -> None:
+    await messaging.call("POST", "/v1/templates", TEMPLATE, status=201)
+    unknown = CAMPAIGN | {"trigger": {"segment": "vipp"} | when}
+    messaging.near.no_segments.add("vipp")
+    assert await faults(messaging, "POST", "/v1/campaigns", unknown) == [["body", "trigger", "segment"]]
+    await messaging.call("POST", "/v1/campaigns", CAMPAIGN, status=201)
+    assert await faults(messaging, "PUT", "/v1/campaigns/hello", unknown) == [["body", "trigger", "segment"]]
+    assert (await messaging.call("GET", "/v1/campaigns/hello"))["trigger"] == CAMPAIGN["trigger"]
+
+
+async def test_while_segments_is_away_only_campaigns_on_events_are_made(messaging: Messaging) -> None:
+    await messaging.call("POST", "/v1/templates", TEMPLATE, status=201)
+    messaging.near.down.add("segments")
+    answer = await messaging.http.post("/v1/campaigns", content=json.dumps(CAMPAIGN))
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    await messaging.call("POST", "/v1/campaigns", CAMPAIGN | {"trigger": {"event": "Signed Up"}}, status=201)
+    await messaging.call("PUT", "/v1/campaigns/hello", CAMPAIGN, status=503)
+    messaging.near.down.clear()
+    await messaging.call("PUT", "/v1/campaigns/hello", CAMPAIGN)
 
 
 async def test_a_campaign_from_draft_to_its_end(messaging: Messaging) -> None:
