@@ -25,6 +25,7 @@ from shared.plumbing.auth import LoadKeys, derive
 from shared.plumbing.clock import Clock, ShiftedClock, SystemClock
 from shared.plumbing.feed import FeedServer
 from shared.plumbing.http import Neighbour
+from shared.plumbing.known_keys import KnownKeys
 from shared.plumbing.leases import Leases
 from shared.plumbing.reader import Apply, FeedReader
 
@@ -81,7 +82,7 @@ async def _start(
     if settings.role != "api":
         _start_loops(frame, settings, app, {"changes": segments, "resolved": profiles}, take_in)
     frame.tasks.start("feed", frame.feed.run)
-    return lambda: load_api_keys(events)
+    return KnownKeys(frame.db, lambda: load_api_keys(events)).load
 
 
 def speech_of(settings: Settings) -> Speech:

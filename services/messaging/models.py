@@ -15,10 +15,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from shared.plumbing.tables import AT, feed_table, lane_tables
+from shared.plumbing.tables import AT, feed_table, key_table, lane_tables
 
 metadata = MetaData()
 lane_tables(metadata)
+key_table(metadata)
 feed_table(metadata)
 
 ID = UUID(as_uuid=True)

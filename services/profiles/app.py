@@ -17,6 +17,7 @@ from shared.plumbing.auth import LoadKeys, derive
 from shared.plumbing.clock import Clock, ShiftedClock
 from shared.plumbing.feed import FeedServer
 from shared.plumbing.http import Neighbour
+from shared.plumbing.known_keys import KnownKeys
 
 FEED_EVERY = 2.0
 """Seconds between two looks at how far the readers of the feed are."""
@@ -60,7 +61,7 @@ def create_app(
         if settings.role != "api":
             every = float(settings.erasure_every)
             start_worker(frame, book, events, batch=settings.profiles_batch, erasure_every=every)
-        return events.load_keys
+        return KnownKeys(frame.db, events.load_keys).load
 
     return build_app(
         service="profiles",

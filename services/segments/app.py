@@ -22,6 +22,7 @@ from shared.plumbing.clock import Clock, ShiftedClock
 from shared.plumbing.feed import FeedServer
 from shared.plumbing.http import Neighbour
 from shared.plumbing.internal import feed_route, parked_routes
+from shared.plumbing.known_keys import KnownKeys
 from shared.plumbing.leases import Leases
 from shared.plumbing.reader import FeedReader, Pull
 from shared.schemas.feed import FeedRequest
@@ -83,7 +84,7 @@ async def _start(
     if settings.role != "api":
         pull = profiles.pull
         _start_worker(frame, settings, book, pull=pull, apply=app.state.take_in, builds_due=builds_due)
-    return lambda: load_roles(events)
+    return KnownKeys(frame.db, lambda: load_roles(events)).load
 
 
 def _start_worker(

@@ -22,10 +22,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from shared.plumbing.tables import AT, lane_tables
+from shared.plumbing.tables import AT, key_table, lane_tables
 
 metadata = MetaData()
 lane_tables(metadata)
+key_table(metadata)
 
 # One row. `revision` rises with every change of what is evaluated; whoever evaluated by an older one may not commit.
 Table(

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,17 @@ async def current_revision(url: str, schema: str) -> str | None:
         return revision
     finally:
         await connection.close()
+
+
+def create_tables(op: Any, *describe: Callable[[MetaData], None]) -> None:
+    """Make tables that several services have, as `shared.plumbing.tables` describes them.
+
+    For tables as they are first made: once released, a description changes together with a migration that names the change.
+    """
+    metadata = MetaData()
+    for tables in describe:
+        tables(metadata)
+    metadata.create_all(op.get_bind(), checkfirst=False)
 
 
 def seed_lane_heads(op: Any) -> None:

@@ -87,3 +87,8 @@ def feed_table(metadata: MetaData) -> None:
         PrimaryKeyConstraint("lane", "seq"),
         Index("feed_profile", "lane", "profile_id"),
     )
+
+
+def key_table(metadata: MetaData) -> None:
+    """`known_keys`: the API keys as events last gave them out, by hash, for a start while it is away."""
+    Table("known_keys", metadata, Column("key_hash", Text, primary_key=True), Column("role", Text, nullable=False))

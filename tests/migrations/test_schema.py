@@ -21,7 +21,7 @@ CATALOGUES = {
     "messaging": {"templates", "template_versions", "campaigns", "settings", "broadcasts"},
 }
 """Small tables that a scaled-out database copies to every node."""
-EVERYWHERE = {"workers", "alembic_version"}
+EVERYWHERE = {"workers", "known_keys", "alembic_version"}
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import lane_of
 from shared.plumbing.leases import Leases
 from shared.plumbing.migrate import seed_lane_heads, seed_work
-from shared.plumbing.tables import feed_table, lane_tables
+from shared.plumbing.tables import feed_table, key_table, lane_tables
 from shared.plumbing.wake import Wake
 from tests.support.postgres import MakeDatabase
 
@@ -34,6 +34,7 @@ async def _make_tables(url: str) -> None:
     metadata = MetaData()
     lane_tables(metadata)
     feed_table(metadata)
+    key_table(metadata)
     op = _Statements()
     seed_lane_heads(op)
     seed_work(op, "trial")
