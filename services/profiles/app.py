@@ -55,7 +55,7 @@ def create_app(
         events = Events(to_events)
         book = make_book(settings, frame)
         feed = frame.feed = FeedServer(frame.db, frame.wake, consumers=CONSUMERS)
-        app.state.desk = Desk(book, Segments(to_segments), settings.profiles_max_body)
+        app.state.desk = Desk(book, events, Segments(to_segments), settings.profiles_max_body)
         if settings.role != "worker":
             frame.tasks.start("feed", lambda: feed.run(every=FEED_EVERY))
         if settings.role != "api":

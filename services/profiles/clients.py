@@ -7,9 +7,12 @@ from shared.plumbing.http import Neighbour
 from shared.schemas.feed import Progress
 from shared.schemas.keys import ApiKeys
 
+NEWEST = 100
+"""How many of somebody's events are shown with the profile."""
+
 
 class Events:
-    """The events service: the raw log, the API keys."""
+    """The events service: the raw log, the API keys, what somebody did."""
 
     def __init__(self, neighbour: Neighbour) -> None:
         self._neighbour = neighbour
@@ -23,6 +26,11 @@ class Events:
     async def read_heads(self) -> dict[int, int]:
         """How far the raw log goes, by lane."""
         return Progress.model_validate(await self._neighbour.get("/internal/progress")).heads
+
+    async def read_newest(self, profile_id: UUID) -> dict[str, Any]:
+        """The newest events of a profile, as that service answers. Raises Unavailable."""
+        answer: dict[str, Any] = await self._neighbour.get(f"/internal/profiles/{profile_id}/events", limit=NEWEST)
+        return answer
 
 
 class Segments:

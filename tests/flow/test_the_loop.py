@@ -27,6 +27,9 @@ async def test_a_purchase_becomes_a_membership_a_message_and_an_event_again(worl
     names = [event["name"] for event in await world.items("events", f"/v1/events?profile_id={profile_id}")]
     assert names.count("Order Completed") == 2
     assert "Email Sent" in names
+    whole = await world.call("GET", "profiles", "/v1/profiles/lookup?email=ann@example.com&include=events,segments")
+    assert [event["name"] for event in whole["events"]] == names
+    assert [segment["key"] for segment in whole["segments"]] == ["spenders"]
     [stored] = await world.items("events", "/v1/events?message_id=m-a1")
     assert stored["profile_id"] == profile_id, "however it is found, an event says whose it is"
 

@@ -1,15 +1,18 @@
-"""Between the deployment's own services: which keys are good, how far this one is."""
+"""Between the deployment's own services: which keys are good, how far this one is, what somebody did."""
+
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from services.events.service.lag import own_progress
 from shared.plumbing.auth import Internal
 from shared.plumbing.http import JsonResponse
+from shared.plumbing.pages import Limit
 from shared.schemas.keys import ApiKeys
 
 
 def internal_routes() -> APIRouter:
-    """`GET /internal/keys`, `GET /internal/progress`."""
+    """`GET /internal/keys`, `/internal/progress`, `/internal/profiles/{id}/events`."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/internal/keys", dependencies=[Internal])
@@ -19,5 +22,10 @@ def internal_routes() -> APIRouter:
     @router.get("/internal/progress", dependencies=[Internal])
     async def progress(request: Request) -> Response:
         return JsonResponse(await own_progress(request.app.state.frame.db))
+
+    @router.get("/internal/profiles/{profile_id}/events", dependencies=[Internal])
+    async def of_profile(request: Request, profile_id: UUID, limit: Limit = 100) -> Response:
+        listing = request.app.state.listing
+        return JsonResponse(await listing.page(profile_id=profile_id, equal={}, before=None, limit=limit))
 
     return router

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import Request, Response
 from starlette.types import Message
 
-from services.profiles.clients import Segments
+from services.profiles.clients import Events, Segments
 from services.profiles.domain.values import faults
 from services.profiles.service.book import Book
 from shared.plumbing.errors import Invalid, TooLarge
@@ -19,6 +19,7 @@ class Desk:
     """One for the application."""
 
     book: Book
+    events: Events
     segments: Segments
     max_body: int
 

@@ -20,6 +20,14 @@ LIFE_EVENT = {
     "note": None,
 }
 IDENTIFIERS = [{"namespace": "user_id", "value": "ann"}, {"namespace": "anonymous_id", "value": "a-1"}]
+EVENT: dict[str, Any] = {
+    "message_id": "order-1001",
+    "source": "web",
+    "type": "track",
+    "name": "Order Completed",
+    "timestamp": "2026-05-02T09:00:00Z",
+    "properties": {"order_id": "1001", "total": 20.5},
+}
 TRAITS = {"email": "ann@example.com", "first_name": "Ann", "plan": "pro"}
 
 
@@ -54,8 +62,21 @@ class MembershipShown(BaseModel):
     entered_at: datetime
 
 
+class EventShown(BaseModel):
+    """As `GET /v1/events` shows it, which lists all of them (`?profile_id=`)."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [EVENT]})
+
+    message_id: str
+    source: str
+    type: str
+    name: str | None
+    timestamp: datetime
+    properties: dict[str, Any]
+
+
 class ProfileShown(BaseModel):
-    """`user_id`: the first it had. `segments`: only if asked for."""
+    """`user_id`: the first it had. `segments` and `events` (the newest 100 by their `timestamp`): only if asked for."""
 
     model_config = example(
         id=PROFILE_ID,
@@ -75,6 +96,7 @@ class ProfileShown(BaseModel):
     created_at: datetime
     updated_at: datetime
     segments: list[MembershipShown] | None = None
+    events: list[EventShown] | None = None
 
 
 class ProfilePage(BaseModel):

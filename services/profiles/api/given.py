@@ -161,7 +161,14 @@ class DeviceGiven(BaseModel):
     app_version: Slug | None = None
 
 
-Include = Literal["segments"]
+def _split(values: object) -> object:
+    return [part for value in values for part in str(value).split(",")] if isinstance(values, list) else values
+
+
+INCLUDED = (
+    "Show these, too: `segments` (asked of segments), `events` (the newest 100, asked of events); comma-separated"
+)
+Include = Annotated[list[Literal["segments", "events"]], BeforeValidator(_split)]
 
 
 class LookUp(BaseModel):
@@ -173,7 +180,7 @@ class LookUp(BaseModel):
     anonymous_id: str | None = None
     email: str | None = None
     phone: str | None = None
-    include: Include | None = Field(default=None, description="Ask segments which ones the profile is a member of, too")
+    include: Include = Field(default=[], description=INCLUDED, examples=[["segments", "events"]])
     __pydantic_extra__: dict[str, str]
 
     def name(self) -> dict[str, str | None] | None:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.profiles.api.desk import LimitedRoute, check_values, desk_of
 from services.profiles.api.documents import MembershipPage, MergePage, ProfilePage, ProfileShown, TraitPage, refusals
-from services.profiles.api.given import Include, LookUp, MergeRequest, PersonGiven, ProfileUpsert, TraitsPatch
+from services.profiles.api.given import INCLUDED, Include, LookUp, MergeRequest, PersonGiven, ProfileUpsert, TraitsPatch
 from services.profiles.api.shown import shown, shown_trait
 from services.profiles.domain.names import Given, Rules, names_of
 from services.profiles.domain.profile import Profile
@@ -19,13 +19,14 @@ from shared.plumbing.lanes import lane_of
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
 router = APIRouter(route_class=LimitedRoute, tags=["profiles"])
+NOTHING: Include = []
 
 
 @router.get(
     "/v1/profiles/lookup",
     summary="Find a profile by any of its names",
     description="Give exactly one of `user_id`, `anonymous_id`, `email`, `phone`, or a namespace of yours "
-    "(`?loyalty_card=123`). Of several profiles with one e-mail address or number it is the one with a user id, then the oldest.",
+    "(`?loyalty_card=123`), and with `&include=segments,events` where they belong and what they did last. Of several profiles with one e-mail address or number it is the one with a user id, then the oldest.",
     response_model=ProfileShown,
     responses=refusals(404, 422, 503),
     dependencies=[Reader],
@@ -107,14 +108,18 @@ def _person(person: PersonGiven, rules: Rules) -> UUID | Given:
     responses=refusals(404, 422, 503),
     dependencies=[Reader],
 )
-async def get_profile(request: Request, profile_id: UUID, include: Include | None = None) -> Response:
+async def get_profile(
+    request: Request, profile_id: UUID, include: Annotated[Include, Query(description=INCLUDED)] = NOTHING
+) -> Response:
     return await _show(request, await reading.get_profile(desk_of(request).book.db, profile_id), include)
 
 
-async def _show(request: Request, profile: Profile, include: Include | None) -> Response:
-    document = shown(profile)
-    if include == "segments":
-        document["segments"] = (await desk_of(request).segments.read_memberships(profile.id))["items"]
+async def _show(request: Request, profile: Profile, include: Include) -> Response:
+    document, desk = shown(profile), desk_of(request)
+    if "segments" in include:
+        document["segments"] = (await desk.segments.read_memberships(profile.id))["items"]
+    if "events" in include:
+        document["events"] = (await desk.events.read_newest(profile.id))["items"]
     return JsonResponse(document)
 
 

@@ -82,6 +82,8 @@ class Others(httpx.AsyncBaseTransport):
         if path == "/internal/progress":
             heads = {str(lane): len(rows) for lane, rows in self.log.items()}
             return _answer({"service": "events", "heads": heads, "cursors": {}})
+        if path.endswith("/events"):
+            return _answer({"items": [{"message_id": "m1", "profile_id": path.split("/")[3]}], "next": None})
         if path.endswith("/segments"):
             return _answer({"items": [{"key": "vip", "name": "VIP", "entered_at": NOW}]})
         return httpx.Response(404)

@@ -281,6 +281,23 @@ async def test_segments_are_asked_of_their_owner(standing: Standing) -> None:
     await standing.call("GET", f"/v1/profiles/{profile_id}/segments", status=503)
 
 
+async def test_what_somebody_did_is_shown_by_any_of_their_names(standing: Standing) -> None:
+    identifiers = [{"namespace": "user_id", "value": "u1"}, {"namespace": "loyalty_card", "value": "7"}]
+    body = {"identifiers": identifiers, "traits": {"email": "u1@example.com"}}
+    profile = await standing.call("POST", "/v1/profiles", body, status=201)
+    for query in ("user_id=u1", "loyalty_card=7", "email=u1@example.com"):
+        found = await standing.call("GET", f"/v1/profiles/lookup?{query}&include=events")
+        assert found["events"] == [{"message_id": "m1", "profile_id": profile["id"]}]
+        assert "segments" not in found
+    for query in ("include=segments,events", "include=events&include=segments"):
+        found = await standing.call("GET", f"/v1/profiles/{profile['id']}?{query}")
+        assert len(found["events"]) == len(found["segments"]) == 1
+    assert "events" not in await standing.call("GET", "/v1/profiles/lookup?user_id=u1")
+    await standing.call("GET", "/v1/profiles/lookup?user_id=u1&include=nothing", status=422)
+    standing.others.away.add("events")
+    await standing.call("GET", "/v1/profiles/lookup?user_id=u1&include=events", status=503)
+
+
 @pytest.mark.parametrize(
     ("query", "status"),
     [("", 422), ("user_id=a&email=b", 422), ("user_id=", 404), ("user_id=null", 404), ("user_id=%00", 422)],
