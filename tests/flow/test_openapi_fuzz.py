@@ -38,7 +38,7 @@ def _try(operation: Any, *, url: str, authorization: str, session: requests.Sess
 def _fuzz(url: str, *, api_key: str, write_key: str) -> int:
     """Each operation of a service, with the key it asks for. Returns how many operations there are."""
     schema = schemathesis.openapi.from_dict(httpx.get(url + "/openapi.json").json())
-    basic = "Basic " + base64.b64encode(f"{write_key}:".encode()).decode()
+    basic = "Basic " + base64.b64encode(f"{write_key}:{api_key}".encode()).decode()
     tried = 0
     with requests.Session() as session:
         for result in schema.get_all_operations():
