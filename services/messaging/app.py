@@ -1,5 +1,6 @@
 """Wiring: settings, clients, loops, routes."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,7 @@ from services.messaging.domain.content import SENDER
 from services.messaging.domain.links import Linker
 from services.messaging.domain.local_time import zone_names
 from services.messaging.service.broadcasting import Broadcaster
+from services.messaging.service.forgetting import Forgetter
 from services.messaging.service.judging import Speech
 from services.messaging.service.providers import Provider, Providers
 from services.messaging.service.recording import Recorder
@@ -120,6 +122,7 @@ def _start_loops(frame: Frame, settings: Settings, app: FastAPI, feeds: dict[str
     frame.tasks.start("sweep", sending.sweep)
     frame.tasks.start("tell", sending.tell)
     frame.tasks.start("broadcast", sending.broadcast)
+    frame.tasks.start("forget", sending.forget)
 
 
 def _sending(frame: Frame, settings: Settings, speech: Speech, profiles: Profiles, segments: Segments) -> Sending:
@@ -142,6 +145,7 @@ def _sending(frame: Frame, settings: Settings, speech: Speech, profiles: Profile
         sender,
         recorder,
         Broadcaster(frame.db, segments, leases=leases, clock=frame.clock),
+        Forgetter(frame.db, leases=leases, clock=frame.clock, kept=timedelta(days=settings.messages_kept_days)),
         profiles=profiles,
         leases=leases,
         wake=frame.wake,

@@ -49,6 +49,13 @@ class Settings(CommonSettings):
         default=20, gt=0, le=600, description="Seconds for one message at a gateway, at most"
     )
     gateway_connections: int = Field(default=16, ge=1, le=500, description="Messages under way at a gateway at once")
+    messages_kept_days: int = Field(
+        default=400,
+        ge=90,
+        le=36_500,
+        description="How long messages (also the local mailbox) and decisions are kept; longer where a frequency cap, a goal or "
+        "a campaign's `reentry` still looks at them",
+    )
     send_batch: int = Field(default=256, ge=1, le=1000, description="Messages decided together, at most")
 
     @property

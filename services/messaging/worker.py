@@ -1,10 +1,11 @@
-"""What runs by itself: two feed readers, the sender, and the sweep after workers that died."""
+"""What runs by itself: the sender, the sweep after workers that died, broadcasts, what is told and what is forgotten."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
 from services.messaging.clients.neighbours import Profiles
 from services.messaging.service.broadcasting import Broadcaster
+from services.messaging.service.forgetting import Forgetter
 from services.messaging.service.recording import Recorder
 from services.messaging.service.sender import Outdated, Sender
 from services.messaging.service.telling import tell_consents
@@ -18,10 +19,12 @@ from shared.plumbing.wake import Wake
 log = get_logger()
 LOOK_EVERY = 1.0
 """Seconds between looks when nobody hints: timers come due without a hint."""
+FORGET_EVERY = 60.0
+"""Seconds between looks for lanes whose turn has come."""
 
 
 class Sending:
-    """The sender's loop, the sweep behind it, and what is told to profiles; all in the lanes leased for sending."""
+    """The sender's loop and those around it, all in the lanes leased for sending."""
 
     def __init__(
         self,
@@ -29,6 +32,7 @@ class Sending:
         sender: Sender,
         recorder: Recorder,
         broadcaster: Broadcaster,
+        forgetter: Forgetter,
         *,
         profiles: Profiles,
         leases: Leases,
@@ -40,6 +44,7 @@ class Sending:
         self._sender = sender
         self._recorder = recorder
         self._broadcaster = broadcaster
+        self._forgetter = forgetter
         self._leases = leases
         self._wake = wake
         self._freed = freed
@@ -74,6 +79,12 @@ class Sending:
                 self._wake.hint()
             else:
                 await _first_of([hint.wait], timeout=LOOK_EVERY)
+
+    async def forget(self) -> None:
+        """Forget what is old, until cancelled."""
+        while True:
+            await _calmly(self._forgetter.step, self._leases)
+            await asyncio.sleep(FORGET_EVERY)
 
     async def sweep(self, *, every: float = 5.0) -> None:
         """Settle claims that are past their time, until cancelled."""

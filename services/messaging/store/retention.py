@@ -1,0 +1,70 @@
+"""Forgetting decisions and messages, a page of one lane at a time.
+
+Ids are in the order of creation, so a walk by id meets the oldest first and may end where a whole page is too new.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from services.messaging.domain.retention import Forgettable
+from shared.plumbing.db import Connection
+
+FIRST = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """A page: how many rows of it were deleted, its last id (None at the end), and the time of its oldest row."""
+
+    deleted: int
+    last: UUID | None
+    oldest: datetime | None
+
+
+async def forget_decisions(
+    tx: Connection, lane: int, *, after: UUID, campaigns: Sequence[Forgettable], limit: int
+) -> Walked:
+    """Delete what is decided and may go, among the next decisions of a lane."""
+    row = await tx.fetchrow(
+        """WITH page AS (SELECT id, created_at FROM sends WHERE lane = $1 AND id > $2 ORDER BY id LIMIT $3),
+             gone AS (DELETE FROM sends USING page, unnest($4::uuid[], $5::timestamptz[], $6::timestamptz[])
+                        AS forgettable (campaign_id, before, had_before)
+                      WHERE sends.lane = $1 AND sends.id = page.id AND sends.campaign_id = forgettable.campaign_id
+                        AND state = 'done' AND decided_at < CASE WHEN decision IN ('sent', 'held_out', 'unknown')
+                                                            THEN had_before ELSE before END
+                      RETURNING 1)
+           SELECT (SELECT count(*) FROM gone) AS deleted, min(created_at) AS oldest,
+                  (array_agg(id ORDER BY id DESC))[1] AS last FROM page""",
+        lane,
+        after,
+        limit,
+        [one.campaign_id for one in campaigns],
+        [one.before for one in campaigns],
+        [one.had_before for one in campaigns],
+    )
+    return _walked(row)
+
+
+async def forget_messages(tx: Connection, lane: int, *, after: UUID, before: datetime, limit: int) -> Walked:
+    """Delete those from before this instant that are not on their way, among the next messages of a lane."""
+    row = await tx.fetchrow(
+        """WITH page AS (SELECT id, at FROM deliveries WHERE lane = $1 AND id > $2 ORDER BY id LIMIT $3),
+             gone AS (DELETE FROM deliveries USING page WHERE deliveries.lane = $1 AND deliveries.id = page.id
+                        AND status <> 'sending' AND deliveries.at < $4 RETURNING 1)
+           SELECT (SELECT count(*) FROM gone) AS deleted, min(at) AS oldest,
+                  (array_agg(id ORDER BY id DESC))[1] AS last FROM page""",
+        lane,
+        after,
+        limit,
+        before,
+    )
+    return _walked(row)
+
+
+def _walked(row: asyncpg.Record | None) -> Walked:
+    assert row is not None
+    return Walked(row["deleted"], row["last"], row["oldest"])
