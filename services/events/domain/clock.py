@@ -83,12 +83,15 @@ def correct(stamped: datetime | None, *, sent_at: datetime | None, received_at: 
     """
     if stamped is None:
         return received_at
+    return stamped + correction(sent_at=sent_at, received_at=received_at)
+
+
+def correction(*, sent_at: datetime | None, received_at: datetime) -> timedelta:
+    """What `correct` adds; the same for all messages that were sent together."""
     if sent_at is None:
-        return stamped
+        return timedelta(0)
     difference = received_at - sent_at
-    if difference < SKEW_LIMIT:
-        return stamped + difference
-    return stamped
+    return difference if difference < SKEW_LIMIT else timedelta(0)
 
 
 def check_plausible(at: datetime) -> datetime:

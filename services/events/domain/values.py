@@ -25,8 +25,8 @@ _SHAPES = bytes(
     for byte in range(256)
 )
 _LONG = b"0" * (MAX_DIGITS + 1)
-_CANDIDATES = 1000
-"""After so many that only look like large exponents (ids in hexadecimal do), every message is looked at closely."""
+_IN_A_WORD = (b"x", b"x0", b"x00", b"x000")
+"""What mostly stands before something that only looks like a large exponent (ids in hexadecimal do)."""
 
 
 def is_plain(text: bytes) -> bool:
@@ -42,16 +42,14 @@ def is_plain(text: bytes) -> bool:
 
 
 def _has_long_exponent(shape: bytes) -> bool:
-    """Whether a number ends in an exponent of three digits or more: its own digits begin behind a blank."""
-    at = shape.find(b"0e000")
-    for _ in range(_CANDIDATES):
-        if at < 0:
-            return False
-        before = shape[max(0, at - MAX_DIGITS - 1) : at].rstrip(b"0")
-        if not before or before[-1] == BLANK:
-            return True
-        at = shape.find(b"0e000", at + 1)
-    return True
+    """Whether a number may end in an exponent of three digits or more: its own digits begin behind a blank."""
+    *before, _ = shape.split(b"0e000")
+    return any(_ends_in_number(part) for part in before if not part.endswith(_IN_A_WORD))
+
+
+def _ends_in_number(part: bytes) -> bool:
+    before = part[-MAX_DIGITS - 1 :].rstrip(b"0")
+    return not before or before[-1] == BLANK
 
 
 def is_shallow(text: bytes, max_depth: int) -> bool:

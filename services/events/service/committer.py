@@ -1,14 +1,15 @@
 """Group commit without a timer: while one group is being committed, the next one gathers."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 
 import asyncpg
 import msgspec
 from prometheus_client import Histogram
 
-from services.events.store.log import Row, append_rows, insert_keys, insert_new_keys
+from services.events.store.copying import Rows
+from services.events.store.log import append_rows, insert_keys, insert_new_keys
 from services.events.store.rejected import Rejected, insert_rejected
 from shared.plumbing.db import TRY_AGAIN, Connection, Database, is_unavailable
 from shared.plumbing.errors import Unavailable
@@ -29,7 +30,7 @@ CAREFUL_FOR = 5.0
 class Submission(msgspec.Struct, gc=False):
     """What one request wants kept. `done` gives, row by row, whether it was new."""
 
-    rows: list[Row]
+    rows: Rows
     rejected: list[Rejected]
     size: int
     done: "asyncio.Future[list[bool]]"
@@ -50,7 +51,7 @@ class Committer:
         self._careful_until = 0.0
         self.bytes_waiting = 0
 
-    async def keep(self, rows: list[Row], rejected: list[Rejected], *, size: int) -> list[bool]:
+    async def keep(self, rows: Rows, rejected: list[Rejected], *, size: int) -> list[bool]:
         """Returns when everything is on disk: for each row, whether it was new. Raises Unavailable if nothing was kept.
 
         Raises Unstorable if the database won't ever take one of the rows; then, too, nothing was kept.
@@ -96,10 +97,9 @@ class Committer:
     async def _commit(self, group: Sequence[Submission], tries: int = 0) -> None:
         """One transaction; if a row in it can't be stored, one each for its halves, so that only its request suffers."""
         started = perf_counter()
-        first = _first_of_each(group)
         careful = started < self._careful_until
         try:
-            fresh = await self._db.run(lambda tx: _write(tx, group, first, careful=careful))
+            fresh = await self._db.run(lambda tx: _write(tx, group, careful=careful))
         except asyncpg.UniqueViolationError:
             self._careful_until = perf_counter() + CAREFUL_FOR
             await self._commit(group)
@@ -117,7 +117,7 @@ class Committer:
         else:
             commits.observe(perf_counter() - started)
             self._committed()
-            _answer(group, first, fresh)
+            _answer(group, fresh)
 
     async def _commit_halves(self, group: Sequence[Submission]) -> None:
         if len(group) == 1:
@@ -131,35 +131,37 @@ class Committer:
 UNSTORABLE = (asyncpg.DataError, asyncpg.ProgramLimitExceededError, UnicodeEncodeError)
 
 
-def _first_of_each(group: Sequence[Submission]) -> dict[bytes, Row]:
-    """Of rows with the same key the first one counts."""
-    first: dict[bytes, Row] = {}
-    for submission in group:
-        for row in submission.rows:
-            first.setdefault(row.key, row)
-    return first
-
-
-async def _write(
-    tx: Connection, group: Sequence[Submission], first: dict[bytes, Row], *, careful: bool
-) -> Collection[bytes]:
-    """Returns the keys that are new. Unless it is careful, it fails if one is not."""
-    fresh: Collection[bytes] = first
-    if first and careful:
-        fresh = await insert_keys(tx, first.values())
-    elif first:
-        await insert_new_keys(tx, first.values())
+async def _write(tx: Connection, group: Sequence[Submission], *, careful: bool) -> list[list[bool]]:
+    """Whether each row of each request is new. Unless it is careful, it fails if one is not."""
+    parts = [submission.rows for submission in group]
+    fresh = [[True] * len(rows.keys) for rows in parts]
+    if careful:
+        fresh = await _insert_carefully(tx, parts)
+        parts = [rows.only(wanted) for rows, wanted in zip(parts, fresh, strict=True)]
+    elif any(fresh):
+        await insert_new_keys(tx, parts)
     rejected = [item for submission in group for item in submission.rejected]
     if rejected:
         await insert_rejected(tx, rejected)
-    await append_rows(tx, [row for key, row in first.items() if key in fresh])
+    await append_rows(tx, parts)
     return fresh
 
 
-def _answer(group: Sequence[Submission], first: dict[bytes, Row], fresh: Collection[bytes]) -> None:
-    for submission in group:
+async def _insert_carefully(tx: Connection, parts: Sequence[Rows]) -> list[list[bool]]:
+    """Whether each key is new: of those that are alike the first one counts."""
+    seen: set[bytes] = set()
+    first = [[not (key in seen or seen.add(key)) for key in rows.keys] for rows in parts]  # type: ignore[func-returns-value]
+    fresh = await insert_keys(tx, [rows.only(wanted) for rows, wanted in zip(parts, first, strict=True)])
+    return [
+        [is_first and key in fresh for is_first, key in zip(wanted, rows.keys, strict=True)]
+        for rows, wanted in zip(parts, first, strict=True)
+    ]
+
+
+def _answer(group: Sequence[Submission], fresh: Sequence[list[bool]]) -> None:
+    for submission, new in zip(group, fresh, strict=True):
         if not submission.done.done():
-            submission.done.set_result([row.key in fresh and first[row.key] is row for row in submission.rows])
+            submission.done.set_result(new)
 
 
 def _give_up(group: Sequence[Submission], error: Exception) -> None:

@@ -7,21 +7,20 @@ from typing import Any
 import msgspec
 from prometheus_client import Counter
 
-from services.events.domain.dedup import dedup_key, order_of
 from services.events.domain.message import read_message
-from services.events.domain.records import Limits, Origin, Record, Refusal
-from services.events.domain.usual import UsualWire, usual_records
+from services.events.domain.records import Limits, Origin, Record, Refusal, Unusable
+from services.events.domain.usual import Unusual, UsualWire
 from services.events.service.committer import Committer, Unstorable
-from services.events.store.log import Row, make_row
+from services.events.store.copying import Rows, make_rows
 from services.events.store.rejected import Rejected
+from services.events.store.usual import add_usual
 from shared.plumbing.ids import new_id
-from shared.plumbing.lanes import lane_of, lane_of_text
 
 accepted_total = Counter("regulars_events_accepted_total", "Messages kept", ["source"])
 duplicates_total = Counter("regulars_events_duplicates_total", "Messages that had been kept before", ["source"])
 rejected_total = Counter("regulars_events_rejected_total", "Messages that can't be used", ["source", "reason"])
 
-BREATH = 10
+BREATH = 100
 """After so many messages the committer may go on: each of its steps would otherwise wait for a whole batch to be read."""
 
 UNSTORABLE = Refusal("unstorable", "The database refuses a value of this message.")
@@ -34,13 +33,6 @@ class Outcome(msgspec.Struct, gc=False, omit_defaults=True):
     status: str = msgspec.field(default="")
     reason: str | None = None
     detail: str | None = None
-
-
-def row_of(record: Record) -> Row:
-    """The record with its place in the log."""
-    key = dedup_key(record.source, record.message_id)
-    lane = lane_of(record.profile_id) if record.profile_id else lane_of_text(order_of(record))
-    return make_row(record, lane=lane, key=key)
 
 
 class Ingest:
@@ -65,7 +57,7 @@ class Ingest:
                     for raw in messages[start : start + BREATH]
                 )
                 await asyncio.sleep(0)
-        rows = [row_of(item) for item in read if isinstance(item, Record)]
+        rows = make_rows([item for item in read if isinstance(item, Record)], received_at=origin.received_at)
         rejected = [
             Rejected(new_id(), origin, raw, path_type, item)
             for raw, item in zip(messages, read, strict=True)
@@ -83,16 +75,16 @@ class Ingest:
 
         None, and nothing is kept, if one of them needs the careful way after all.
         """
-        rows: list[Row] = []
-        async with self._reading:
-            for start in range(0, len(wires), BREATH):
-                records = usual_records(wires[start : start + BREATH], origin, self._limits)
-                if records is None:
-                    return None
-                rows += map(row_of, records)
-                await asyncio.sleep(0)
+        rows = Rows(origin.received_at, [], [], [])
         try:
-            fresh = await self._committer.keep(rows, [], size=sum(len(row.columns) for row in rows))
+            async with self._reading:
+                for start in range(0, len(wires), BREATH):
+                    add_usual(rows, wires[start : start + BREATH], origin, self._limits)
+                    await asyncio.sleep(0)
+        except (Unusual, Unusable):
+            return None
+        try:
+            fresh = await self._committer.keep(rows, [], size=sum(map(len, rows.columns)))
         except Unstorable:
             return None
         _count(origin.source, accepted=fresh.count(True), duplicates=fresh.count(False))
@@ -110,13 +102,19 @@ class Ingest:
             verdict = item
             if isinstance(item, Record):
                 try:
-                    fresh += await self._committer.keep([row_of(item)], [], size=len(raw))
+                    fresh += await self._committer.keep(
+                        make_rows([item], received_at=origin.received_at), [], size=len(raw)
+                    )
                 except Unstorable:
                     verdict = msgspec.structs.replace(
                         UNSTORABLE, message_id=item.message_id, user_id=item.user_id, anonymous_id=item.anonymous_id
                     )
             if isinstance(verdict, Refusal):
-                await self._committer.keep([], [Rejected(new_id(), origin, raw, path_type, verdict)], size=len(raw))
+                await self._committer.keep(
+                    make_rows([], received_at=origin.received_at),
+                    [Rejected(new_id(), origin, raw, path_type, verdict)],
+                    size=len(raw),
+                )
             found.append(verdict)
         return _report(found, iter(fresh), origin)
 

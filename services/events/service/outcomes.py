@@ -1,9 +1,10 @@
 """Takes in what became of messages that were sent: each is kept as an event of its profile."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from services.events.domain.records import Record
-from services.events.service.ingest import row_of
+from services.events.store.copying import make_rows
 from services.events.store.log import append_rows, insert_keys
 from services.events.store.people import find_erased
 from shared.plumbing import json
@@ -27,29 +28,29 @@ class Outcomes:
             OutcomeRecorded.model_validate(item.message) for item in items if item.message.get("kind") == "outcome"
         ]
         erased = await find_erased(tx, {outcome.profile_id for outcome in found}) if found else set()
-        rows = {
-            row.key: row
-            for row in (row_of(self._record(outcome)) for outcome in found if outcome.profile_id not in erased)
-        }
-        if rows:
-            fresh = await insert_keys(tx, rows.values())
-            await append_rows(tx, [row for key, row in rows.items() if key in fresh])
+        now = self._clock.now()
+        records = {outcome.message_id: _record(outcome, now) for outcome in found if outcome.profile_id not in erased}
+        if records:
+            rows = make_rows(list(records.values()), received_at=now)
+            fresh = await insert_keys(tx, [rows])
+            await append_rows(tx, [rows.only([key in fresh for key in rows.keys])])
 
-    def _record(self, outcome: OutcomeRecorded) -> Record:
-        payload = {"properties": outcome.properties} if outcome.properties else {}
-        return Record(
-            source=SOURCE,
-            message_id=outcome.message_id,
-            type="track",
-            name=outcome.name,
-            user_id=None,
-            anonymous_id=None,
-            previous_id=None,
-            profile_id=outcome.profile_id,
-            timestamp=outcome.at,
-            original_timestamp=outcome.at,
-            sent_at=None,
-            received_at=self._clock.now(),
-            imported=False,
-            payload=json.dumps(payload),
-        )
+
+def _record(outcome: OutcomeRecorded, now: datetime) -> Record:
+    payload = {"properties": outcome.properties} if outcome.properties else {}
+    return Record(
+        source=SOURCE,
+        message_id=outcome.message_id,
+        type="track",
+        name=outcome.name,
+        user_id=None,
+        anonymous_id=None,
+        previous_id=None,
+        profile_id=outcome.profile_id,
+        timestamp=outcome.at,
+        original_timestamp=outcome.at,
+        sent_at=None,
+        received_at=now,
+        imported=False,
+        payload=json.dumps(payload),
+    )

@@ -9,9 +9,10 @@ import msgspec
 
 from services.events.domain.message import read_message
 from services.events.domain.records import Limits, Origin, Record, Refusal
-from services.events.service.ingest import UNSTORABLE, row_of
+from services.events.service.ingest import UNSTORABLE
 from services.events.store import rejected as store
-from services.events.store.log import Row, append_rows, insert_keys
+from services.events.store.copying import Rows, make_rows
+from services.events.store.log import append_rows, insert_keys
 from shared.plumbing import json
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
@@ -82,8 +83,9 @@ class RejectedMessages:
         read = self._read(found, edited)
         if isinstance(read, Refusal):
             return await self._reject_again(tx, rejected_id, edited, read)
-        row = row_of(msgspec.structs.replace(read, received_at=self._clock.now()))
-        status = "accepted" if await _keep(tx, row) else "duplicate"
+        now = self._clock.now()
+        rows = make_rows([msgspec.structs.replace(read, received_at=now)], received_at=now)
+        status = "accepted" if await _keep(tx, rows) else "duplicate"
         await store.settle_rejected(tx, rejected_id, status=status)
         return {"id": rejected_id, "status": status, "message_id": read.message_id}
 
@@ -99,9 +101,9 @@ class RejectedMessages:
         return {"id": rejected_id, "status": "rejected", "reason": refusal.reason, "detail": refusal.detail}
 
 
-async def _keep(tx: Connection, row: Row) -> bool:
+async def _keep(tx: Connection, rows: Rows) -> bool:
     """Whether it was new."""
-    if not await insert_keys(tx, [row]):
+    if not await insert_keys(tx, [rows]):
         return False
-    await append_rows(tx, [row])
+    await append_rows(tx, [rows])
     return True
