@@ -18,7 +18,8 @@ READER = "a reading key for the tests of messaging"
 
 
 class Neighbours(httpx.AsyncBaseTransport):
-    """Answers for `http://events`, `http://profiles` and `http://segments`. `down`: those that do not."""
+    """Answers for `http://events`, `http://profiles` and `http://segments`. `down`: those that do not, as
+    `profiles`, or only a path of theirs, as `profiles/internal/consents`."""
 
     def __init__(self) -> None:
         self.down: set[str] = set()
@@ -33,7 +34,7 @@ class Neighbours(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(0)
         host, path = request.url.host, request.url.path
-        if host in self.down:
+        if self.down & {host, host + path}:
             raise httpx.ConnectError("out of reach", request=request)
         body = json.loads(await request.aread()) if request.method == "POST" else None
         if path == "/internal/keys":

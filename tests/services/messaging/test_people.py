@@ -1,5 +1,6 @@
 """Merges and erasure: what follows a person, and what remains of one who is forgotten."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -52,6 +53,36 @@ async def test_what_waits_follows_the_person_and_is_said_once(messaging: Messagi
     await messaging.settle()
     assert [mail["to"] for mail in await messaging.mailbox()] == ["survivor@example.com"]
     assert sorted(one["reason"] for one in await messaging.decisions()) == ["reentry", "sent"]
+
+
+@pytest.mark.parametrize("same_lane", [False, True])
+async def test_a_merge_loses_no_row(messaging: Messaging, same_lane: bool) -> None:
+    await messaging.campaign()
+    await messaging.campaign("later", delay="PT1H")
+    await messaging.campaign("other", trigger={"segment": "other", "on": "entered"})
+    loser, survivor = two(messaging.near, same_lane=same_lane)
+    messaging.near.down.add("profiles/internal/consents")
+    await messaging.enter(loser, survivor)
+    await messaging.enter(loser, segment="other")
+    await messaging.settle()
+    for mail in (mail for mail in await messaging.mailbox() if mail["campaign"] == "hello"):
+        assert (await messaging.http.post(mail["headers"]["List-Unsubscribe"].strip("<>"))).status_code == 200
+
+    async def kept() -> dict[str, int]:
+        tables = ("sends", "deliveries", "memberships_seen", "consent_outbox")
+        return {table: len(await messaging.rows(f"SELECT * FROM {table}")) for table in tables}
+
+    assert await kept() == {"sends": 5, "deliveries": 3, "memberships_seen": 3, "consent_outbox": 2}
+    messaging.near.merge(loser, survivor, messaging.clock.now())
+    for _ in range(500):
+        if await messaging.rows("SELECT * FROM people WHERE merged_into IS NOT NULL"):
+            break
+        await asyncio.sleep(0.02)
+    # Both were in `vip`: of that membership the survivor's own stays.
+    assert await kept() == {"sends": 5, "deliveries": 3, "memberships_seen": 2, "consent_outbox": 2}
+    for table in await kept():
+        rows = await messaging.rows(f"SELECT DISTINCT lane, profile_id FROM {table}")
+        assert [tuple(row) for row in rows] == [(lane_of(survivor), survivor)], table
 
 
 async def test_what_arrives_for_the_loser_is_the_survivors(messaging: Messaging) -> None:
