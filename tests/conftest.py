@@ -1,5 +1,7 @@
 """What all tests share. The fixtures themselves are in tests/support/."""
 
+import pytest
+
 from tests.support.postgres import (
     database_url,
     make_database,
@@ -9,3 +11,8 @@ from tests.support.postgres import (
 )
 
 __all__ = ["database_url", "make_database", "postgres_server", "pytest_configure", "pytest_unconfigure"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long goes first, so that no worker begins with it when the others are done."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -74,7 +74,12 @@ async def read_progress(db: Database, service: str, feeds: Mapping[str, str]) ->
     async with db.snapshot() as tx:
         heads = await tx.fetch("SELECT lane, seq FROM lane_heads")
         rows = await tx.fetch("SELECT work, lane, cursor FROM work_lanes WHERE work = ANY($1::text[])", list(feeds))
+        told = await tx.fetch("SELECT consumer, lane, seq FROM feed_readers")
     cursors: dict[str, dict[str, int]] = {provider: {} for provider in feeds.values()}
     for row in rows:
         cursors[feeds[row["work"]]][str(row["lane"])] = row["cursor"]
-    return {"service": service, "heads": {str(r["lane"]): r["seq"] for r in heads}, "cursors": cursors}
+    readers: dict[str, dict[str, int]] = {}
+    for row in told:
+        readers.setdefault(row["consumer"], {})[str(row["lane"])] = row["seq"]
+    lanes = {str(row["lane"]): row["seq"] for row in heads}
+    return {"service": service, "heads": lanes, "cursors": cursors, "readers": readers}

@@ -39,12 +39,13 @@ class Progress(Message):
     """How far one service is: one consistent snapshot of its database.
 
     `heads`: last sequence number per lane of its own feed. `cursors`: per feed it reads (by the provider's name), the
-    last sequence number per lane whose effect is committed. `pending`: its own work that is due and not done (sends);
-    `oldest_pending_at`: since when.
+    last sequence number per lane whose effect is committed. `readers`: per reader of its own feed, where it last said it
+    was. `pending`: its own work that is due and not done (sends); `oldest_pending_at`: since when.
     """
 
     service: str
     heads: dict[int, int]
     cursors: dict[str, dict[int, int]]
+    readers: dict[str, dict[int, int]] = Field(default_factory=dict)
     pending: int = 0
     oldest_pending_at: datetime | None = None

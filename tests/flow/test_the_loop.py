@@ -4,6 +4,8 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from tests.flow.story import SPENT_100, consenting, mails_to, order, thank_spenders, until_live
 from tests.support.world import World
 
@@ -93,11 +95,48 @@ async def test_a_service_that_is_down_lets_the_others_go_on_and_then_catches_up(
     for name in ("segments", "profiles", "messaging"):
         await world.stop(name)
         await world.send(order("gus", f"g-{name}", 40))
-        await world.call("GET", "events", "/v1/lag", status=503)
+        lag = await world.call("GET", "events", "/v1/lag")
+        assert (lag["events"] > 0, lag["out_of_reach"]) == (True, [name])
         await world.start(name)
         await world.settle()
     assert await world.members("spenders") == {"gus"}
     assert len(await mails_to(world, "gus")) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_a_minute_without_segments_holds_up_nobody_else_and_drains_in_order(world: World) -> None:
+    await thank_spenders(world)
+    users = [f"user{number}" for number in range(20)]
+    for user in users:
+        await consenting(world, user)
+    await world.settle()
+    await world.stop("segments")
+    loop = asyncio.get_running_loop()
+    ends_at, sent, lags = loop.time() + 60, 0, []
+    while loop.time() < ends_at or sent < 11 * len(users):
+        await world.send(order(users[sent % len(users)], f"o{sent}", 10))
+        sent += 1
+        if sent % 40 == 0:
+            lags.append(await world.call("GET", "events", "/v1/lag"))
+        await asyncio.sleep(0.25)
+
+    assert all(lag["out_of_reach"] == ["segments"] for lag in lags)
+    waiting = [lag["events"] for lag in lags]
+    assert waiting == sorted(waiting), "the backlog grows, and is told"
+    assert waiting[-1] >= sent - 40
+    assert lags[-1]["seconds"] > 30
+    first = await world.call("GET", "profiles", "/v1/profiles/lookup?user_id=user0&include=events")
+    assert len(first["events"]) == len(range(0, sent, len(users))), "the others go on"
+
+    await world.start("segments")
+    await world.settle()
+    changes = await world.items("segments", "/v1/segments/spenders/changes")
+    crossed = {change["user_id"]: change["cause"]["message_id"] for change in changes}
+    assert crossed == {user: f"m-o{9 * len(users) + number}" for number, user in enumerate(users)}, "in order"
+    assert len(changes) == len(users)
+    for user in users:
+        assert len(await mails_to(world, user)) == 1
 
 
 async def test_time_alone_makes_members_leave(world: World) -> None:

@@ -1,16 +1,19 @@
 """How much of what was accepted has not had its full effect yet, and since when."""
 
+from collections.abc import Awaitable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from services.events import clients
-from services.events.domain.lag import behind, pending, slowest_of
+from services.events.domain.lag import Lanes, behind, pending, slowest_of
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Database
+from shared.plumbing.errors import Unavailable
 from shared.plumbing.feed import FeedServer, read_heads
 from shared.plumbing.internal import read_progress
 from shared.schemas.feed import Progress
 
+T = TypeVar("T")
 READS = {"outcomes": "messaging", "resolved": "profiles"}
 """By the name of the work, whose feed it reads."""
 
@@ -20,49 +23,67 @@ async def own_progress(db: Database) -> Progress:
     return Progress.model_validate(await read_progress(db, "events", READS))
 
 
+READERS = {
+    "events": ("profiles",),
+    "profiles": ("segments", "messaging", "events"),
+    "segments": ("messaging",),
+    "messaging": ("events",),
+}
+"""Who reads whose feed, from upstream down."""
+
+
 class Lag:
     """`GET /v1/lag`."""
 
     def __init__(self, db: Database, feed: FeedServer, neighbours: clients.Neighbours, clock: Clock) -> None:
         self._db = db
         self._feed = feed
-        self._neighbours = neighbours
+        self._neighbours = {name: getattr(neighbours, name) for name in READERS if name != "events"}
         self._clock = clock
 
     async def measure(self) -> dict[str, Any]:
         """Who is upstream is asked first: what was there then is in what the next one has passed, or is still pending.
 
-        So 0 means that everything accepted before the call has had its full effect.
+        So 0 means that everything accepted before the call has had its full effect. Where a service is out of reach, what
+        waits for it is counted from where it last said it was; as what it had in hand is not known, it is at least 1 then.
         """
         heads = await read_heads(self._db)
-        profiles = await clients.read_progress(self._neighbours.profiles)
-        segments = await clients.read_progress(self._neighbours.segments)
-        messaging = await clients.read_progress(self._neighbours.messaging)
-        events = await own_progress(self._db)
-        raw = (profiles.cursors.get("events", {}),)
-        resolved = tuple(reader.cursors.get("profiles", {}) for reader in (segments, messaging, events))
-        changes = (messaging.cursors.get("segments", {}),)
-        outcomes = (events.cursors.get("messaging", {}),)
-        count = (
-            pending(heads, raw)
-            + pending(profiles.heads, resolved)
-            + pending(segments.heads, changes)
-            + pending(messaging.heads, outcomes)
-            + sum(service.pending for service in (profiles, segments, messaging))
-        )
-        if count == 0:
+        found = {name: await _reached(clients.read_progress(neighbour)) for name, neighbour in self._neighbours.items()}
+        found["events"] = (await own_progress(self._db)).model_copy(update={"heads": heads})
+        reached = {name: progress for name, progress in found.items() if progress is not None}
+        cursors = {name: _cursors(name, one, reached) for name, one in reached.items()}
+        count = sum(pending(one.heads, cursors[name]) + one.pending for name, one in reached.items())
+        away = sorted(found.keys() - reached.keys())
+        if count == 0 and not away:
             return {"events": 0, "seconds": 0}
-        since = [service.oldest_pending_at for service in (profiles, segments, messaging)]
-        since.append(await self._feed.oldest(behind(heads, slowest_of(heads, raw))))
-        for neighbour, service, readers in (
-            (self._neighbours.profiles, profiles, resolved),
-            (self._neighbours.segments, segments, changes),
-            (self._neighbours.messaging, messaging, outcomes),
-        ):
-            waiting = behind(service.heads, slowest_of(service.heads, readers))
-            since.append(await clients.read_oldest(neighbour, waiting) if waiting else None)
-        return {"events": count, "seconds": self._age(since)}
+        waiting = {name: behind(one.heads, slowest_of(one.heads, cursors[name])) for name, one in reached.items()}
+        since = [await self._oldest(name, beyond) for name, beyond in waiting.items()]
+        seconds = self._age([*since, *(one.oldest_pending_at for one in reached.values())])
+        answer: dict[str, Any] = {"events": max(count, 1), "seconds": seconds}
+        return answer | {"out_of_reach": away} if away else answer
+
+    async def _oldest(self, provider: str, cursors: dict[int, int]) -> datetime | None:
+        if not cursors:
+            return None
+        if provider == "events":
+            return await self._feed.oldest(cursors)
+        return await _reached(clients.read_oldest(self._neighbours[provider], cursors))
 
     def _age(self, since: list[datetime | None]) -> float:
         now = self._clock.now()
         return round(max([(now - at).total_seconds() for at in since if at is not None], default=0.0), 3)
+
+
+async def _reached(asking: Awaitable[T]) -> T | None:
+    try:
+        return await asking
+    except Unavailable:
+        return None
+
+
+def _cursors(provider: str, progress: Progress, reached: Mapping[str, Progress]) -> list[Lanes]:
+    """How far each reader of a feed is: as it says itself, or as it said last when it pulled."""
+    return [
+        reached[reader].cursors.get(provider, {}) if reader in reached else progress.readers.get(reader, {})
+        for reader in READERS[provider]
+    ]

@@ -14,6 +14,7 @@ class Neighbours(httpx.AsyncBaseTransport):
     def __init__(self) -> None:
         self.feeds: dict[str, dict[int, list[Any]]] = {name: {} for name in ("profiles", "segments", "messaging")}
         self.cursors: dict[str, dict[str, dict[int, int]]] = {name: {} for name in self.feeds}
+        self.readers: dict[str, dict[str, dict[int, int]]] = {}
         self.pending: dict[str, tuple[int, str | None]] = {}
         self.oldest: dict[str, str] = {}
         self.down: set[str] = set()
@@ -49,6 +50,9 @@ class Neighbours(httpx.AsyncBaseTransport):
             "service": service,
             "heads": {str(lane): len(messages) for lane, messages in self.feeds[service].items()},
             "cursors": {name: {str(k): v for k, v in lanes.items()} for name, lanes in self.cursors[service].items()},
+            "readers": {
+                name: {str(k): v for k, v in lanes.items()} for name, lanes in self.readers.get(service, {}).items()
+            },
             "pending": count,
             "oldest_pending_at": since,
         }
