@@ -1,10 +1,12 @@
 """What was decided, what was said, and the local mailbox."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
 import asyncpg
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.messaging.api import docs
 from services.messaging.api.campaigns import frame_of
@@ -19,12 +21,33 @@ ProfileId = Annotated[UUID | None, Query(description="Only of this profile; a me
 CampaignKey = Annotated[str | None, Query(description="Only of the campaign with this key")]
 
 
-async def _current(request: Request, profile_id: UUID | None) -> UUID | None:
-    return None if profile_id is None else await lists.find_current(frame_of(request).db, profile_id)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whose, of which campaign, and which page."""
+
+    profile_id: ProfileId = None
+    campaign: CampaignKey = None
+    limit: Limit = 100
+    cursor: Cursor = None
 
 
-def _after(cursor: str | None) -> UUID | None:
-    return read_cursor(cursor, lambda value: UUID(str(value)))
+async def _list(
+    request: Request,
+    asked: Asked,
+    read: Callable[..., Awaitable[list[asyncpg.Record]]],
+    item: Callable[[asyncpg.Record], dict[str, Any]],
+    **which: str | None,
+) -> Response:
+    db, whose = frame_of(request).db, asked.profile_id
+    rows = await read(
+        db,
+        profile_id=None if whose is None else await lists.find_current(db, whose),
+        campaign=asked.campaign,
+        after=read_cursor(asked.cursor, lambda value: UUID(str(value))),
+        limit=asked.limit + 1,
+        **which,
+    )
+    return JsonResponse(page(rows, limit=asked.limit, item=item, cursor=lambda row: row["id"]))
 
 
 @router.get(
@@ -36,11 +59,8 @@ def _after(cursor: str | None) -> UUID | None:
 )
 async def decisions(
     request: Request,
-    profile_id: ProfileId = None,
-    campaign: CampaignKey = None,
+    asked: Annotated[Asked, Depends()],
     decision: Annotated[str | None, Query(description="Only these")] = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> Response:
     """`decision`: `sent`, `held_out`, `suppressed`, `skipped`, `failed`, `unknown` (handed to a provider, no answer: not sent
     again), or for the time being `deferred` (until `facts.until`).
@@ -49,15 +69,7 @@ async def decisions(
     `no_address`, `frequency_cap`, `holdout`, `quiet_hours`, `contact_window`, `no_window`, `template_error`, `provider_error`,
     `no_answer`, `no_profile`, `delay`, `internal_error`.
     """
-    rows = await lists.list_decisions(
-        frame_of(request).db,
-        profile_id=await _current(request, profile_id),
-        campaign=campaign,
-        decision=decision,
-        after=_after(cursor),
-        limit=limit + 1,
-    )
-    return JsonResponse(page(rows, limit=limit, item=dict, cursor=lambda row: row["id"]))
+    return await _list(request, asked, lists.list_decisions, dict, decision=decision)
 
 
 def _delivery(row: asyncpg.Record) -> dict[str, Any]:
@@ -73,23 +85,9 @@ def _delivery(row: asyncpg.Record) -> dict[str, Any]:
     dependencies=[Reader],
     responses=docs.items(docs.DELIVERY),
 )
-async def deliveries(
-    request: Request,
-    profile_id: ProfileId = None,
-    campaign: CampaignKey = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-) -> Response:
+async def deliveries(request: Request, asked: Annotated[Asked, Depends()]) -> Response:
     """`status`: `sending`, `sent`, `failed`, `unknown`."""
-    rows = await lists.list_deliveries(
-        frame_of(request).db,
-        profile_id=await _current(request, profile_id),
-        campaign=campaign,
-        provider=None,
-        after=_after(cursor),
-        limit=limit + 1,
-    )
-    return JsonResponse(page(rows, limit=limit, item=_delivery, cursor=lambda row: row["id"]))
+    return await _list(request, asked, lists.list_deliveries, _delivery, provider=None)
 
 
 def _mail(row: asyncpg.Record) -> dict[str, Any]:
@@ -115,19 +113,5 @@ def _mail(row: asyncpg.Record) -> dict[str, Any]:
     dependencies=[Reader],
     responses=docs.items(docs.MAIL),
 )
-async def mailbox(
-    request: Request,
-    profile_id: ProfileId = None,
-    campaign: CampaignKey = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-) -> Response:
-    rows = await lists.list_deliveries(
-        frame_of(request).db,
-        profile_id=await _current(request, profile_id),
-        campaign=campaign,
-        provider=MAILBOX,
-        after=_after(cursor),
-        limit=limit + 1,
-    )
-    return JsonResponse(page(rows, limit=limit, item=_mail, cursor=lambda row: row["id"]))
+async def mailbox(request: Request, asked: Annotated[Asked, Depends()]) -> Response:
+    return await _list(request, asked, lists.list_deliveries, _mail, provider=MAILBOX)
