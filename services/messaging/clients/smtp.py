@@ -80,6 +80,8 @@ class SmtpProvider:
         try:
             answer = await _transfer(connection, mail, attempt)
         except BaseException:
+            # Cancelled in mid-sentence, too, by the time limit or the process's end: used again, the connection would take the
+            # answer to this message for the next one's.
             connection.close()
             raise
         self._idle.append(connection)

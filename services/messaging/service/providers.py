@@ -80,7 +80,9 @@ class Providers:
     async def _carry(self, provider: Provider, delivery: Delivery) -> None:
         try:
             await self._record(delivery, await provider.send(delivery))
-        except Exception:  # it is found as unknown when its time is over
+        except Exception:
+            # Nobody awaits this task, so whatever escaped it would be seen by no one; the claim is found as unknown when its
+            # time is over.
             log.exception("answer_not_recorded", delivery_id=str(delivery.id))
         finally:
             self._busy[provider.name] -= 1

@@ -78,7 +78,8 @@ class Recorder:
             try:
                 await self._settle_patiently(group)
             except Exception:
-                # One of them may be what can't be written: each by itself, so that the others are.
+                # One of them may be what can't be written, for a reason that nobody foresaw: each by itself, so that the others
+                # are. All of them must be answered here, or their senders wait, and hold their provider's room, for ever.
                 log.exception("answers_one_by_one", answers=len(group))
                 await asyncio.gather(*(self._write_alone(told) for told in group))
             for told in group:
