@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from services.messaging.app import speech_of
 from services.messaging.clients.neighbours import Profiles
@@ -16,8 +15,11 @@ from services.messaging.service.take_in import TakeIn
 from shared.plumbing.db import Database
 from shared.plumbing.http import Neighbour
 from shared.plumbing.leases import Leases
-from shared.plumbing.reader import FeedReader
+from shared.plumbing.reader import Apply, FeedReader
 from tests.services.messaging.conftest import Messaging
+
+FEEDS = {"changes": "segments", "resolved": "profiles"}
+"""Whose feed is read by which work."""
 
 
 @dataclass
@@ -46,53 +48,49 @@ async def make_sender(
     elapsed: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Standing]:
     """A sender of this name on the database of a service that is stopped."""
-    settings = Settings(**messaging.settings)
-    db = await Database.open(messaging.url, schema="messaging", size=6)
-    speech = speech_of(settings)
-    leases = {
-        work: Leases(db, work=work, owner=owner, clock=messaging.clock) for work in ("changes", "resolved", "sends")
-    }
-    for work in ("changes", "resolved"):
-        await leases[work].renew()
-    take_in = TakeIn(messaging.clock, address_secret=speech.address_secret)
-    recorder = Recorder(db, clock=messaging.clock, address_secret=speech.address_secret, committed=nothing)
-    providers = Providers(carriers or {}, record=recorder.record)
-    neighbour = {
-        name: Neighbour(f"http://{name}", token="x", transport=messaging.near) for name in ("profiles", "segments")
-    }
-    applies: dict[str, Any] = {"changes": take_in.changes, "resolved": take_in.resolved}
-    readers = [
-        FeedReader(
+    async with AsyncExitStack() as stack:
+        db = await Database.open(messaging.url, schema="messaging", size=6)
+        stack.push_async_callback(db.close)
+        speech = speech_of(Settings(**messaging.settings))
+        near = {name: Neighbour(f"http://{name}", token="x", transport=messaging.near) for name in FEEDS.values()}
+        leases = {work: Leases(db, work=work, owner=owner, clock=messaging.clock) for work in (*FEEDS, "sends")}
+        for one in near.values():
+            stack.push_async_callback(one.close)
+        for lease in leases.values():
+            stack.push_async_callback(lease.release)
+        secret = speech.address_secret
+        recorder = Recorder(db, clock=messaging.clock, address_secret=secret, committed=nothing)
+        providers = Providers(carriers or {}, record=recorder.record)
+        sender = Sender(
             db,
-            feed=work,
-            consumer="messaging",
-            pull=neighbour[name].pull,
-            leases=leases[work],
-            apply=applies[work],
-            committed=nothing,
+            profiles=Profiles(near["profiles"]),
+            leases=leases["sends"],
+            speech=speech,
+            providers=providers,
             clock=messaging.clock,
+            committed=nothing,
+            batch=40,
+            elapsed=elapsed,
         )
-        for work, name in (("changes", "segments"), ("resolved", "profiles"))
-    ]
-    sender = Sender(
-        db,
-        profiles=Profiles(neighbour["profiles"]),
-        leases=leases["sends"],
-        speech=speech,
-        providers=providers,
-        clock=messaging.clock,
-        committed=nothing,
-        batch=40,
-        elapsed=elapsed,
-    )
-    try:
+        readers = [await _reader(db, messaging, leases[work], near[name], secret) for work, name in FEEDS.items()]
         yield Standing(db, sender, leases["sends"], providers, recorder, readers)
-    finally:
-        for one in leases.values():
-            await one.release()
-        for near in neighbour.values():
-            await near.close()
-        await db.close()
+
+
+async def _reader(db: Database, messaging: Messaging, leases: Leases, near: Neighbour, secret: str) -> FeedReader:
+    """A reader of the feed that these leases are for, with its lanes."""
+    await leases.renew()
+    take_in = TakeIn(messaging.clock, address_secret=secret)
+    applies: dict[str, Apply] = {"changes": take_in.changes, "resolved": take_in.resolved}
+    return FeedReader(
+        db,
+        feed=leases.work,
+        consumer="messaging",
+        pull=near.pull,
+        leases=leases,
+        apply=applies[leases.work],
+        committed=nothing,
+        clock=messaging.clock,
+    )
 
 
 def nothing() -> None:

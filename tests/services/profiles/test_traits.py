@@ -139,7 +139,10 @@ class TestPatch:
 
     async def test_refuses_a_huge_body(self, standing: Standing) -> None:
         profile_id = await standing.make("u1")
-        await standing.call("PATCH", f"/v1/profiles/{profile_id}", {"traits": {"x": "y" * 2_000_000}}, status=413)
+        path = f"/v1/profiles/{profile_id}"
+        refused = await standing.call("PATCH", path, {"traits": {"x": "y" * 2_000_000}}, status=413)
+        assert refused["code"] == "too_large"
+        assert (await standing.call("GET", path))["traits"] == {}
 
 
 async def test_a_birthday_that_is_a_date_is_a_life_event_as_long_as_it_stands(standing: Standing) -> None:

@@ -34,16 +34,23 @@ BAD = [
 ]
 
 
+def fault_of(text: bytes) -> str | None:
+    """Why it can't be kept."""
+    try:
+        look_closely(text, DEPTH)
+    except Unusable as fault:
+        return fault.reason
+    return None
+
+
 @pytest.mark.parametrize("text", GOOD)
 def test_what_can_be_kept_passes(text: bytes) -> None:
-    look_closely(text, DEPTH)
+    assert fault_of(text) is None
 
 
 @pytest.mark.parametrize(("text", "reason"), BAD, ids=[f"{reason}-{len(text)}" for text, reason in BAD])
 def test_what_cannot_be_kept_is_named(text: bytes, reason: str) -> None:
-    with pytest.raises(Unusable) as refused:
-        look_closely(text, DEPTH)
-    assert refused.value.reason == reason
+    assert fault_of(text) == reason
 
 
 @pytest.mark.parametrize(
