@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from shared.plumbing.lanes import LANES
+from shared.plumbing.tables import feed_table, lane_tables
 
 LOCK = 7_463_201
 
@@ -85,6 +86,18 @@ def create_tables(op: Any, *describe: Callable[[MetaData], None]) -> None:
     for tables in describe:
         tables(metadata)
     metadata.create_all(op.get_bind(), checkfirst=False)
+
+
+def begin(op: Any, *works: str, feed: bool = True) -> None:
+    """What every first migration begins with: the lanes' tables, spread, with the lanes of each kind of work. `feed`: also the
+    feed, where the service does not keep it in a table of its own form."""
+    create_tables(op, lane_tables, *([feed_table] if feed else []))
+    seed_lane_heads(op)
+    for work in works:
+        seed_work(op, work)
+    distribute(op, "lane_heads")
+    for table in ("work_lanes", "feed_readers", "parked", *(["feed"] if feed else [])):
+        distribute(op, table, colocate_with="lane_heads")
 
 
 def seed_lane_heads(op: Any) -> None:

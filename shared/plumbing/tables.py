@@ -22,6 +22,11 @@ def lane_tables(metadata: MetaData) -> None:
     `workers`: who is alive, for a fair share. `feed_readers`: how far each consumer of the own feed is.
     `parked`: messages that could not be taken in, with the reason.
     """
+    _work(metadata)
+    _hand_over(metadata)
+
+
+def _work(metadata: MetaData) -> None:
     Table(
         "lane_heads",
         metadata,
@@ -49,6 +54,9 @@ def lane_tables(metadata: MetaData) -> None:
         Column("seen_at", AT, nullable=False),
         PrimaryKeyConstraint("work", "owner"),
     )
+
+
+def _hand_over(metadata: MetaData) -> None:
     Table(
         "feed_readers",
         metadata,

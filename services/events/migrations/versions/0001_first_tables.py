@@ -4,8 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from shared.plumbing.migrate import distribute, seed_lane_heads, seed_work
-from shared.plumbing.tables import lane_tables
+from shared.plumbing.migrate import begin, distribute
 
 revision = "0001"
 down_revision = None
@@ -17,19 +16,14 @@ SUMMARIZED = {"autosummarize": True}
 
 def upgrade() -> None:
     """Make everything."""
-    plumbing = sa.MetaData()
-    lane_tables(plumbing)
-    plumbing.create_all(op.get_bind())
+    begin(op, "outcomes", "resolved", feed=False)
     _log()
     _event_keys()
     _rejected()
     _catalogue()
     _index_by_profile()
     for table in ("log", "event_keys", "profile_events", "merged_profiles", "erased_profiles"):
-        distribute(op, table)
-    seed_lane_heads(op)
-    seed_work(op, "outcomes")
-    seed_work(op, "resolved")
+        distribute(op, table, colocate_with="lane_heads")
 
 
 def _log() -> None:

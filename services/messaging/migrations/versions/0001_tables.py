@@ -8,17 +8,12 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from shared.plumbing.migrate import distribute, seed_lane_heads, seed_work
+from shared.plumbing.migrate import begin, distribute
 
 revision = "0001"
 down_revision = None
 
 HOT = (
-    "lane_heads",
-    "work_lanes",
-    "feed_readers",
-    "parked",
-    "feed",
     "people",
     "sends",
     "deliveries",
@@ -29,6 +24,7 @@ HOT = (
 
 
 def upgrade() -> None:
+    begin(op, "changes", "resolved", "sends")
     op.create_table(
         "broadcasts",
         sa.Column("campaign_id", sa.UUID(), nullable=False),
@@ -84,31 +80,6 @@ def upgrade() -> None:
     )
     op.create_index("deliveries_profile", "deliveries", ["lane", "profile_id", "at"], unique=False)
     op.create_table(
-        "feed",
-        sa.Column("lane", sa.SmallInteger(), nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.Column("profile_id", sa.UUID(), nullable=True),
-        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("message", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("lane", "seq"),
-    )
-    op.create_index("feed_profile", "feed", ["lane", "profile_id"], unique=False)
-    op.create_table(
-        "feed_readers",
-        sa.Column("lane", sa.SmallInteger(), nullable=False),
-        sa.Column("consumer", sa.Text(), nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("lane", "consumer"),
-        postgresql_with={"fillfactor": 10},
-    )
-    op.create_table(
-        "lane_heads",
-        sa.Column("lane", sa.SmallInteger(), autoincrement=False, nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("lane"),
-        postgresql_with={"fillfactor": 10},
-    )
-    op.create_table(
         "memberships_seen",
         sa.Column("lane", sa.SmallInteger(), nullable=False),
         sa.Column("profile_id", sa.UUID(), nullable=False),
@@ -116,19 +87,6 @@ def upgrade() -> None:
         sa.Column("change", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("lane", "profile_id", "segment"),
-    )
-    op.create_table(
-        "parked",
-        sa.Column("lane", sa.SmallInteger(), nullable=False),
-        sa.Column("id", sa.UUID(), nullable=False),
-        sa.Column("feed", sa.Text(), nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.Column("profile_id", sa.UUID(), nullable=True),
-        sa.Column("message", postgresql.JSONB(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("tries", sa.SmallInteger(), nullable=False),
-        sa.Column("parked_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("lane", "id"),
     )
     op.create_table(
         "people",
@@ -224,26 +182,5 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("key", "channel"),
     )
-    op.create_table(
-        "work_lanes",
-        sa.Column("lane", sa.SmallInteger(), nullable=False),
-        sa.Column("work", sa.Text(), nullable=False),
-        sa.Column("owner", sa.Text(), nullable=True),
-        sa.Column("epoch", sa.BigInteger(), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("cursor", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("lane", "work"),
-        postgresql_with={"fillfactor": 10},
-    )
-    op.create_table(
-        "workers",
-        sa.Column("work", sa.Text(), nullable=False),
-        sa.Column("owner", sa.Text(), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("work", "owner"),
-    )
     for table in HOT:
-        distribute(op, table, colocate_with="lane_heads" if table != "lane_heads" else None)
-    seed_lane_heads(op)
-    for work in ("changes", "resolved", "sends"):
-        seed_work(op, work)
+        distribute(op, table, colocate_with="lane_heads")

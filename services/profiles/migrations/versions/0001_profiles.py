@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from shared.plumbing.migrate import distribute, seed_lane_heads, seed_work
+from shared.plumbing.migrate import begin, distribute
 
 revision = "0001"
 down_revision = None
@@ -20,15 +20,11 @@ HOT = (
     "devices",
     "merges",
     "erased_identifiers",
-    "feed",
-    "lane_heads",
-    "work_lanes",
-    "feed_readers",
-    "parked",
 )
 
 
 def upgrade() -> None:
+    begin(op, "raw")
     op.create_table(
         "consents",
         sa.Column("lane", sa.SmallInteger(), nullable=False),
@@ -89,37 +85,12 @@ def upgrade() -> None:
     )
     op.create_index("erasures_profile", "erasures", ["profile_id"], unique=False)
     op.create_table(
-        "feed",
-        sa.Column("lane", sa.SmallInteger(), nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.Column("profile_id", sa.UUID(), nullable=True),
-        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("message", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("lane", "seq"),
-    )
-    op.create_index("feed_profile", "feed", ["lane", "profile_id"], unique=False)
-    op.create_table(
-        "feed_readers",
-        sa.Column("lane", sa.SmallInteger(), nullable=False),
-        sa.Column("consumer", sa.Text(), nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("lane", "consumer"),
-        postgresql_with={"fillfactor": 10},
-    )
-    op.create_table(
         "identifiers",
         sa.Column("lane", sa.SmallInteger(), nullable=False),
         sa.Column("namespace", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("profile_id", sa.UUID(), nullable=False),
         sa.PrimaryKeyConstraint("lane", "namespace", "value"),
-    )
-    op.create_table(
-        "lane_heads",
-        sa.Column("lane", sa.SmallInteger(), autoincrement=False, nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("lane"),
-        postgresql_with={"fillfactor": 10},
     )
     op.create_table(
         "life_events",
@@ -145,19 +116,6 @@ def upgrade() -> None:
         sa.Column("message_id", sa.Text(), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("lane", "survivor_id", "id"),
-    )
-    op.create_table(
-        "parked",
-        sa.Column("lane", sa.SmallInteger(), nullable=False),
-        sa.Column("id", sa.UUID(), nullable=False),
-        sa.Column("feed", sa.Text(), nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.Column("profile_id", sa.UUID(), nullable=True),
-        sa.Column("message", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("tries", sa.SmallInteger(), nullable=False),
-        sa.Column("parked_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("lane", "id"),
     )
     op.create_table(
         "preferences",
@@ -194,25 +152,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("lane", "id"),
         postgresql_with={"fillfactor": 80},
     )
-    op.create_table(
-        "work_lanes",
-        sa.Column("lane", sa.SmallInteger(), nullable=False),
-        sa.Column("work", sa.Text(), nullable=False),
-        sa.Column("owner", sa.Text(), nullable=True),
-        sa.Column("epoch", sa.BigInteger(), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("cursor", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("lane", "work"),
-        postgresql_with={"fillfactor": 10},
-    )
-    op.create_table(
-        "workers",
-        sa.Column("work", sa.Text(), nullable=False),
-        sa.Column("owner", sa.Text(), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("work", "owner"),
-    )
-    seed_lane_heads(op)
-    seed_work(op, "raw")
     for table in HOT:
-        distribute(op, table)
+        distribute(op, table, colocate_with="lane_heads")

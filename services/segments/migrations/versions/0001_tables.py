@@ -8,16 +8,12 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from shared.plumbing.migrate import distribute, seed_lane_heads, seed_work
+from shared.plumbing.migrate import begin, distribute
 
 revision = "0001"
 down_revision = None
 
 HOT = (
-    "lane_heads",
-    "work_lanes",
-    "feed_readers",
-    "parked",
     "build_lanes",
     "history",
     "profiles",
@@ -27,6 +23,7 @@ HOT = (
 
 
 def upgrade() -> None:
+    begin(op, "resolved", "work", feed=False)
     op.create_table(
         "build_lanes",
         sa.Column("lane", sa.SmallInteger(), nullable=False),
@@ -71,14 +68,6 @@ def upgrade() -> None:
     op.create_index("changes_profile", "changes", ["lane", "profile_id"], unique=False)
     op.create_index("changes_segment", "changes", ["lane", "segment_id", "seq"], unique=False)
     op.create_table(
-        "feed_readers",
-        sa.Column("lane", sa.SmallInteger(), nullable=False),
-        sa.Column("consumer", sa.Text(), nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("lane", "consumer"),
-        postgresql_with={"fillfactor": 10},
-    )
-    op.create_table(
         "history",
         sa.Column("lane", sa.SmallInteger(), nullable=False),
         sa.Column("profile_id", sa.UUID(), nullable=False),
@@ -91,13 +80,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("lane", "profile_id", "timestamp", "source", "message_id"),
     )
     op.create_table(
-        "lane_heads",
-        sa.Column("lane", sa.SmallInteger(), autoincrement=False, nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("lane"),
-        postgresql_with={"fillfactor": 10},
-    )
-    op.create_table(
         "memberships",
         sa.Column("lane", sa.SmallInteger(), nullable=False),
         sa.Column("segment_id", sa.UUID(), nullable=False),
@@ -106,19 +88,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("lane", "segment_id", "profile_id"),
     )
     op.create_index("memberships_profile", "memberships", ["lane", "profile_id"], unique=False)
-    op.create_table(
-        "parked",
-        sa.Column("lane", sa.SmallInteger(), nullable=False),
-        sa.Column("id", sa.UUID(), nullable=False),
-        sa.Column("feed", sa.Text(), nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.Column("profile_id", sa.UUID(), nullable=True),
-        sa.Column("message", postgresql.JSONB(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("tries", sa.SmallInteger(), nullable=False),
-        sa.Column("parked_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("lane", "id"),
-    )
     op.create_table(
         "profiles",
         sa.Column("lane", sa.SmallInteger(), nullable=False),
@@ -163,24 +132,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("key"),
     )
     op.create_table(
-        "work_lanes",
-        sa.Column("lane", sa.SmallInteger(), nullable=False),
-        sa.Column("work", sa.Text(), nullable=False),
-        sa.Column("owner", sa.Text(), nullable=True),
-        sa.Column("epoch", sa.BigInteger(), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("cursor", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("lane", "work"),
-        postgresql_with={"fillfactor": 10},
-    )
-    op.create_table(
-        "workers",
-        sa.Column("work", sa.Text(), nullable=False),
-        sa.Column("owner", sa.Text(), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("work", "owner"),
-    )
-    op.create_table(
         "segment_versions",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("segment_id", sa.UUID(), nullable=False),
@@ -204,9 +155,5 @@ def upgrade() -> None:
     )
 
     op.execute("INSERT INTO catalogue (id, revision, last_version_id) VALUES (1, 0, 0)")
-    seed_lane_heads(op)
-    seed_work(op, "resolved")
-    seed_work(op, "work")
-    distribute(op, HOT[0])
-    for table in HOT[1:]:
-        distribute(op, table, colocate_with=HOT[0])
+    for table in HOT:
+        distribute(op, table, colocate_with="lane_heads")
