@@ -9,7 +9,7 @@ from services.profiles import api
 from services.profiles.api.desk import Desk
 from services.profiles.clients import Events, Segments
 from services.profiles.config import Settings
-from services.profiles.domain.names import Rules
+from services.profiles.domain.names import Limit, Rules
 from services.profiles.service.book import Book
 from services.profiles.worker import CONSUMERS, start_worker
 from shared.plumbing.app import Frame, build_app
@@ -34,6 +34,7 @@ def make_book(settings: Settings, frame: Frame) -> Book:
     rules = Rules(
         blocked=frozenset(value.lower() for value in settings.blocked_identifiers),
         max_values=settings.max_identifiers,
+        limits={space: Limit(one.values, one.within) for space, one in settings.identifier_limits.items()},
         merge_on=settings.merge_on,
         phone_region=settings.phone_region,
     )

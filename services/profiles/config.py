@@ -1,12 +1,27 @@
 """The settings of the profiles service, beside those that every service has."""
 
+from datetime import timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import SettingsConfigDict
 
+from shared.language.durations import parse_duration
 from shared.plumbing.settings import CommonSettings
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+class IdentifierLimit(BaseModel):
+    """How many values of one namespace messages link to one profile; `within`: how many that are new in that time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    values: int = Field(ge=1, le=10_000)
+    within: Annotated[timedelta | None, BeforeValidator(_duration)] = None
 
 
 class Settings(CommonSettings):
@@ -35,6 +50,11 @@ class Settings(CommonSettings):
         le=10_000,
         description="Values of one namespace (other than user_id) that messages link to one profile; beyond it a value "
         "is not linked any more, so that a kiosk's or a robot's profile cannot swallow everybody",
+    )
+    identifier_limits: dict[str, IdentifierLimit] = Field(
+        default_factory=dict,
+        description="The same for single namespaces, and if wanted in a time, as JSON: "
+        '{"anonymous_id": {"values": 20, "within": "P30D"}} links at most 20 new ones in 30 days',
     )
     merge_on: frozenset[Literal["email", "phone"]] = Field(
         default=frozenset(),

@@ -6,9 +6,10 @@ is the first name's, and the other name leads there from then on (a shared devic
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
 
-from services.profiles.domain.names import USER, Given, Name
+from services.profiles.domain.names import USER, Given, Name, Rules
 from services.profiles.domain.profile import Profile
 
 Leads = Callable[[Name], Profile | None]
@@ -58,23 +59,30 @@ def may_join(given: Given, profile: Profile) -> bool:
     return not (profile.is_known and given.names[0].namespace == USER)
 
 
-def decide(owner: Profile, name: Name, holder: Profile | None, *, explicit: bool, max_values: int) -> Verdict:
+def decide(
+    owner: Profile, name: Name, holder: Profile | None, *, explicit: bool, rules: Rules, seen_at: datetime
+) -> Verdict:
     """What becomes of one name, given the profile it leads to now. `explicit`: the caller says that they are one."""
     if holder is owner:
         return Keep()
     if holder is None or (holder.is_known and owner.is_known and not explicit):
-        full = name.namespace != USER and not explicit and owner.count(name.namespace) >= max_values
+        limit = rules.limit_of(name.namespace)
+        bound = name.namespace != USER and not explicit
+        full = bound and owner.count(name.namespace, limit.since(seen_at)) >= limit.values
         return Leave() if full else Attach()
-    if not explicit and _too_many(owner, holder, max_values):
+    if not explicit and _too_many(owner, holder, rules, seen_at):
         return Leave()
     return choose_survivor(owner, holder)
 
 
-def _too_many(one: Profile, other: Profile, max_values: int) -> bool:
-    if len(one.names) + len(other.names) <= max_values:
+def _too_many(one: Profile, other: Profile, rules: Rules, seen_at: datetime) -> bool:
+    if len(one.names) + len(other.names) <= rules.always_room:
         return False
-    spaces = {name.namespace for name in other.names if name.namespace != USER}
-    return any(one.count(space) + other.count(space) > max_values for space in spaces)
+    limits = {name.namespace: rules.limit_of(name.namespace) for name in other.names if name.namespace != USER}
+    return any(
+        one.count(space, limit.since(seen_at)) + other.count(space, limit.since(seen_at)) > limit.values
+        for space, limit in limits.items()
+    )
 
 
 def choose_survivor(one: Profile, other: Profile) -> Merge:

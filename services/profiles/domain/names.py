@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from services.profiles.domain.contacts import CONTACTS, normalise
@@ -21,13 +22,38 @@ class Name(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """At most so many values of one namespace on a profile; with `within`, so many that are new in that time."""
+
+    values: int
+    within: timedelta | None = None
+
+    def since(self, at: datetime) -> datetime | None:
+        """What was first seen at or before this does not count at `at`; None: everything counts."""
+        return None if self.within is None else at - self.within
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
-    """What the deployment says about identity. `blocked`: in lower case. `merge_on`: contact points that identify."""
+    """What the deployment says about identity. `blocked`: in lower case. `merge_on`: contact points that identify.
+
+    `limits` by namespace, other than user_id; `max_values` where none is given.
+    """
 
     blocked: frozenset[str] = frozenset()
     max_values: int = 500
+    limits: Mapping[str, Limit] = field(default_factory=dict)
     merge_on: frozenset[str] = frozenset()
     phone_region: str = ""
+
+    def limit_of(self, namespace: str) -> Limit:
+        """How many values of a namespace messages link to one profile."""
+        return self.limits.get(namespace) or Limit(self.max_values)
+
+    @property
+    def always_room(self) -> int:
+        """Up to so many names no limit can be reached."""
+        return min((self.max_values, *(limit.values for limit in self.limits.values())))
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,7 @@ class People:
         self, owner: Profile, name: Name, seen_at: datetime, cause: Cause, changes: Changes, *, explicit: bool = False
     ) -> Profile:
         holder = self.find(name)
-        match decide(owner, name, holder, explicit=explicit, max_values=self.rules.max_values):
+        match decide(owner, name, holder, explicit=explicit, rules=self.rules, seen_at=seen_at):
             case Keep():
                 self._hold(owner, name, Held(seen_at, shown=not explicit), changes)
             case Attach():

@@ -45,9 +45,10 @@ class Profile:
         """Orders profiles, the oldest first."""
         return self.created_at, self.id
 
-    def count(self, namespace: str) -> int:
-        """How many names of a namespace it has."""
-        return sum(1 for name in self.names if name.namespace == namespace)
+    def count(self, namespace: str, since: datetime | None) -> int:
+        """How many names of a namespace it has, or has got since then."""
+        held = (held for name, held in self.names.items() if name.namespace == namespace)
+        return sum(1 for one in held if since is None or one.first_seen_at > since)
 
     def give(self, name: Name, held: Held) -> bool:
         """Add a name, or confirm a presumed one. False when nothing changed."""

@@ -1,6 +1,7 @@
 """Whose a message is, by what is in the database: links, merges, shared devices, aliases."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -187,6 +188,17 @@ async def test_a_kiosk_does_not_swallow_everybody(url: str) -> None:
         assert await standing.look_up(anonymous_id="a4") is None
         await standing.take(anonymous_id="a4")
         assert await standing.id_of(anonymous_id="a4") != await standing.id_of(user_id="kiosk")
+
+
+async def test_a_kind_of_name_may_have_its_own_limit_in_a_time(url: str) -> None:
+    limits = {"anonymous_id": {"values": 2, "within": "P1D"}}
+    async with Standing(url, identifier_limits=limits) as standing:
+        for number in range(4):
+            await standing.take(user_id="kiosk", anonymous_id=f"a{number}")
+        assert len(names_of(await standing.look_up(user_id="kiosk"))) == 3
+        standing.clock.step(timedelta(days=1))
+        await standing.take(user_id="kiosk", anonymous_id="a9")
+        assert len(names_of(await standing.look_up(user_id="kiosk"))) == 4
 
 
 async def test_twenty_devices_that_meet_one_new_user_at_once_are_one_person(standing: Standing) -> None:

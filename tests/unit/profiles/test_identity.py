@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from services.profiles.domain.identity import Attach, Keep, Leave, Merge, choose_owner, choose_survivor, decide
-from services.profiles.domain.names import ANONYMOUS, USER, Name, Rules, given_by, is_blocked, names_of
+from services.profiles.domain.names import ANONYMOUS, USER, Limit, Name, Rules, given_by, is_blocked, names_of
 from services.profiles.domain.profile import Held, Profile
 from tests.unit.profiles.told import NOW, RULES, fold_of, message
 
@@ -45,7 +45,7 @@ DEVICE, USER_ID = Name(ANONYMOUS, "a9"), Name(USER, "ann")
 def test_what_becomes_of_a_name(
     owner: Profile, name: Name, holder: Profile | None, explicit: bool, verdict: Any
 ) -> None:
-    assert decide(owner, name, holder, explicit=explicit, max_values=500) == verdict
+    assert decide(owner, name, holder, explicit=explicit, rules=RULES, seen_at=NOW) == verdict
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,28 @@ def test_a_profile_with_its_fill_of_names_takes_no_more_unless_told_to(
     holder: Profile | None, explicit: bool, verdict: Any
 ) -> None:
     full = profile(5, "user_id:ann", "anonymous_id:1", "anonymous_id:2")
-    decided = decide(full, DEVICE, holder, explicit=explicit, max_values=2)
+    decided = decide(full, DEVICE, holder, explicit=explicit, rules=Rules(max_values=2), seen_at=NOW)
     assert decided == verdict if verdict else isinstance(decided, Merge)
+
+
+@pytest.mark.parametrize(
+    ("limit", "days_later", "verdict"),
+    [
+        (Limit(2), 400, Leave()),
+        (Limit(3), 0, Attach()),
+        (Limit(2, timedelta(days=30)), 29, Leave()),
+        (Limit(2, timedelta(days=30)), 30, Attach()),
+    ],
+    ids=str,
+)
+def test_a_namespace_may_have_a_limit_of_its_own_in_a_time(limit: Limit, days_later: int, verdict: Any) -> None:
+    full, rules = profile(5, "user_id:ann", "anonymous_id:1", "anonymous_id:2"), Rules(limits={ANONYMOUS: limit})
+    seen_at = NOW + timedelta(days=days_later)
+    assert decide(full, DEVICE, None, explicit=False, rules=rules, seen_at=seen_at) == verdict
+    other = profile(9, DEVICE.namespace + ":a9")
+    with_other = decide(full, DEVICE, other, explicit=False, rules=rules, seen_at=seen_at)
+    assert isinstance(with_other, Leave) is isinstance(verdict, Leave)
+    assert decide(full, Name("loyalty_card", "x"), None, explicit=False, rules=rules, seen_at=seen_at) == Attach()
 
 
 @pytest.mark.parametrize(
