@@ -18,14 +18,12 @@ from services.segments.domain.condition import (
     Leaf,
     LifeEvent,
     Not,
-    OfFacts,
     SegmentRef,
     Sequence,
     Spend,
     Trait,
 )
 from services.segments.domain.definition import Definition
-from services.segments.domain.engine import leaf as engine
 from services.segments.domain.evaluate import (
     bucket_of,
     distinct_values,
@@ -53,17 +51,28 @@ def explain(definition: Definition, events: Iterable[Event], facts: ProfileFacts
     """`events` are the profile's, each once. `next_at` is when the value may next change with nothing happening."""
     known = sorted(events, key=lambda event: event.timestamp)
     explained: dict[str, Object] = {}
-    explainer = _Explainer(known, facts, t, explained)
+    explainer = _Explainer(definition, known, facts, t, explained)
     for key, condition in definition.segments.items():
         explained[key] = explainer.node(condition)
-    ruleset = Ruleset.build({0: definition})
-    next_at = ruleset.evaluate(ruleset.refold(known, t), facts, t).next_at
+    next_at = _instant(explainer.standing.next_at)
     return {**explainer.node(definition.condition), "as_of": t, "next_at": next_at, "segments": explained}
 
 
+def _instant(count: int | None) -> datetime | None:
+    return None if count is None else instant(count)
+
+
 class _Explainer:
-    def __init__(self, known: list[Event], facts: ProfileFacts, t: datetime, segments: Mapping[str, Object]) -> None:
-        self.known = known
+    def __init__(
+        self,
+        definition: Definition,
+        known: list[Event],
+        facts: ProfileFacts,
+        t: datetime,
+        segments: Mapping[str, Object],
+    ) -> None:
+        self.ruleset = Ruleset.build({0: definition})
+        self.standing = self.ruleset.stand(self.ruleset.refold(known, t), facts, t)
         self.happened = [event for event in known if event.timestamp <= t]
         self.facts = facts
         self.t = t
@@ -88,18 +97,14 @@ class _Explainer:
                 assert_never(condition)
 
     def _leaf(self, leaf: Leaf) -> Object:
-        now = micros(self.t)
-        if isinstance(leaf, OfFacts):
-            verdict = engine.judge_facts(leaf, self.facts, now)
-        else:
-            verdict = engine.judge_state(leaf, engine.fold(leaf, None, self.known), now)
+        _, until = self.ruleset.verdict_of(leaf, self.standing, self.facts, self.t)
         written = to_json(leaf)
         return {
             "kind": next(iter(written)),
             "value": leaf_is_true(leaf, self.happened, self.facts, self.t),
             "condition": written,
             "facts": self._facts(leaf),
-            "next_at": None if verdict.next_at is None else instant(verdict.next_at),
+            "next_at": _instant(until),
         }
 
     def _facts(self, leaf: Leaf) -> Object:

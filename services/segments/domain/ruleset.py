@@ -1,45 +1,29 @@
-"""All live segment versions as one: each distinct leaf is kept and judged once, however many versions contain it."""
+"""All live segment versions as one: each distinct leaf is kept and judged once, however many versions contain it.
 
-import hashlib
-from collections.abc import Hashable, Iterable, Mapping
+What an event or a moment in time doesn't touch isn't looked at: `take` gives an event to the leaves that select it and says
+which formulas that may change, `judge` works out those, `pass_time` those that are due. These change a `Standing` in
+place. `fold`, `trim`, `refold` and `evaluate` do the same for the leaves alone, without touching what they are given.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, NotRequired, TypedDict, TypeVar, assert_never, cast
+from typing import Any, Generic, TypeVar
 
-from services.segments.domain.condition import (
-    All,
-    Any,
-    Bucket,
-    Condition,
-    EventAggregate,
-    Leaf,
-    LifeEvent,
-    Not,
-    OfEvents,
-    OfFacts,
-    SegmentRef,
-    Sequence,
-    Spend,
-    Trait,
-    leaves,
-)
+from services.segments.domain.condition import Leaf, LifeEvent
 from services.segments.domain.definition import Definition
-from services.segments.domain.engine import leaf as engine
-from services.segments.domain.engine.verdict import Formula, Verdict, combine, earliest
+from services.segments.domain.engine.compile import Give, Test, giving, testing
+from services.segments.domain.engine.keeper import TRUTH, UNTIL, Keeper, Kept, Leaves
+from services.segments.domain.engine.leaf import judge_facts
+from services.segments.domain.engine.values import NOTHING
+from services.segments.domain.engine.verdict import Verdict, combine
 from services.segments.domain.facts import Event, ProfileFacts, instant, micros
 from services.segments.domain.render import leaf_key
+from services.segments.domain.rulebase import Rulebase
+from services.segments.domain.standing import Standing
 
 V = TypeVar("V", bound=Hashable)
-
-
-class Kept(TypedDict):
-    """The state of one leaf of one profile, and its verdict once it was trimmed: truth, since when, until when."""
-
-    state: engine.State
-    verdict: NotRequired[list[int | None]]
-
-
-States = Mapping[str, Kept]
+States = Mapping[str, Kept]  # by leaf
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,143 +37,236 @@ class Evaluation(Generic[V]):
 class Ruleset(Generic[V]):
     """Built once for a set of versions; holds nothing about any profile."""
 
-    def __init__(self) -> None:
-        self._of_facts: dict[str, OfFacts] = {}
-        self._of_events: dict[str, OfEvents] = {}
-        self._without_events: dict[str, Verdict] = {}  # of those, where none has mattered
-        self._formulas: dict[str, Formula] = {}  # each after those it refers to
-        self._versions: dict[V, str] = {}
-        self._versions_of: dict[str, set[V]] = {}  # by leaf
-        self._leaves_of: dict[str, set[str]] = {}  # by event name
+    def __init__(self, definitions: Mapping[V, Definition]) -> None:
+        self._base = Rulebase(definitions)
+        self._gives: dict[str, Give] = {}  # by event name, made when the first one comes
+        self._tests: dict[str, Test] | None = None
+        self._by_trait = self._formulas_by_trait()
+        self._by_life_events = self._formulas_with(
+            key for key, leaf in self._base.others.items() if isinstance(leaf, LifeEvent)
+        )
 
     @classmethod
     def build(cls, definitions: Mapping[V, Definition]) -> "Ruleset[V]":
-        ruleset = cls()
-        for version, definition in definitions.items():
-            ruleset._add(version, definition)
-        return ruleset
+        return cls(definitions)
 
-    def _add(self, version: V, definition: Definition) -> None:
-        segments: dict[str, str] = {}
-        for key, condition in definition.segments.items():
-            segments[key] = self._keep_formula(condition, segments)
-        self._versions[version] = self._keep_formula(definition.condition, segments)
-        for condition in (*definition.segments.values(), definition.condition):
-            for leaf in leaves(condition):
-                if not isinstance(leaf, SegmentRef):
-                    self._versions_of.setdefault(leaf_key(leaf), set()).add(version)
+    def _formulas_by_trait(self) -> dict[str, dict[str, None]]:
+        found: dict[str, dict[str, None]] = {}
+        for key, leaf in self._base.traits.items():
+            for name in {leaf.path, leaf.path.split(".")[0]}:
+                found.setdefault(name, {}).update(self._base.formulas_with[key])
+        return found
 
-    def _keep_formula(self, condition: Condition, segments: Mapping[str, str]) -> str:
-        """Under a name made of its content: segments that mean the same are worked out once."""
-        formula = self._formula(condition, segments)
-        name = hashlib.sha256(repr(formula).encode()).hexdigest()
-        self._formulas.setdefault(name, formula)
-        return name
-
-    def _formula(self, condition: Condition, segments: Mapping[str, str]) -> Formula:
-        match condition:
-            case All(of):
-                return "all", tuple(self._formula(child, segments) for child in of)
-            case Any(of):
-                return "any", tuple(self._formula(child, segments) for child in of)
-            case Not(child):
-                return "not", (self._formula(child, segments),)
-            case SegmentRef(key):
-                return segments[key]
-            case Trait() | EventAggregate() | Spend() | LifeEvent() | Sequence() | Bucket():
-                return self._keep_leaf(condition)
-            case _:
-                assert_never(condition)
-
-    def _keep_leaf(self, leaf: Leaf) -> str:
-        key = leaf_key(leaf)
-        if isinstance(leaf, OfFacts):
-            self._of_facts[key] = leaf
-            return key
-        self._of_events[key] = leaf
-        self._without_events[key] = engine.judge_state(leaf, None, 0)
-        for name in engine.event_names(leaf):
-            self._leaves_of.setdefault(name, set()).add(key)
-        return key
+    def _formulas_with(self, keys: Iterable[str]) -> dict[str, None]:
+        return {name: None for key in keys for name in self._base.formulas_with[key]}
 
     @property
     def versions(self) -> frozenset[V]:
-        return frozenset(self._versions)
+        return frozenset(self._base.formula_of)
 
     @property
     def event_names(self) -> frozenset[str]:
-        return frozenset(self._leaves_of)
+        return frozenset(self._base.keepers_of)
+
+    @property
+    def leaf_keys(self) -> frozenset[str]:
+        """Of those that look at events."""
+        return frozenset(self._base.keepers)
 
     def touched_by_event(self, name: str) -> frozenset[V]:
-        return self._versions_with(self._leaves_of.get(name, ()))
+        return self._versions(self._formulas_with(self._base.keepers_of.get(name, ())))
 
     def touched_by_trait(self, key: str) -> frozenset[V]:
         """By a change of a top-level trait."""
-        return self._versions_with(found for found, leaf in self._of_facts.items() if _reads_trait(leaf, key))
+        return self._versions({**self._by_trait.get(key, {}), **(self._by_life_events if key == "timezone" else {})})
 
     def touched_by_life_events(self) -> frozenset[V]:
-        return self._versions_with(found for found, leaf in self._of_facts.items() if isinstance(leaf, LifeEvent))
+        return self._versions(self._by_life_events)
 
-    def _versions_with(self, keys: Iterable[str]) -> frozenset[V]:
-        return frozenset[V]().union(*(self._versions_of[key] for key in keys))
+    def _versions(self, formulas: Iterable[str]) -> frozenset[V]:
+        return frozenset(version for name in formulas for version in self._base.versions_of[name])
+
+    def formulas_of(self, versions: Iterable[V]) -> dict[str, None]:
+        return {self._base.formula_of[version]: None for version in versions}
+
+    def changed_by_facts(self, old: ProfileFacts, new: ProfileFacts) -> dict[str, None]:
+        """The formulas that another knowledge of the same profile may change."""
+        changed = {
+            key for key in old.traits.keys() | new.traits.keys() if _differ(old.traits.get(key), new.traits.get(key))
+        }
+        touched = {name: None for key in changed for name in self._by_trait.get(key, ())}
+        if "timezone" in changed or old.life_events != new.life_events or old.default_zone != new.default_zone:
+            touched.update(self._by_life_events)
+        return touched
+
+    def take(self, standing: Standing, event: Event, now: datetime) -> dict[str, None] | None:
+        """Takes in an event, each once, in any order of time. The formulas that it may have changed; None: nothing at all."""
+        leaves, at = standing.leaves, micros(now)
+        keepers = self._give(leaves, event)
+        if not keepers:
+            return None
+        touched: dict[str, None] = {}
+        for keeper in keepers:
+            kept = leaves.get(keeper.key)
+            if kept is None:
+                continue
+            resting = self._base.resting[keeper.key]
+            old = resting if kept[TRUTH] is None else (kept[TRUTH], kept[UNTIL])
+            new = keeper.settle(kept, at)
+            if keeper.is_void(kept):
+                new = resting
+                del leaves[keeper.key]
+            if new != old:
+                touched.update(self._base.formulas_with[keeper.key])
+        return touched
+
+    def _give(self, leaves: Leaves, event: Event) -> list[Keeper]:
+        touched: list[Keeper] = []
+        keepers = self._base.keepers_of.get(event.name)
+        if keepers is not None:
+            give = self._gives.get(event.name)
+            if give is None:
+                give = self._gives[event.name] = giving(event.name, keepers.values())
+            give(leaves, event, micros(event.timestamp), touched)
+        return touched
+
+    def judge(
+        self, standing: Standing, facts: ProfileFacts, now: datetime, formulas: Iterable[str] | None = None
+    ) -> dict[V, bool]:
+        """The truths of the versions that these formulas are; of all without any. Keeps when each may next change."""
+        return self._judge(standing, facts, micros(now), self._base.versions_of if formulas is None else formulas)
+
+    def _judge(self, standing: Standing, facts: ProfileFacts, now: int, formulas: Iterable[str]) -> dict[V, bool]:
+        looking = self._looking(standing.leaves, facts, now)
+        truths: dict[V, bool] = {}
+        for name in formulas:
+            versions = self._base.versions_of.get(name)
+            if versions is None:  # of a version that is gone
+                standing.plan(name, None)
+                continue
+            truth, until = looking[name]
+            standing.plan(name, until)
+            for version in versions:
+                truths[version] = truth
+        return truths
+
+    def pass_time(
+        self, standing: Standing, facts: ProfileFacts, until: datetime
+    ) -> Iterator[tuple[datetime, dict[V, bool]]]:
+        """Each instant up to `until` at which truths may change, in order, with those truths."""
+        end = micros(until)
+        while (now := standing.next_at) is not None and now <= end:
+            due = [name for name, at in standing.due.items() if at <= now]
+            truths = self._judge(standing, facts, now, due)
+            at = instant(now)
+            assert at is not None  # it isn't later than `until`
+            yield at, truths
+
+    def forget_others(self, standing: Standing) -> None:
+        """Leaves of no version here."""
+        for key in standing.leaves.keys() - self._base.keepers.keys():
+            del standing.leaves[key]
+
+    def stand(self, states: States, facts: ProfileFacts, t: datetime) -> Standing:
+        """All judged at `t`."""
+        standing = Standing(_copied(states), {})
+        self.judge(standing, facts, t)
+        return standing
+
+    def verdict_of(self, leaf: Leaf, standing: Standing, facts: ProfileFacts, t: datetime) -> Verdict:
+        return self._looking(standing.leaves, facts, micros(t))[leaf_key(leaf)]
 
     def fold(self, states: States, events: Iterable[Event]) -> dict[str, Kept]:
         """Takes in events in any order of time, each once."""
-        by_leaf: dict[str, list[Event]] = {}
+        leaves = _copied(states)
         for event in events:
-            for key in self._leaves_of.get(event.name, ()):
-                by_leaf.setdefault(key, []).append(event)
-        folded = dict(states)
-        for key, relevant in by_leaf.items():
-            known = states[key]["state"] if key in states else None
-            state = engine.fold(self._of_events[key], known, relevant)
-            if state is not known:
-                folded[key] = {"state": state}
-        return folded
+            for keeper in self._give(leaves, event):
+                if keeper.key in leaves:
+                    leaves[keeper.key][TRUTH] = None
+        return leaves
 
     def trim(self, states: States, t: datetime) -> dict[str, Kept]:
-        """Without what can't matter at `t` or later, and without leaves of no version here; judged, until they change."""
-        now = micros(t)
-        trimmed: dict[str, Kept] = {}
-        for key, kept in states.items():
-            leaf = self._of_events.get(key)
-            if leaf is None or _lasting(kept, now):
-                trimmed |= {key: kept} if leaf else {}
-                continue
-            state = engine.trim(leaf, kept["state"], now)
-            if state is not None:
-                verdict = engine.judge_state(leaf, state, now)
-                trimmed[key] = {"state": state, "verdict": [verdict.truth, now, verdict.next_at]}
-        return trimmed
+        """Without what can't matter at `t` or later, and without leaves of no version here; judged."""
+        now, leaves = micros(t), _copied(states)
+        for key in list(leaves):
+            kept, keeper = leaves[key], self._base.keepers.get(key)
+            if keeper is not None and not _lasts(kept, now):
+                keeper.settle(kept, now)
+            if keeper is None or keeper.is_void(kept):
+                del leaves[key]
+        return leaves
 
     def refold(self, events: Iterable[Event], t: datetime) -> dict[str, Kept]:
         return self.trim(self.fold({}, events), t)
 
     def evaluate(self, states: States, facts: ProfileFacts, t: datetime) -> Evaluation[V]:
-        now = micros(t)
-        verdicts = dict(self._without_events)
-        for key, kept in states.items():
-            if key in self._of_events:
-                verdicts[key] = _lasting(kept, now) or engine.judge_state(self._of_events[key], kept["state"], now)
-        for key, leaf in self._of_facts.items():
-            verdicts[key] = engine.judge_facts(leaf, facts, now)
-        for name, formula in self._formulas.items():
-            verdicts[name] = combine(formula, verdicts)
-        judged = {version: verdicts[name] for version, name in self._versions.items()}
-        next_at = earliest(verdict.next_at for verdict in judged.values())
-        truths = {version: verdict.truth for version, verdict in judged.items()}
-        return Evaluation(truths, None if next_at is None else instant(next_at))
+        standing = Standing(_copied(states), {})
+        truths = self.judge(standing, facts, t)
+        return Evaluation(truths, None if standing.next_at is None else instant(standing.next_at))
+
+    def _looking(self, leaves: Leaves, facts: ProfileFacts, now: int) -> "_Looking":
+        if self._tests is None:
+            self._tests = testing(self._base.traits)
+        return _Looking(self._base, self._tests, leaves, facts, now)
 
 
-def _lasting(kept: Kept, now: int) -> Verdict | None:
-    """The verdict kept with a state, if it was reached by `now` and nothing has happened since."""
-    if "verdict" not in kept:
-        return None
-    truth, since, until = cast(tuple[bool, int, int | None], kept["verdict"])
-    return Verdict(truth, until) if since <= now and (until is None or now < until) else None
+class _Looking(dict[str, Verdict]):
+    """The verdicts of leaves and formulas at one instant, worked out when they are asked for."""
+
+    def __init__(
+        self, base: Rulebase[Any], tests: Mapping[str, Test], leaves: Leaves, facts: ProfileFacts, now: int
+    ) -> None:
+        self._base = base
+        self._tests = tests
+        self._leaves = leaves
+        self._facts = facts
+        self._now = now
+
+    def __missing__(self, key: str) -> Verdict:
+        verdict = self[key] = self._found(key)
+        return verdict
+
+    def _found(self, key: str) -> Verdict:
+        base = self._base
+        resting = base.resting.get(key)
+        if resting is not None:
+            kept = self._leaves.get(key)
+            return resting if kept is None else self._kept(key, kept)
+        test = self._tests.get(key)
+        if test is not None:
+            return test(self._facts.traits, NOTHING), None
+        formula = base.formulas.get(key)
+        if formula is None:
+            return judge_facts(base.others[key], self._facts, self._now)
+        for needed in base.needs.get(key, ()):  # in turn, for chains of segments may be longer than the stack
+            if needed not in self:
+                self[needed] = combine(base.formulas[needed], self)
+        return combine(formula, self)
+
+    def _kept(self, key: str, kept: Kept) -> Verdict:
+        if _lasts(kept, self._now):
+            return kept[TRUTH], kept[UNTIL]
+        keeper = self._base.keepers[key]
+        verdict = keeper.settle(kept, self._now)
+        if keeper.is_void(kept):
+            del self._leaves[key]
+        return verdict
 
 
-def _reads_trait(leaf: OfFacts, key: str) -> bool:
-    if isinstance(leaf, LifeEvent):
-        return key == "timezone"
-    return isinstance(leaf, Trait) and key in (leaf.path, leaf.path.split(".")[0])
+def _lasts(kept: Kept, now: int) -> bool:
+    return kept[TRUTH] is not None and (kept[UNTIL] is None or now < kept[UNTIL])
+
+
+def _copied(states: States) -> Leaves:
+    return {key: _copy(kept) for key, kept in states.items()}
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_copy(each) for each in value]
+    return {key: _copy(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def _differ(old: object, new: object) -> bool:
+    """Also where Python finds them equal: true is not 1."""
+    return old is not new and repr(old) != repr(new)

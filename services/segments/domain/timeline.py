@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from services.segments.domain.facts import ProfileFacts
-from services.segments.domain.ruleset import Ruleset, States
+from services.segments.domain.ruleset import Ruleset
+from services.segments.domain.standing import Standing
 
 V = TypeVar("V", bound=Hashable)
 
@@ -20,33 +21,25 @@ class Flip(Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class Advance(Generic[V]):
-    """`flips` in order of time; `truths` and `next_at` are those at the end of the walk."""
+    """`flips` in order of time; `truths` are those at the end of the walk."""
 
     flips: list[Flip[V]]
     truths: dict[V, bool]
-    next_at: datetime | None
 
 
 def advance(
-    ruleset: Ruleset[V],
-    states: States,
-    facts: ProfileFacts,
-    truths: Mapping[V, bool],
-    since: datetime,
-    until: datetime,
+    ruleset: Ruleset[V], standing: Standing, facts: ProfileFacts, truths: Mapping[V, bool], until: datetime
 ) -> Advance[V]:
-    """Walks all boundaries in (since, until]: a truth that changes and changes back is two flips, each at its instant.
+    """Walks all boundaries up to `until`: a truth that changes and changes back is two flips, each at its instant.
 
-    `truths` are those at `since`; a version without one is left out, for its first truth is not made by time.
+    Takes `standing` along. `truths` are those it was judged with; a version without one is left out, for its first
+    truth is not made by time.
     """
     current = dict(truths)
     flips: list[Flip[V]] = []
-    next_at = ruleset.evaluate(states, facts, since).next_at
-    while next_at is not None and next_at <= until:
-        at, evaluation = next_at, ruleset.evaluate(states, facts, next_at)
-        for version, truth in evaluation.truths.items():
+    for at, judged in ruleset.pass_time(standing, facts, until):
+        for version, truth in judged.items():
             if version in current and current[version] is not truth:
                 flips.append(Flip(version, truth, at))
                 current[version] = truth
-        next_at = evaluation.next_at
-    return Advance(flips, current, next_at)
+    return Advance(flips, current)

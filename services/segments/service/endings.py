@@ -19,7 +19,7 @@ async def merge(batch: Batch, message: ProfilesMerged) -> None:
     work.leave_all(loser, batch.rules, cause)
     await history.move_events(batch.tx, loser=loser.id, survivor=survivor.id)
     work.bury(loser, merged_into=survivor.id)
-    work.learn(survivor, message.profile)
+    work.learn(survivor, batch.rules, message.profile)
     work.refold(survivor, batch.rules, await batch.history_of(survivor))
     work.judge(survivor, batch.rules, cause)
 

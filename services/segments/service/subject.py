@@ -6,8 +6,9 @@ from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts
+from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts, instant
 from services.segments.domain.ruleset import Ruleset
+from services.segments.domain.standing import Standing
 from services.segments.domain.timeline import advance
 from services.segments.service.rules import Rules
 from services.segments.store.changes import Change
@@ -23,7 +24,7 @@ class Subject:
     """`truths`: ids of the versions that are true at `evaluated_at`. `stored` is None for one that is new.
 
     `judged`: its truths were worked out at least once. `learned`, `moved`: what is known of it, or where its
-    conditions stand, differs from what is stored.
+    conditions stand, differs from what is stored. `touched`: the formulas to judge again, None for all.
     """
 
     lane: int
@@ -36,9 +37,8 @@ class Subject:
     version: int = -1  # of a snapshot; none yet
     traits: dict[str, Any] = field(default_factory=dict)
     life_events: list[dict[str, Any]] = field(default_factory=list)
-    states: dict[str, Any] = field(default_factory=dict)
+    standing: Standing = field(default_factory=lambda: Standing({}, {}))
     truths: set[int] = field(default_factory=set)
-    next_due_at: datetime | None = None
     merged_into: UUID | None = None
     erased: bool = False
     judged: bool = False
@@ -46,6 +46,7 @@ class Subject:
     moved: bool = False
     changes: list[Change] = field(default_factory=list)
     known_facts: ProfileFacts | None = None
+    touched: dict[str, None] | None = None
 
     @classmethod
     def new(cls, profile_id: UUID, rules: Rules, now: datetime) -> "Subject":
@@ -65,13 +66,18 @@ class Subject:
             stored.version,
             stored.traits,
             stored.life_events,
-            stored.states,
+            Standing.of(stored.states),
             set(stored.truths),
-            stored.next_due_at,
             stored.merged_into,
             stored.erased,
             judged=True,
+            touched={},
         )
+
+    @property
+    def next_due_at(self) -> datetime | None:
+        at = self.standing.next_at
+        return None if at is None else instant(at)
 
     def to_stored(self) -> StoredProfile:
         return StoredProfile(
@@ -82,7 +88,7 @@ class Subject:
             self.traits,
             self.life_events,
             self.created_at,
-            self.states,
+            self.standing.to_json(),
             frozenset(self.truths),
             self.revision,
             self.evaluated_at,
@@ -122,28 +128,35 @@ def catch_up(subject: Subject, rules: Rules, now: datetime, history: Sequence[Ev
     since = subject.evaluated_at if due else until
     known = _known_truths(subject, rules) if due else {}
     if behind:
-        _add_states(subject, rules.made_since(subject.revision), rules, history, since)
+        _add_states(subject, rules, history, since)
     if due:
-        _pass_time(subject, rules, known, since, until)
+        _pass_time(subject, rules, known, until)
     subject.evaluated_at = until
     if behind:
         _give_first_truths(subject, rules)
 
 
-def _add_states(subject: Subject, made: Ruleset[int], rules: Rules, history: Sequence[Event], t: datetime) -> None:
-    """Fold the leaves of these versions anew; what stands under their keys may be of a version that is long gone."""
+def _add_states(subject: Subject, rules: Rules, history: Sequence[Event], t: datetime) -> None:
+    """Fold the leaves of new versions anew; what stands under their keys may be of a version that is long gone. So may any
+    plan: those of the versions it knows are made once more."""
+    made, standing, facts = rules.made_since(subject.revision), subject.standing, subject.facts(rules)
     added = rules.attempt(lambda ruleset: ruleset.refold(history, t), on=made)
-    stale = rules.attempt(lambda ruleset: ruleset.trim(subject.states, t), on=made)
-    subject.states = {key: state for key, state in subject.states.items() if key not in stale} | added
+    for key in made.leaf_keys & standing.leaves.keys():
+        del standing.leaves[key]
+    standing.leaves.update(added)
+    standing.forget_plans()
+    rules.ruleset.forget_others(standing)
+    known = _known_truths(subject, rules)
+    rules.attempt(lambda ruleset: ruleset.judge(standing, facts, t, ruleset.formulas_of(_of(ruleset, known))))
 
 
-def _pass_time(subject: Subject, rules: Rules, known: Mapping[int, bool], since: datetime, until: datetime) -> None:
-    facts = subject.facts(rules)
-    passed = rules.attempt(lambda ruleset: advance(ruleset, subject.states, facts, _of(ruleset, known), since, until))
+def _pass_time(subject: Subject, rules: Rules, known: Mapping[int, bool], until: datetime) -> None:
+    standing, facts = subject.standing, subject.facts(rules)
+    passed = rules.attempt(lambda ruleset: advance(ruleset, standing, facts, _of(ruleset, known), until))
     for flip in passed.flips:
         _record(subject, rules, flip.version_id, flip.truth, flip.at, {"kind": "time"})
-    subject.states = rules.attempt(lambda ruleset: ruleset.trim(subject.states, until))
-    subject.next_due_at, subject.moved = passed.next_at, True
+    rules.ruleset.forget_others(standing)
+    subject.moved = True
 
 
 def _is_due(subject: Subject, now: datetime) -> bool:
@@ -164,20 +177,20 @@ def _of(ruleset: Ruleset[int], truths: Mapping[int, bool]) -> dict[int, bool]:
 
 def _give_first_truths(subject: Subject, rules: Rules) -> None:
     made, at, facts = rules.made_since(subject.revision), subject.evaluated_at, subject.facts(rules)
-    evaluation = rules.attempt(lambda ruleset: ruleset.evaluate(subject.states, facts, at), on=made)
-    for version_id, truth in evaluation.truths.items():
+    truths = rules.attempt(lambda ruleset: ruleset.judge(subject.standing, facts, at), on=made)
+    for version_id, truth in truths.items():
         if truth:
             cause = {"kind": "backfill" if rules.versions[version_id].build_kind == "create" else "edit"}
             _record(subject, rules, version_id, truth, at, cause)
-    subject.next_due_at = min(filter(None, (subject.next_due_at, evaluation.next_at)), default=None)
     subject.truths &= rules.versions.keys()
     subject.revision, subject.moved = rules.revision, True
 
 
-def learn(subject: Subject, snapshot: ProfileSnapshot) -> bool:
+def learn(subject: Subject, rules: Rules, snapshot: ProfileSnapshot) -> bool:
     """Take what is known of it, unless that is older than what it has. True if it was newer."""
     if snapshot.id != subject.id or snapshot.version <= subject.version:
         return False
+    known = subject.facts(rules)
     subject.version, subject.user_id = snapshot.version, snapshot.user_id
     subject.traits, subject.created_at = snapshot.traits, snapshot.created_at
     subject.life_events = [
@@ -185,31 +198,37 @@ def learn(subject: Subject, snapshot: ProfileSnapshot) -> bool:
         for e in snapshot.life_events
     ]
     subject.learned, subject.known_facts = True, None
+    if subject.touched is not None:
+        subject.touched.update(rules.ruleset.changed_by_facts(known, subject.facts(rules)))
     return True
 
 
 def fold(subject: Subject, rules: Rules, event: Event) -> bool:
-    """Take in an event that it did not have yet. True if any condition looks at such events."""
-    if event.name not in rules.event_names:
+    """Take in an event that it did not have yet. True if any condition took notice of it."""
+    at, standing = subject.evaluated_at, subject.standing
+    touched = rules.attempt(lambda ruleset: ruleset.take(standing, event, at))
+    if touched is None:
         return False
-    at = subject.evaluated_at
-    subject.states = rules.attempt(lambda ruleset: ruleset.trim(ruleset.fold(subject.states, [event]), at))
+    if subject.touched is not None:
+        subject.touched.update(touched)
+    subject.moved = True
     return True
 
 
 def refold(subject: Subject, rules: Rules, history: Sequence[Event]) -> None:
     """Take all its events anew."""
-    subject.states = rules.attempt(lambda ruleset: ruleset.refold(history, subject.evaluated_at))
+    leaves = rules.attempt(lambda ruleset: ruleset.refold(history, subject.evaluated_at))
+    subject.standing, subject.touched = Standing(leaves, {}), None
 
 
 def judge(subject: Subject, rules: Rules, cause: Cause) -> None:
-    """Work out its truths at the instant it has been brought to, and record what differs with this cause."""
-    at = subject.evaluated_at
-    evaluation = rules.attempt(lambda ruleset: ruleset.evaluate(subject.states, subject.facts(rules), at))
-    for version_id, truth in evaluation.truths.items():
+    """Work out what was touched at the instant it has been brought to, and record what differs with this cause."""
+    at, standing, facts, touched = subject.evaluated_at, subject.standing, subject.facts(rules), subject.touched
+    truths = rules.attempt(lambda ruleset: ruleset.judge(standing, facts, at, touched))
+    for version_id, truth in truths.items():
         if truth is not (version_id in subject.truths):
             _record(subject, rules, version_id, truth, at, cause)
-    subject.next_due_at = evaluation.next_at
+    subject.touched = {}
     subject.judged = subject.moved = True
 
 
@@ -223,7 +242,7 @@ def bury(subject: Subject, *, merged_into: UUID | None = None) -> None:
     """Make it a tombstone: merged away, or erased."""
     subject.merged_into, subject.erased = merged_into, merged_into is None
     subject.user_id, subject.traits, subject.life_events = None, {}, []
-    subject.states, subject.truths, subject.next_due_at = {}, set(), None
+    subject.standing, subject.truths = Standing({}, {}), set()
     subject.learned, subject.known_facts = True, None
 
 

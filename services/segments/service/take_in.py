@@ -132,11 +132,9 @@ def _apply(batch: Batch, subject: Subject, message: Plain, event: Event | None, 
     if subject.judged and not (news or relevant or subject.is_behind(rules)):
         return
     work.catch_up(subject, rules, batch.now, past)
-    if message.profile is not None:
-        work.learn(subject, message.profile)
-    if event is not None:
-        work.fold(subject, rules, event)
-    if news or relevant or not subject.judged:
+    learned = message.profile is not None and work.learn(subject, rules, message.profile)
+    noticed = event is not None and work.fold(subject, rules, event)
+    if learned or noticed or not subject.judged:
         work.judge(subject, rules, cause_of(message))
 
 

@@ -1,14 +1,15 @@
 """What goes wrong: conditions that cannot be evaluated, messages that cannot be taken in, workers that die."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from services.segments.domain.definition import Definition
 from services.segments.domain.facts import ProfileFacts
-from services.segments.domain.ruleset import Evaluation, Ruleset
+from services.segments.domain.ruleset import Ruleset
+from services.segments.domain.standing import Standing as Stands
 from shared.plumbing.lanes import lane_of
 from tests.services.segments.standing import NOW, Standing
 from tests.services.segments.told import changed, did, known, person
@@ -20,10 +21,12 @@ CURSED = {"trait": "cursed", "op": "exists"}
 class Cursed(Ruleset[int]):
     """Breaks on the profiles that a cursed condition is true of."""
 
-    def evaluate(self, states: Mapping[str, Any], facts: ProfileFacts, t: datetime) -> Evaluation[int]:
+    def judge(
+        self, standing: Stands, facts: ProfileFacts, now: datetime, formulas: Iterable[str] | None = None
+    ) -> dict[int, bool]:
         if "cursed" in facts.traits and self.touched_by_trait("cursed"):
             raise ZeroDivisionError
-        return super().evaluate(states, facts, t)
+        return super().judge(standing, facts, now, formulas)
 
 
 def build_cursed(definitions: Mapping[int, Definition]) -> Ruleset[int]:

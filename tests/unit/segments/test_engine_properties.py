@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.segments.domain.definition import Definition, define
+from services.segments.domain.engine.keeper import Kept
 from services.segments.domain.evaluate import is_true
 from services.segments.domain.facts import Event, ProfileFacts
 from services.segments.domain.parse import parse
-from services.segments.domain.ruleset import Kept, Ruleset
+from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.timeline import advance
 from tests.unit.segments import generated
 from tests.unit.segments.settled import settled
@@ -47,7 +48,7 @@ def assert_states_follow(
     for since, until in pairwise(looks):
         truths = ruleset.evaluate(states, facts, since).truths
         assert truths == truths_of(definitions, known, facts, since)
-        flips = advance(ruleset, states, facts, truths, since, until).flips
+        flips = advance(ruleset, ruleset.stand(states, facts, since), facts, truths, until).flips
         for at in telling_instants(known, since, until):
             followed = truths | {flip.version_id: flip.truth for flip in flips if flip.at <= at}
             assert followed == truths_of(definitions, known, facts, at), at

@@ -6,7 +6,8 @@ from uuid import UUID
 import pytest
 
 from services.segments.domain.definition import Definition, define
-from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts
+from services.segments.domain.engine.orders import DUE, ORDERS, TOTAL
+from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts, micros
 from services.segments.domain.parse import parse
 from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.timeline import advance
@@ -26,7 +27,10 @@ def flips(
     ruleset = Ruleset.build({"v": definition(written)})
     states = ruleset.fold({}, [Event(T0 + at, f"m{n}", "web", name) for n, (name, at) in enumerate(events)])
     truths = ruleset.evaluate(states, facts, T0).truths
-    return [(flip.truth, flip.at - T0) for flip in advance(ruleset, states, facts, truths, T0, T0 + until).flips]
+    return [
+        (flip.truth, flip.at - T0)
+        for flip in advance(ruleset, ruleset.stand(states, facts, T0), facts, truths, T0 + until).flips
+    ]
 
 
 COUNT = {"event": "A", "within": "P7D", "op": ">=", "value": 2}
@@ -70,7 +74,7 @@ def test_what_will_become_of_an_order_is_known_in_advance(
 ) -> None:
     ruleset = Ruleset.build({"v": definition({"spend": "total", "op": ">=", "value": 8})})
     states = ruleset.refold([order("Completed", -DAY, total=10), *future], T0)
-    passed = advance(ruleset, states, FACTS, {"v": True}, T0, T0 + 30 * DAY)
+    passed = advance(ruleset, ruleset.stand(states, FACTS, T0), FACTS, {"v": True}, T0 + 30 * DAY)
     assert [(flip.truth, flip.at - T0) for flip in passed.flips] == expected
 
 
@@ -78,13 +82,13 @@ def test_an_order_that_can_add_nothing_any_more_is_only_remembered() -> None:
     completed = order("Completed", -8 * DAY, total=10)
     windowed = Ruleset.build({"v": definition({"spend": "total", "within": "P7D", "op": ">", "value": 0})})
     [kept] = windowed.refold([completed], T0).values()
-    assert kept["state"] == {"orders": {"1": None}, "alone": []}
+    assert (kept[ORDERS], kept[TOTAL], kept[DUE]) == ({"1": None}, 0, [])
     again = windowed.fold(windowed.refold([completed], T0), [order("Completed", -DAY, total=10)])
     assert windowed.evaluate(again, FACTS, T0).truths == {"v": False}
 
     ever = Ruleset.build({"v": definition({"spend": "total", "op": ">", "value": 0})})
     states = ever.refold([completed, order("Refunded", -7 * DAY)], T0)
-    assert [kept["state"] for kept in states.values()] == [{"orders": {"1": None}, "alone": [], "past": 0}]
+    assert [(kept[ORDERS], kept[TOTAL], kept[DUE]) for kept in states.values()] == [({"1": None}, 0, [])]
     more = [order("Refunded", -DAY, total=1), order("Updated", -HOUR, total=5)]
     assert ever.evaluate(ever.fold(states, more), FACTS, T0).truths == {"v": False}
 
@@ -108,10 +112,11 @@ def test_the_end_of_the_walk_is_inside_it_and_its_beginning_not() -> None:
 def test_versions_without_a_truth_are_left_out() -> None:
     ruleset = Ruleset.build({"old": definition(COUNT), "new": definition(COUNT)})
     states = ruleset.fold({}, [Event(T0 + n * HOUR, f"m{n}", "web", "A") for n in (1, 2)])
-    passed = advance(ruleset, states, FACTS, {"old": False}, T0, T0 + DAY)
+    standing = ruleset.stand(states, FACTS, T0)
+    passed = advance(ruleset, standing, FACTS, {"old": False}, T0 + DAY)
     assert [flip.version_id for flip in passed.flips] == ["old"]
     assert passed.truths == {"old": True}
-    assert passed.next_at == T0 + 7 * DAY + HOUR
+    assert standing.next_at == micros(T0 + 7 * DAY + HOUR)
 
 
 @pytest.mark.parametrize(

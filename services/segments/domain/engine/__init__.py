@@ -1,8 +1,11 @@
-"""The leaf engine: for each kind of leaf its small state, and what that says at an instant. Instants are microseconds.
+"""The leaf engine. Instants are microseconds.
 
-``points``  aggregates of events: what they contribute, ordered by time
-``orders``  spend: one entry per order
-``steps``   sequences: when their steps happened
-``leaf``    one door to all of them, and to the leaves without a state
-``verdict`` a truth with the instant up to which it lasts, and how verdicts combine
+``keeper``    what is kept of a leaf, and who keeps it: takes events in, in any order of time, and settles
+``points``    aggregates of events: running totals, and the points that stand in a window
+``orders``    spend: a running total over orders
+``steps``     sequences: when their steps happened
+``threshold`` a number against the one a leaf names
+``leaf``      one door to all of them, and to the leaves that look at the profile alone
+``compile``   selections as Python, a function for each event name; ``values`` is what that is made of
+``verdict``   a truth with the instant up to which it lasts, and how verdicts combine
 """

@@ -1,170 +1,160 @@
-"""Spend: `{"orders": {order id: order}, "alone": [[instant, amount], …], "past": total}`.
+"""Spend: `[…, orders, total, due]`; `pending` holds the ids of the orders that events have changed.
 
-`alone` are completions without an order id, each an order of its own; without a window those that have happened are merged into
-`past`. An order is null once it can add nothing any more, whatever arrives: it has left the window, or everything was
-refunded. It is remembered, for a repeated completion must not make it anew.
+`total` is what all orders come to, `due` the instants at which one of them will change it: `[instant, order id]`, and
+`[instant, "", amount]` for completions without an order id, each an order of its own that is nothing but its amount
+coming, and going where there is a window. So an event touches one order, however many there are.
+
+An order is `[first, changes, refunds, given back, counted, next]`, or null once it can add nothing any more, whatever
+arrives: it has left the window, or everything was refunded. It is remembered, for a repeated completion must not make it
+anew.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from typing import NotRequired, TypedDict, cast
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable
+from operator import itemgetter
+from typing import Any
 
-from services.segments.domain.condition import Spend
+from services.segments.domain.condition import Selection, Spend
+from services.segments.domain.engine.keeper import OWN, PENDING, TRUTH, UNTIL, Keeper, Kept, Leaves, Use, plus
+from services.segments.domain.engine.threshold import Threshold
 from services.segments.domain.engine.verdict import Verdict
-from services.segments.domain.facts import Event, micros, micros_of
-from services.segments.domain.spending import COMPLETED, REFUNDED, SPEND_EVENTS, amount_of, order_id_of, refund_of
-from shared.language.compare import compare
-from shared.language.exact import Number, add, subtract
+from services.segments.domain.facts import Event, micros_of
+from services.segments.domain.spending import COMPLETED, REFUNDED, SPEND_EVENTS, amount_of, refund_of
+from shared.language.exact import Number, negate, subtract
 
-Change = list[object]  # [instant, message id, source, amount]: the first three are the order of events
-Refund = list[object]  # [instant, amount], null for everything
+Order = list[Any]
+ORDERS, TOTAL, DUE = OWN, OWN + 1, OWN + 2
 
+FIRST = 0  # completion: [instant, message id, source, whether its currency is the one asked for]; the first three order events
+CHANGES = 1  # [instant, message id, source, amount], the last that has happened and the future ones
+REFUNDS = 2  # future ones: [instant, amount], null for everything
+GIVEN_BACK = 3  # by what has happened
+COUNTED = 4  # its part in the total
+NEXT = 5  # the instant under which it stands in `due`
 
-class Order(TypedDict):
-    first: Change | None  # the first completion; in place of the amount, whether its currency is the one asked for
-    changes: list[Change]
-    refunds: list[Refund]
-    refunded: Number  # by what has happened
-
-
-class Orders(TypedDict):
-    orders: dict[str, Order | None]
-    alone: list[list[object]]
-    past: NotRequired[Number]
+_instant = itemgetter(0)
 
 
-def fold(leaf: Spend, state: Orders | None, events: Iterable[Event]) -> Orders | None:
-    relevant = [event for event in events if event.name in SPEND_EVENTS]
-    if not relevant:
-        return state
-    orders = dict(state["orders"]) if state else {}
-    alone: list[list[object]] = list(state["alone"]) if state else []
-    for event in relevant:
-        order_id = order_id_of(event)
+class OrderSpend(Keeper):
+    def __init__(self, key: str, leaf: Spend) -> None:
+        self.key = key
+        self.leaf = leaf
+        self.threshold = Threshold(leaf.op, leaf.value)
+        self.length = None if leaf.within is None else micros_of(leaf.within)
+
+    def begin(self) -> Kept:
+        return [None, None, None, {}, 0, []]
+
+    def is_void(self, kept: Kept) -> bool:
+        return self.length is not None and not (kept[ORDERS] or kept[DUE])
+
+    def uses(self) -> Iterable[Use]:
+        return (Use(Selection(tuple(sorted(SPEND_EVENTS))), "order", self.take),)
+
+    def take(self, leaves: Leaves, at: int, event: Event, order_id: str | None) -> None:
         if order_id is not None:
-            known = orders.get(order_id, _EMPTY)
-            orders[order_id] = known and _with_event(leaf, known, event)
-        elif event.name in COMPLETED and _has_currency(leaf, event):
-            alone.append([micros(event.timestamp), max(0, amount_of(event, leaf.basis))])
-    if not orders and not alone:
-        return state
-    alone.sort(key=_in_order)
-    return cast(Orders, {**(state or {}), "orders": orders, "alone": alone})
+            self._change(self.of(leaves), at, event, order_id)
+        elif event.name in COMPLETED and self._has_currency(event):
+            insort(self.of(leaves)[DUE], [at, "", max(0, amount_of(event, self.leaf.basis))])
+
+    def _change(self, kept: Kept, at: int, event: Event, order_id: str) -> None:
+        order = kept[ORDERS].setdefault(order_id, [None, [], [], 0, 0, None])
+        if order is None:
+            return
+        if event.name in REFUNDED:
+            insort(order[REFUNDS], [at, refund_of(event, self.leaf.basis)], key=_in_order)
+        else:
+            place = [at, event.message_id, event.source]
+            insort(order[CHANGES], [*place, amount_of(event, self.leaf.basis)])
+            if event.name in COMPLETED and (order[FIRST] is None or place < order[FIRST][:3]):
+                order[FIRST] = [*place, self._has_currency(event)]
+        if kept[PENDING] is None:
+            kept[PENDING] = [order_id]
+        elif order_id not in kept[PENDING]:
+            kept[PENDING].append(order_id)
+
+    def _has_currency(self, event: Event) -> bool:
+        return self.leaf.currency is None or event.properties.get("currency") == self.leaf.currency
+
+    def settle(self, kept: Kept, now: int) -> Verdict:
+        changed, due = dict.fromkeys(kept[PENDING] or ()), kept[DUE]
+        kept[PENDING] = None
+        while due and due[0][0] <= now:
+            at, order_id, *amount = due.pop(0)
+            if amount:
+                self._settle_alone(kept, at, amount[0])
+            else:
+                changed[order_id] = None
+        for order_id in changed:
+            self._settle_order(kept, order_id, now)
+        kept[TRUTH] = self.threshold.met_by(kept[TOTAL])
+        kept[UNTIL] = next((entry[0] for entry in due if _matters(kept, entry)), None)
+        return kept[TRUTH], kept[UNTIL]
+
+    def _settle_alone(self, kept: Kept, at: int, amount: Number) -> None:
+        kept[TOTAL] = plus(kept[TOTAL], amount)
+        if self.length is not None and amount > 0:
+            insort(kept[DUE], [at + self.length, "", negate(amount)])
+
+    def _settle_order(self, kept: Kept, order_id: str, now: int) -> None:
+        order = kept[ORDERS][order_id]
+        if order is None:
+            return
+        self._withdraw(kept[DUE], order_id, order)
+        lasts = self._let_happen(order, now)
+        spend = _spend_of(order, now) if lasts else 0
+        if spend != order[COUNTED]:
+            kept[TOTAL] = plus(kept[TOTAL], subtract(spend, order[COUNTED]))
+        if not lasts:
+            kept[ORDERS][order_id] = None
+            return
+        order[COUNTED], order[NEXT] = spend, self._next_change(order, now)
+        if order[NEXT] is not None:
+            insort(kept[DUE], [order[NEXT], order_id])
+
+    def _withdraw(self, due: list[list[Any]], order_id: str, order: Order) -> None:
+        entry = [order[NEXT], order_id]
+        position = 0 if order[NEXT] is None else bisect_left(due, entry)
+        if position < len(due) and due[position] == entry:
+            del due[position]
+
+    def _let_happen(self, order: Order, now: int) -> bool:
+        """Of what has happened, keep what it comes to. False if it can add nothing any more."""
+        settled = bisect_right(order[CHANGES], now, key=_instant) - 1
+        if settled > 0:
+            del order[CHANGES][:settled]
+        refunds = order[REFUNDS]
+        while refunds and refunds[0][0] <= now:
+            amount = refunds.pop(0)[1]
+            if amount is None:
+                return False
+            order[GIVEN_BACK] = plus(order[GIVEN_BACK], amount)
+        first = order[FIRST]
+        return first is None or self.length is None or now < first[0] + self.length
+
+    def _next_change(self, order: Order, now: int) -> int | None:
+        upcoming = [change[0] for change in order[CHANGES][:2] if change[0] > now]
+        upcoming += [refund[0] for refund in order[REFUNDS][:1]]
+        if order[FIRST] is not None and self.length is not None:
+            upcoming.append(order[FIRST][0] + self.length)
+        return min(upcoming, default=None)
 
 
-_EMPTY: Order = {"first": None, "changes": [], "refunds": [], "refunded": 0}
+def _matters(kept: Kept, entry: list[Any]) -> bool:
+    """Not where the currency is another one: that order is only tidied away, when something else happens."""
+    if len(entry) > 2:
+        return bool(entry[2])
+    first = kept[ORDERS][entry[1]][FIRST]
+    return first is not None and bool(first[3])
 
 
-def _with_event(leaf: Spend, order: Order, event: Event) -> Order:
-    at = micros(event.timestamp)
-    if event.name in REFUNDED:
-        refunds: list[Refund] = [*order["refunds"], [at, refund_of(event, leaf.basis)]]
-        return {**order, "refunds": sorted(refunds, key=_in_order)}
-    place: Change = [at, event.message_id, event.source]
-    changes = sorted([*order["changes"], [*place, amount_of(event, leaf.basis)]], key=_place)
-    first = order["first"]
-    if event.name in COMPLETED and (first is None or place < _place(first)):
-        first = [*place, _has_currency(leaf, event)]
-    return {**order, "first": first, "changes": changes}
+def _spend_of(order: Order, now: int) -> Number:
+    first = order[FIRST]
+    if first is None or first[0] > now or not first[3]:
+        return 0
+    return max(0, subtract(order[CHANGES][0][3], order[GIVEN_BACK]))
 
 
-def _has_currency(leaf: Spend, event: Event) -> bool:
-    return leaf.currency is None or event.properties.get("currency") == leaf.currency
-
-
-def trim(leaf: Spend, state: Orders, t: int) -> Orders | None:
-    since = None if leaf.within is None else t - micros_of(leaf.within)
-    orders = {key: order and _trim_order(order, t, since) for key, order in state["orders"].items()}
-    if since is not None:
-        alone = state["alone"][_later_than(state["alone"], since) :]
-        return {"orders": orders, "alone": alone} if orders or alone else None
-    happened = _later_than(state["alone"], t)
-    past = state.get("past", 0)
-    for _, amount in state["alone"][:happened]:
-        past = add(past, cast(Number, amount))
-    return {"orders": orders, "alone": state["alone"][happened:], "past": past}
-
-
-def _trim_order(order: Order, t: int, since: int | None) -> Order | None:
-    if since is not None and order["first"] is not None and _instant(order["first"]) <= since:
-        return None
-    refunds = order["refunds"]
-    happened = _later_than(refunds, t)
-    refunded = _refunded(order, t)
-    if refunded is None:
-        return None
-    settled = max(_later_than(order["changes"], t) - 1, 0)  # of what has happened, only the last counts
-    return {
-        "first": order["first"],
-        "changes": order["changes"][settled:],
-        "refunds": refunds[happened:],
-        "refunded": refunded,
-    }
-
-
-def evaluate(leaf: Spend, state: Orders | None, t: int) -> Verdict:
-    if state is None:
-        return Verdict(compare(leaf.op, 0, leaf.value))
-    length = None if leaf.within is None else micros_of(leaf.within)
-    total = state.get("past", 0)
-    for at, amount in state["alone"]:
-        if _stands(cast(int, at), length, t):
-            total = add(total, cast(Number, amount))
-    counting = [
-        order for order in state["orders"].values() if order is not None and order["first"] and order["first"][3]
-    ]
-    for order in counting:
-        if _stands(_instant(cast(Change, order["first"])), length, t):
-            total = add(total, _spend(order, t))
-    boundaries = (at for at in _boundaries(state, counting, length) if at > t)
-    return Verdict(compare(leaf.op, total, leaf.value), min(boundaries, default=None))
-
-
-def _stands(completed_at: int, length: int | None, t: int) -> bool:
-    return completed_at <= t and (length is None or t - length < completed_at)
-
-
-def _spend(order: Order, t: int) -> Number:
-    amount = cast(Number, order["changes"][_later_than(order["changes"], t) - 1][3])
-    refunded = _refunded(order, t)
-    return 0 if refunded is None else max(0, subtract(amount, refunded))
-
-
-def _refunded(order: Order, t: int) -> Number | None:
-    """None for everything."""
-    refunded = order["refunded"]
-    for at, amount in order["refunds"]:
-        if cast(int, at) > t:
-            break
-        if amount is None:
-            return None
-        refunded = add(refunded, cast(Number, amount))
-    return refunded
-
-
-def _boundaries(state: Orders, counting: list[Order], length: int | None) -> Iterator[int]:
-    """The instants at which some order enters, changes or leaves."""
-    entering = [*map(_instant, state["alone"]), *(_instant(cast(Change, order["first"])) for order in counting)]
-    yield from entering
-    for order in counting:
-        yield from map(_instant, order["changes"])
-        yield from map(_instant, order["refunds"])
-    if length is not None:
-        yield from (at + length for at in entering)
-
-
-def _later_than(points: list[list[object]], t: int) -> int:
-    return bisect_right(points, t, key=_instant)
-
-
-def _instant(point: list[object]) -> int:
-    return cast(int, point[0])
-
-
-def _in_order(refund: Refund) -> tuple[int, bool, Number]:
+def _in_order(refund: list[Any]) -> tuple[int, bool, Number]:
     """One order for the same refunds, however they arrived."""
-    return _instant(refund), refund[1] is None, cast(Number, refund[1] or 0)
-
-
-def _place(change: Change) -> Change:
-    return change[:3]
+    return refund[0], refund[1] is None, refund[1] or 0

@@ -1,167 +1,235 @@
-"""Aggregates of events: `{"at": [instant, …], "values": [value, …], "past": …}`; counts need no values.
+"""Aggregates of events.
 
-In order of time. With a window the points stay until it has passed them. Without one, those that have happened are
-merged into `past`, which does not depend on their order: `[count, total]`, or for min, max and distinct the values
-that still matter.
+Without a window a running total is enough, or the values that still matter. With one, the points that stand in it are kept
+in order of time beside their total: what enters is added and what leaves is taken off, nothing is counted again.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
-from typing import NotRequired, TypedDict, cast
+from operator import ge, le
 
-from services.segments.domain.condition import EventAggregate, Selection
+from services.segments.domain.condition import EventAggregate
+from services.segments.domain.engine.keeper import OWN, PENDING, Keeper, Kept, Leaves, Use, come_due, judged, plus, wait
+from services.segments.domain.engine.threshold import Threshold, next_leaving
 from services.segments.domain.engine.verdict import Verdict
-from services.segments.domain.facts import Event, micros, micros_of
-from shared.language.compare import compare, kind_of
-from shared.language.exact import Number, add, is_number, multiply, normal, subtract
-from shared.language.paths import find_one
-from shared.language.predicates import all_hold
+from services.segments.domain.facts import micros_of
+from shared.language.exact import Number, negate
 
 # How many boundaries to look ahead for the one at which the truth really changes; each saves a needless look at a timer.
-LOOKAHEAD = 32
+LOOKAHEAD = 16
 
 
-class Points(TypedDict):
-    at: list[int]
-    values: NotRequired[list[object]]
-    past: NotRequired[list[object]]
+class _Aggregate(Keeper):
+    def __init__(self, key: str, leaf: EventAggregate) -> None:
+        self.key = key
+        self.leaf = leaf
+        self.threshold = Threshold(leaf.op, leaf.value)
+        self.length = 0 if leaf.within is None else micros_of(leaf.within)
+
+    def uses(self) -> Iterable[Use]:
+        if self.leaf.path is None or self.leaf.aggregate == "count":
+            return (Use(self.leaf.selection, "time", self.take),)
+        give = Use(
+            self.leaf.selection, "value" if self.leaf.aggregate == "distinct" else "number", self.take, self.leaf.path
+        )
+        minus = self.leaf.minus
+        return (give,) if minus is None else (give, Use(minus.selection, "number", self.take_off, minus.path))
+
+    def take(self, leaves: Leaves, at: int, value: object = 1) -> None:
+        if value or self.leaf.aggregate != "sum":  # nothing added is no boundary
+            wait(self.of(leaves), at, value)
+
+    def take_off(self, leaves: Leaves, at: int, value: Number) -> None:
+        self.take(leaves, at, negate(value))
 
 
-def selects(selection: Selection, event: Event) -> bool:
-    return event.name in selection.names and all_hold(selection.where, event.properties, event.context)
+class Tally(_Aggregate):
+    """Count, sum and average without a window: `[…, count, total]`."""
+
+    def begin(self) -> Kept:
+        return [None, None, None, 0, 0]
+
+    def settle(self, kept: Kept, now: int) -> Verdict:
+        due = come_due(kept, now)
+        kept[OWN] += len(due)
+        total = kept[OWN + 1]
+        if self.leaf.aggregate != "count":
+            for _, value in due:
+                total = plus(total, value)
+            kept[OWN + 1] = total
+        return judged(kept, self._holds(kept[OWN], total), None)
+
+    def _holds(self, count: int, total: Number) -> bool:
+        if self.leaf.aggregate == "count":
+            return self.threshold.met_by(count)
+        if self.leaf.aggregate == "sum":
+            return self.threshold.met_by(total)
+        return self.threshold.met_by_average(count, total)
 
 
-def fold(leaf: EventAggregate, state: Points | None, events: Iterable[Event]) -> Points | None:
-    new = [(micros(event.timestamp), value) for event in events if (value := _contribution(leaf, event)) is not None]
-    if not new:
-        return state
-    at = list(state["at"]) if state else []
-    values = list(state.get("values", ())) if state else []
-    for instant, value in new:
-        position = _position(at, values, instant, value)
-        at.insert(position, instant)
-        if leaf.aggregate != "count":
+class _Windowed(_Aggregate):
+    """Of all these, `[…, at]` holds the instants of the points that stand in the window."""
+
+    def is_void(self, kept: Kept) -> bool:
+        return not kept[OWN] and kept[PENDING] is None
+
+
+class Count(_Windowed):
+    """`[…, at]`."""
+
+    def begin(self) -> Kept:
+        return [None, None, None, []]
+
+    def settle(self, kept: Kept, now: int) -> Verdict:
+        at, since = kept[OWN], now - self.length
+        for instant, _ in come_due(kept, now):
+            insort(at, instant)
+        if at and at[0] <= since:
+            del at[: bisect_right(at, since)]
+        return judged(kept, self.threshold.met_by(len(at)), next_leaving(at, self.length, self.threshold))
+
+
+class Sum(_Windowed):
+    """Sum and average: `[…, at, values, total]`."""
+
+    def begin(self) -> Kept:
+        return [None, None, None, [], [], 0]
+
+    def settle(self, kept: Kept, now: int) -> Verdict:
+        at, values, total = kept[OWN:]
+        for instant, value in come_due(kept, now):
+            position = _position(at, values, instant, value)
+            at.insert(position, instant)
             values.insert(position, value)
-    return cast(Points, {**(state or {}), "at": at, **({"values": values} if values else {})})
+            total = plus(total, value)
+        gone = bisect_right(at, now - self.length)
+        for value in values[:gone]:
+            total = plus(total, negate(value))
+        del at[:gone], values[:gone]
+        kept[OWN + 2] = total = total if at else 0
+        truth = self._holds(len(at), total)
+        return judged(kept, truth, self._next_change(at, values, total, truth))
+
+    def _holds(self, count: int, total: Number) -> bool:
+        if self.leaf.aggregate == "sum":
+            return self.threshold.met_by(total)
+        return self.threshold.met_by_average(count, total)
+
+    def _next_change(self, at: list[int], values: list[Number], total: Number, truth: bool) -> int | None:
+        left = 0
+        for _ in range(LOOKAHEAD):
+            if left == len(at):
+                return None
+            leaving = at[left]
+            while left < len(at) and at[left] == leaving:
+                total = plus(total, negate(values[left]))
+                left += 1
+            if self._holds(len(at) - left, total) is not truth:
+                break
+        return at[left - 1] + self.length
 
 
-def _contribution(leaf: EventAggregate, event: Event) -> object:
-    """What one event adds to the aggregate; None if nothing."""
-    if leaf.aggregate == "sum":
-        plus = _number(leaf.selection, leaf.path, event)
-        less = _number(leaf.minus.selection, leaf.minus.path, event) if leaf.minus else 0
-        return subtract(plus, less) or None
-    if not selects(leaf.selection, event):
-        return None
-    if leaf.path is None:
-        return 1
-    value = find_one(event.properties, leaf.path)
-    if is_number(value):
-        return normal(value)
-    return value if leaf.aggregate == "distinct" and kind_of(value) is not None else None
-
-
-def _number(selection: Selection, path: str | None, event: Event) -> Number:
-    value = find_one(event.properties, path) if path is not None and selects(selection, event) else 0
-    return value if is_number(value) else 0
-
-
-def _position(at: list[int], values: list[object], instant: int, value: object) -> int:
+def _position(at: list[int], values: list[Number], instant: int, value: Number) -> int:
     """By time, then by value: one order for the same points, however they arrived."""
     first, end = bisect_left(at, instant), bisect_right(at, instant)
-    return bisect_left(values, _in_order(value), first, end, key=_in_order) if values and first < end else end
+    return bisect_left(values, value, first, end)
 
 
-def _in_order(value: object) -> tuple[str, object]:
-    return str(kind_of(value)), value
+class Distinct(_Aggregate):
+    """Without a window: `[…, values]`, sorted."""
+
+    def begin(self) -> Kept:
+        return [None, None, None, []]
+
+    def settle(self, kept: Kept, now: int) -> Verdict:
+        values = kept[OWN]
+        for _, value in come_due(kept, now):
+            position = bisect_left(values, value)
+            if position == len(values) or values[position] != value:
+                values.insert(position, value)
+        return judged(kept, self.threshold.met_by(len(values)), None)
 
 
-def trim(leaf: EventAggregate, state: Points, t: int) -> Points | None:
-    at, values = state["at"], state.get("values")
-    gone = bisect_right(at, t if leaf.within is None else t - micros_of(leaf.within))
-    if not gone:
-        return state
-    kept: Points = {"at": at[gone:]}
-    if values is not None and gone < len(at):
-        kept["values"] = values[gone:]
-    if leaf.within is None:
-        kept["past"] = _merged(leaf, state.get("past"), gone, values[:gone] if values else [])
-    return kept if kept["at"] or leaf.within is None else None
+class DistinctWithin(_Windowed):
+    """`[…, at, values]`: each value once, where it last happened."""
+
+    def begin(self) -> Kept:
+        return [None, None, None, [], []]
+
+    def settle(self, kept: Kept, now: int) -> Verdict:
+        at, values = kept[OWN:]
+        for instant, value in come_due(kept, now):
+            self._enter(at, values, instant, value)
+        gone = bisect_right(at, now - self.length)
+        del at[:gone], values[:gone]
+        return judged(kept, self.threshold.met_by(len(at)), next_leaving(at, self.length, self.threshold))
+
+    def _enter(self, at: list[int], values: list[str], instant: int, value: str) -> None:
+        if value in values:
+            known = values.index(value)
+            if at[known] >= instant:
+                return
+            del at[known], values[known]
+        first, end = bisect_left(at, instant), bisect_right(at, instant)
+        position = bisect_left(values, value, first, end)
+        at.insert(position, instant)
+        values.insert(position, value)
 
 
-def _merged(leaf: EventAggregate, past: list[object] | None, count: int, values: list[object]) -> list[object]:
-    if _is_tallied(leaf):
-        known_count, total = cast(tuple[int, Number], past or (0, 0))
-        return [known_count + count, _total(total, values)]
-    known = [*(past or []), *values]
-    if leaf.aggregate == "distinct":
-        return [value for _, value in sorted({(str(kind_of(value)), value) for value in known})]
-    numbers = cast(list[Number], known)
-    return [min(numbers) if leaf.aggregate == "min" else max(numbers)]
+class Extreme(_Aggregate):
+    """Min and max without a window: `[…, value]`, null before the first."""
+
+    def begin(self) -> Kept:
+        return [None, None, None, None]
+
+    def settle(self, kept: Kept, now: int) -> Verdict:
+        best, choose = kept[OWN], min if self.leaf.aggregate == "min" else max
+        for _, value in come_due(kept, now):
+            best = value if best is None else choose(best, value)
+        kept[OWN] = best
+        return judged(kept, best is not None and self.threshold.met_by(best), None)
 
 
-def evaluate(leaf: EventAggregate, state: Points | None, t: int) -> Verdict:
-    known: Points = state or {"at": []}
-    at, values, past = known["at"], known.get("values", []), known.get("past")
-    length = None if leaf.within is None else micros_of(leaf.within)
-    start, end = 0 if length is None else bisect_right(at, t - length), bisect_right(at, t)
-    if not _is_tallied(leaf):
-        truth = _collected_holds(leaf, [*(past or []), *values[start:end]])
-        return Verdict(truth, _next_boundary(at, length, start, end))
-    past_count, past_total = cast(tuple[int, Number], past or (0, 0))
-    tally = past_count + end - start, _total(past_total, values[start:end])
-    return Verdict(_tally_holds(leaf, *tally), _next_change(leaf, known, start, end, tally))
+class ExtremeWithin(_Windowed):
+    """`[…, at, values]`: the best of the window, the best after it, and so on; others can never be the best again."""
+
+    def begin(self) -> Kept:
+        return [None, None, None, [], []]
+
+    def settle(self, kept: Kept, now: int) -> Verdict:
+        at, values = kept[OWN:]
+        for instant, value in come_due(kept, now):
+            self._enter(at, values, instant, value)
+        gone = bisect_right(at, now - self.length)
+        del at[:gone], values[:gone]
+        truth = bool(at) and self.threshold.met_by(values[0])
+        turn = next((n for n, value in enumerate(values) if self.threshold.met_by(value) is not truth), len(at))
+        if truth or turn < len(at):
+            return judged(kept, truth, at[turn - 1] + self.length)
+        return judged(kept, truth, None)
+
+    def _enter(self, at: list[int], values: list[Number], instant: int, value: Number) -> None:
+        as_good = le if self.leaf.aggregate == "min" else ge
+        position = bisect_left(at, instant)
+        if position < len(at) and as_good(values[position], value):
+            return  # a later one is no worse and stays longer
+        if position < len(at) and at[position] == instant:
+            del at[position], values[position]
+        first = position
+        while first and as_good(value, values[first - 1]):
+            first -= 1
+        at[first:position] = [instant]
+        values[first:position] = [value]
 
 
-def _next_boundary(at: list[int], length: int | None, start: int, end: int) -> int | None:
-    """When the next point enters or the first one leaves, those from `start` to `end` being in the window."""
-    entering = at[end] if end < len(at) else None
-    if length is None or start == end:
-        return entering
-    leaving = at[start] + length
-    return leaving if entering is None or leaving < entering else entering
-
-
-def _next_change(leaf: EventAggregate, state: Points, start: int, end: int, tally: tuple[int, Number]) -> int | None:
-    at, values = state["at"], state.get("values")
-    length = None if leaf.within is None else micros_of(leaf.within)
-    count, total = tally
-    truth = _tally_holds(leaf, count, total)
-    boundary: int | None = None
-    for _ in range(LOOKAHEAD):
-        boundary = _next_boundary(at, length, start, end)
-        if boundary is None:
-            break
-        entered, end = end, bisect_right(at, boundary, end)
-        left, start = start, start if length is None else bisect_right(at, boundary - length, start)
-        count += (end - entered) - (start - left)
-        if values:
-            total = subtract(_total(total, values[entered:end]), _total(0, values[left:start]))
-        if _tally_holds(leaf, count, total) is not truth:
-            break
-    return boundary
-
-
-def _is_tallied(leaf: EventAggregate) -> bool:
-    return leaf.aggregate in ("count", "sum", "avg")
-
-
-def _total(start: Number, values: Iterable[object]) -> Number:
-    for value in values:
-        start = add(start, cast(Number, value))
-    return start
-
-
-def _tally_holds(leaf: EventAggregate, count: int, total: Number) -> bool:
-    if leaf.aggregate == "count":
-        return compare(leaf.op, count, leaf.value)
-    if leaf.aggregate == "sum":
-        return compare(leaf.op, total, leaf.value)
-    return count > 0 and compare(leaf.op, total, multiply(leaf.value, count))
-
-
-def _collected_holds(leaf: EventAggregate, values: list[object]) -> bool:
-    if leaf.aggregate == "distinct":
-        return compare(leaf.op, len({(kind_of(value), value) for value in values}), leaf.value)
-    numbers = cast(list[Number], values)
-    return bool(numbers) and compare(leaf.op, min(numbers) if leaf.aggregate == "min" else max(numbers), leaf.value)
+def keeper_of(key: str, leaf: EventAggregate) -> Keeper:
+    windowed = leaf.within is not None
+    match leaf.aggregate:
+        case "count":
+            return Count(key, leaf) if windowed else Tally(key, leaf)
+        case "sum" | "avg":
+            return Sum(key, leaf) if windowed else Tally(key, leaf)
+        case "distinct":
+            return DistinctWithin(key, leaf) if windowed else Distinct(key, leaf)
+        case "min" | "max":
+            return ExtremeWithin(key, leaf) if windowed else Extreme(key, leaf)

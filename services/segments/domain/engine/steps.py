@@ -1,93 +1,136 @@
-"""Sequences: `{"first": [instant, …], "second": […]}`, or `{"done": true}` once nothing can undo the truth.
-
-The instants of each step, each once, in order: which event it was does not matter.
-"""
+"""Sequences. The instants of each step, each once, in order: which event it was does not matter."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from typing import TypedDict
 
 from services.segments.domain.condition import Sequence
-from services.segments.domain.engine.points import selects
+from services.segments.domain.engine.keeper import OWN, TRUTH, UNTIL, Keeper, Kept, Leaves, Use
 from services.segments.domain.engine.verdict import Verdict
-from services.segments.domain.facts import Event, micros, micros_of
+from services.segments.domain.facts import micros_of
+
+FIRST, SECOND, DONE = OWN, OWN + 1, OWN + 2
 
 
-class Steps(TypedDict, total=False):
-    first: list[int]
-    second: list[int]
-    done: bool
+class _Steps(Keeper):
+    def __init__(self, key: str, leaf: Sequence) -> None:
+        self.key = key
+        self.leaf = leaf
+        self.gap = micros_of(leaf.gap)
+        self.within = None if leaf.within is None else micros_of(leaf.within)
+
+    def uses(self) -> Iterable[Use]:
+        first = Use(self.leaf.first, "time", self.take_first)
+        return first, Use(self.leaf.second, "time", self.take_second)
+
+    def take_first(self, leaves: Leaves, at: int) -> None:
+        raise NotImplementedError
+
+    def take_second(self, leaves: Leaves, at: int) -> None:
+        raise NotImplementedError
 
 
-def fold(leaf: Sequence, state: Steps | None, events: Iterable[Event]) -> Steps | None:
-    known: Steps = state or {}
-    if known.get("done"):
-        return state
-    happened = list(events)
-    firsts = {micros(event.timestamp) for event in happened if selects(leaf.first, event)}
-    seconds = {micros(event.timestamp) for event in happened if selects(leaf.second, event)}
-    if not firsts and not seconds:
-        return state
-    return {
-        "first": sorted(firsts.union(known.get("first", ()))),
-        "second": sorted(seconds.union(known.get("second", ()))),
-    }
+class Completed(_Steps):
+    """`[…, first, second, done]`: `second` are those that follow no first step yet, `done` those that do.
+
+    Of those done, the last that has happened and the future ones; `[…, null, null, null]` once nothing can undo the truth.
+    """
+
+    def begin(self) -> Kept:
+        return [None, None, None, [], [], []]
+
+    def is_void(self, kept: Kept) -> bool:
+        return kept[FIRST] is not None and not (kept[FIRST] or kept[SECOND] or kept[DONE])
+
+    def take_first(self, leaves: Leaves, at: int) -> None:
+        kept = self.of(leaves)
+        if kept[FIRST] is None or not _insert(kept[FIRST], at):
+            return
+        second = kept[SECOND]
+        start, end = bisect_right(second, at), bisect_right(second, at + self.gap)
+        for following in second[start:end]:
+            _insert(kept[DONE], following)
+        del second[start:end]
+
+    def take_second(self, leaves: Leaves, at: int) -> None:
+        kept = self.of(leaves)
+        first = kept[FIRST]
+        if first is None:
+            return
+        nearest = bisect_left(first, at) - 1
+        _insert(kept[DONE if nearest >= 0 and at - first[nearest] <= self.gap else SECOND], at)
+
+    def settle(self, kept: Kept, now: int) -> Verdict:
+        if kept[FIRST] is None:
+            return _keep(kept, True, None)
+        done = kept[DONE]
+        happened = bisect_right(done, now)
+        if self.within is None:
+            if happened:
+                kept[FIRST] = kept[SECOND] = kept[DONE] = None
+                return _keep(kept, True, None)
+            return _keep(kept, False, done[0] if done else None)
+        since = now - self.within
+        _forget(kept[FIRST], since - self.gap)
+        _forget(kept[SECOND], since)
+        lasts = happened > 0 and done[happened - 1] > since
+        del done[: happened - 1 if lasts else happened]
+        if lasts:
+            return _keep(kept, True, done[0] + self.within)
+        return _keep(kept, False, done[0] if done else None)
 
 
-def trim(leaf: Sequence, state: Steps, t: int) -> Steps | None:
-    if state.get("done"):
-        return state
-    first, second = state["first"], state["second"]
-    gap, within = micros_of(leaf.gap), None if leaf.within is None else micros_of(leaf.within)
-    if leaf.absent:
-        first = [s for s in first if not _is_followed(s, second, gap)]  # for good: events don't unhappen
-    elif within is None and _last_completion(first, second, gap, t) is not None:
-        return {"done": True}
-    if within is not None:
-        second = second[bisect_right(second, t - within) :]
-        reach = within if leaf.absent else within + gap
-        first = first[bisect_right(first, t - reach) :]
-    return {"first": first, "second": second} if first or second else None
+class Absent(_Steps):
+    """`[…, first, second]`: of the first steps only those that no second one follows."""
+
+    def begin(self) -> Kept:
+        return [None, None, None, [], []]
+
+    def is_void(self, kept: Kept) -> bool:
+        return not (kept[FIRST] or kept[SECOND])
+
+    def take_first(self, leaves: Leaves, at: int) -> None:
+        kept = self.of(leaves)
+        second = kept[SECOND]
+        nearest = bisect_right(second, at)
+        if nearest == len(second) or second[nearest] - at > self.gap:
+            _insert(kept[FIRST], at)
+
+    def take_second(self, leaves: Leaves, at: int) -> None:
+        kept = self.of(leaves)
+        _insert(kept[SECOND], at)
+        first = kept[FIRST]
+        del first[bisect_left(first, at - self.gap) : bisect_left(first, at)]  # for good: events don't unhappen
+
+    def settle(self, kept: Kept, now: int) -> Verdict:
+        first, within = kept[FIRST], self.within
+        if within is not None:
+            _forget(first, now - within)
+            _forget(kept[SECOND], now - within)
+        ripe = bisect_right(first, now - self.gap)
+        if ripe and (within is None or now - within < first[ripe - 1]):
+            return _keep(kept, True, None if within is None else first[ripe - 1] + within)
+        ripens = ripe < len(first) and (within is None or self.gap < within)
+        return _keep(kept, False, first[ripe] + self.gap if ripens else None)
 
 
-def evaluate(leaf: Sequence, state: Steps | None, t: int) -> Verdict:
-    if not state:
-        return Verdict(False)
-    if state.get("done"):
-        return Verdict(True)
-    gap, within = micros_of(leaf.gap), None if leaf.within is None else micros_of(leaf.within)
-    judge = _absent if leaf.absent else _completed
-    return judge(state["first"], state["second"], gap, within, t)
+def _insert(instants: list[int], at: int) -> bool:
+    """False if it is among them."""
+    position = bisect_left(instants, at)
+    if position < len(instants) and instants[position] == at:
+        return False
+    instants.insert(position, at)
+    return True
 
 
-def _completed(first: list[int], second: list[int], gap: int, within: int | None, t: int) -> Verdict:
-    last = _last_completion(first, second, gap, t)
-    if last is not None and (within is None or t - within < last):
-        return Verdict(True, None if within is None else last + within)
-    upcoming = second[bisect_right(second, t) :]
-    return Verdict(False, next((s for s in upcoming if _completes(s, first, gap)), None))
+def _forget(instants: list[int], until: int) -> None:
+    if instants and instants[0] <= until:
+        del instants[: bisect_right(instants, until)]
 
 
-def _last_completion(first: list[int], second: list[int], gap: int, t: int) -> int | None:
-    happened = second[: bisect_right(second, t)]
-    return next((s for s in reversed(happened) if _completes(s, first, gap)), None)
+def _keep(kept: Kept, truth: bool, until: int | None) -> Verdict:
+    kept[TRUTH], kept[UNTIL] = truth, until
+    return truth, until
 
 
-def _completes(second: int, first: list[int], gap: int) -> bool:
-    """Whether a first step precedes it by at most the gap: if any does, the nearest."""
-    position = bisect_left(first, second)
-    return position > 0 and second - first[position - 1] <= gap
-
-
-def _absent(first: list[int], second: list[int], gap: int, within: int | None, t: int) -> Verdict:
-    lone = [s for s in first if not _is_followed(s, second, gap)]
-    ripe = bisect_right(lone, t - gap)
-    if ripe and (within is None or t - within < lone[ripe - 1]):
-        return Verdict(True, None if within is None else lone[ripe - 1] + within)
-    ripens = ripe < len(lone) and (within is None or gap < within)
-    return Verdict(False, lone[ripe] + gap if ripens else None)
-
-
-def _is_followed(first: int, second: list[int], gap: int) -> bool:
-    position = bisect_right(second, first)
-    return position < len(second) and second[position] - first <= gap
+def keeper_of(key: str, leaf: Sequence) -> Keeper:
+    return Absent(key, leaf) if leaf.absent else Completed(key, leaf)

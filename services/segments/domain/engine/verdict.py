@@ -1,19 +1,12 @@
 """A truth with the instant up to which it lasts, and how verdicts combine."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Literal
 
+# The truth, and an instant in microseconds before which it cannot change with nothing happening; None: it never does.
+Verdict = tuple[bool, int | None]
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """`next_at`: no change with nothing happening before that instant, in microseconds; None: none ever."""
-
-    truth: bool
-    next_at: int | None = None
-
-
-# A condition whose leaves are replaced by the keys of their verdicts.
+# A condition whose leaves, and the formulas it refers to, are replaced by the keys of their verdicts.
 Formula = str | tuple[Literal["all", "any", "not"], tuple["Formula", ...]]
 
 
@@ -21,20 +14,20 @@ def combine(formula: Formula, verdicts: Mapping[str, Verdict]) -> Verdict:
     if isinstance(formula, str):
         return verdicts[formula]
     name, parts = formula
-    children = [combine(part, verdicts) for part in parts]
     if name == "not":
-        return Verdict(not children[0].truth, children[0].next_at)
+        truth, until = combine(parts[0], verdicts)
+        return not truth, until
     decides = name == "any"  # one true child decides an `any`, one false child an `all`
-    deciding = [child for child in children if child.truth is decides]
-    if deciding:  # and as long as one of them does, nothing else matters
-        return Verdict(decides, _latest(deciding))
-    return Verdict(not decides, earliest(child.next_at for child in children))
-
-
-def earliest(instants: Iterable[int | None]) -> int | None:
-    return min((at for at in instants if at is not None), default=None)
-
-
-def _latest(verdicts: list[Verdict]) -> int | None:
-    instants = [verdict.next_at for verdict in verdicts if verdict.next_at is not None]
-    return max(instants) if len(instants) == len(verdicts) else None
+    deciding: list[int] = []
+    others: list[int] = []
+    for part in parts:
+        truth, until = combine(part, verdicts)
+        if truth is decides:
+            if until is None:  # and as long as one of them does, nothing else matters
+                return decides, None
+            deciding.append(until)
+        elif until is not None:
+            others.append(until)
+    if deciding:
+        return decides, max(deciding)
+    return not decides, min(others, default=None)

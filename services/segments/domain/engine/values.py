@@ -1,0 +1,82 @@
+"""What compiled selections are made of: the names they may use, and one comparison as an expression."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Final
+
+from services.segments.domain.spending import order_id_of
+from shared.language.compare import NEGATED, Op, holds, kind_of
+from shared.language.exact import is_number, normal
+from shared.language.paths import find_all, find_one
+
+__all__ = ["NUMBERS", "SWITCHED", "find_all", "find_one", "holds", "normal", "order_id_of", "some", "text_of"]
+
+NUMBERS: Final = frozenset({int, Decimal})
+SWITCHED: Final = frozenset({int, Decimal, str})  # which are equal only if of one kind; true would be 1
+NOTHING: Final[Mapping[str, object]] = {}
+_SYMBOLS: Final[Mapping[str, str]] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
+
+
+def some(elements: object, test: Callable[[Mapping[str, object], object], bool], context: object) -> bool:
+    """Whether one of the list's elements satisfies the test; of what is no object every path is missing."""
+    return isinstance(elements, list) and any(
+        test(element if isinstance(element, Mapping) else NOTHING, context) for element in elements
+    )
+
+
+def text_of(value: object) -> str | None:
+    """Equal for equal values of one kind: 1 and 1.0 are one, 1, "1" and true are three. None for others."""
+    if isinstance(value, str):
+        return f"s{value}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"n{normal(value)}" if is_number(value) else None
+
+
+def compared(op: Op, found: str, value: object, constant: Callable[[object], str]) -> str:
+    """`holds(op, …)` of the variable `found`, None if missing, as an expression."""
+    positive = NEGATED.get(op)
+    if positive is not None:
+        return f"not {compared(positive, found, value, constant)}"
+    if op == "exists":
+        return f"({found} is not None)"
+    if op == "=":
+        return _equals(found, value, constant)
+    if op == "in":
+        return _is_in(found, value, constant)
+    if op in _SYMBOLS:
+        return _is_ordered(_SYMBOLS[op], found, value, constant)
+    if op == "starts_with":
+        starts = isinstance(value, str)
+        return f"({found}.__class__ is str and {found}.startswith({constant(value)}))" if starts else "False"
+    return f"({found} is not None and holds({constant(op)}, ({found},), {constant(value)}))"
+
+
+def _equals(found: str, value: object, constant: Callable[[object], str]) -> str:
+    match kind_of(value):
+        case "string":
+            return f"({found} == {constant(value)})"
+        case "boolean":
+            return f"({found} is {constant(value)})"
+        case "number":
+            return f"({found}.__class__ in NUMBERS and {found} == {constant(value)})"
+        case None:
+            return "False"
+
+
+def _is_in(found: str, value: object, constant: Callable[[object], str]) -> str:
+    listed = value if isinstance(value, list) else []
+    plain = frozenset(each for each in listed if each.__class__ in SWITCHED)
+    tests = [f"{found}.__class__ in SWITCHED and {found} in {constant(plain)}"]
+    tests += [f"{found} is {each}" for each in (True, False) if any(one is each for one in listed)]
+    return f"({' or '.join(tests)})"
+
+
+def _is_ordered(symbol: str, found: str, value: object, constant: Callable[[object], str]) -> str:
+    match kind_of(value):
+        case "string":
+            return f"({found}.__class__ is str and {found} {symbol} {constant(value)})"
+        case "number":
+            return f"({found}.__class__ in NUMBERS and {found} {symbol} {constant(value)})"
+        case _:
+            return "False"

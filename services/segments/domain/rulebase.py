@@ -1,0 +1,113 @@
+"""The versions taken apart: distinct leaves, distinct formulas over them, and what each of them is part of."""
+
+import hashlib
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Generic, TypeVar, assert_never
+
+from services.segments.domain.condition import (
+    All,
+    Any,
+    Bucket,
+    Condition,
+    EventAggregate,
+    Leaf,
+    LifeEvent,
+    Not,
+    SegmentRef,
+    Sequence,
+    Spend,
+    Trait,
+    leaves,
+)
+from services.segments.domain.definition import Definition
+from services.segments.domain.engine.keeper import Keeper
+from services.segments.domain.engine.leaf import keeper_of
+from services.segments.domain.engine.verdict import Formula, Verdict
+from services.segments.domain.render import leaf_key
+
+V = TypeVar("V", bound=Hashable)
+
+
+class Rulebase(Generic[V]):
+    """Built once for a set of versions. Formulas go by a name made of their content, so that what means the same is one."""
+
+    def __init__(self, definitions: Mapping[V, Definition]) -> None:
+        self.keepers: dict[str, Keeper] = {}
+        self.resting: dict[str, Verdict] = {}  # of leaves that look at events, where none has mattered
+        self.traits: dict[str, Trait] = {}
+        self.others: dict[str, LifeEvent | Bucket] = {}
+        self.formulas: dict[str, Formula] = {}
+        self.needs: dict[
+            str, tuple[str, ...]
+        ] = {}  # the formulas that one refers to, each after those it refers to itself
+        self.formula_of: dict[V, str] = {}
+        self.versions_of: dict[str, list[V]] = {}  # by formula
+        self.keepers_of: dict[str, dict[str, Keeper]] = {}  # by event name
+        self.formulas_with: dict[str, dict[str, None]] = {}  # those of versions, by leaf
+        for version, definition in definitions.items():
+            self._add(version, definition)
+
+    def _add(self, version: V, definition: Definition) -> None:
+        segments: dict[str, str] = {}
+        for key, condition in definition.segments.items():
+            segments[key] = self._keep_formula(condition, segments)
+        name = self.formula_of[version] = self._keep_formula(definition.condition, segments)
+        self.needs[name] = tuple(dict.fromkeys(segments.values()))
+        self.versions_of.setdefault(name, []).append(version)
+        for condition in (*definition.segments.values(), definition.condition):
+            for leaf in leaves(condition):
+                if not isinstance(leaf, SegmentRef):
+                    self.formulas_with.setdefault(leaf_key(leaf), {})[name] = None
+
+    def _keep_formula(self, condition: Condition, segments: Mapping[str, str]) -> str:
+        formula = self._formula(condition, segments)
+        name = hashlib.sha256(repr(formula).encode()).hexdigest()[:32]
+        self.formulas.setdefault(name, formula)
+        return name
+
+    def _formula(self, condition: Condition, segments: Mapping[str, str]) -> Formula:
+        match condition:
+            case All(of):
+                return "all", self._parts(of, segments)
+            case Any(of):
+                return "any", self._parts(of, segments)
+            case Not(child):
+                return "not", (self._formula(child, segments),)
+            case SegmentRef(key):
+                return segments[key]
+            case Trait() | EventAggregate() | Spend() | LifeEvent() | Sequence() | Bucket():
+                return self._keep_leaf(condition)
+            case _:
+                assert_never(condition)
+
+    def _parts(self, of: Iterable[Condition], segments: Mapping[str, str]) -> tuple[Formula, ...]:
+        return tuple(self._formula(child, segments) for child in sorted(of, key=_cost))
+
+    def _keep_leaf(self, leaf: Leaf) -> str:
+        key = leaf_key(leaf)
+        match leaf:
+            case Trait():
+                self.traits[key] = leaf
+            case LifeEvent() | Bucket():
+                self.others[key] = leaf
+            case EventAggregate() | Sequence() | Spend():
+                self._keep_keeper(key, leaf)
+            case _:
+                assert_never(leaf)
+        return key
+
+    def _keep_keeper(self, key: str, leaf: EventAggregate | Sequence | Spend) -> None:
+        if key in self.keepers:
+            return
+        keeper = self.keepers[key] = keeper_of(key, leaf)
+        self.resting[key] = keeper.resting()
+        for use in keeper.uses():
+            for name in use.selection.names:
+                self.keepers_of.setdefault(name, {})[key] = keeper
+
+
+def _cost(condition: Condition) -> int:
+    """What is known at once comes first: it may decide the rest."""
+    if isinstance(condition, Trait):
+        return 0
+    return 1 if isinstance(condition, EventAggregate | Spend | Sequence) else 2
