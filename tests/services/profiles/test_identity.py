@@ -1,7 +1,6 @@
 """Whose a message is, by what is in the database: links, merges, shared devices, aliases."""
 
 import asyncio
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -196,7 +195,7 @@ async def test_a_kind_of_name_may_have_its_own_limit_in_a_time(url: str) -> None
         for number in range(4):
             await standing.take(user_id="kiosk", anonymous_id=f"a{number}")
         assert len(names_of(await standing.look_up(user_id="kiosk"))) == 3
-        standing.clock.step(timedelta(days=1))
+        standing.clock.step(days=1)
         await standing.take(user_id="kiosk", anonymous_id="a9")
         assert len(names_of(await standing.look_up(user_id="kiosk"))) == 4
 
