@@ -8,8 +8,8 @@ from fastapi import FastAPI
 
 from services.segments.api.between import internal_routes
 from services.segments.api.desk import Desk
-from services.segments.api.membership import membership_routes
-from services.segments.api.segments import segment_routes
+from services.segments.api.membership import router as membership_router
+from services.segments.api.segments import router as segment_router
 from services.segments.clients import load_roles
 from services.segments.config import Settings
 from services.segments.service.rules import RuleBook
@@ -54,8 +54,8 @@ def create_app(
         migrations=Path(__file__).parent / "migrations",
         start=start,
         routers=(
-            segment_routes(),
-            membership_routes(),
+            segment_router,
+            membership_router,
             internal_routes(),
             feed_route(FeedRequest),
             parked_routes(lambda request: {FEED: request.app.state.take_in}),

@@ -24,69 +24,68 @@ from shared.plumbing.http import ExactRoute, JsonResponse
 from shared.plumbing.lanes import LANES
 from shared.plumbing.pages import Cursor, Limit, encode_cursor, page, read_cursor
 
+router = APIRouter(route_class=ExactRoute, tags=["segments"])
 
-def membership_routes() -> APIRouter:
-    """Members, changes, explanations, previews."""
-    router = APIRouter(route_class=ExactRoute, tags=["segments"])
 
-    @router.post(
-        "/v1/segments/preview",
-        summary="Who would be a member",
-        description="The members at `as_of` among the profiles that exist now, by event timestamps (not receipt), with traits and "
-        "life events as they are recorded now.",
-        response_model=PreviewShown,
-        responses=refusals(422),
-        dependencies=[Reader],
-    )
-    async def preview_(request: Request, body: PreviewRequest) -> Response:
-        desk = desk_of(request)
-        as_of = body.as_of or desk.clock.now()
-        found = await preview(desk.db, condition=body.condition, as_of=as_of, default_zone=desk.default_zone)
-        sample = [{"profile_id": profile_id, "user_id": user_id} for profile_id, user_id in found.sample]
-        return JsonResponse({"count": found.count, "sample": sample, "as_of": as_of})
+@router.post(
+    "/v1/segments/preview",
+    summary="Who would be a member",
+    description="The members at `as_of` among the profiles that exist now, by event timestamps (not receipt), with traits and "
+    "life events as they are recorded now.",
+    response_model=PreviewShown,
+    responses=refusals(422),
+    dependencies=[Reader],
+)
+async def preview_(request: Request, body: PreviewRequest) -> Response:
+    desk = desk_of(request)
+    as_of = body.as_of or desk.clock.now()
+    found = await preview(desk.db, condition=body.condition, as_of=as_of, default_zone=desk.default_zone)
+    sample = [{"profile_id": profile_id, "user_id": user_id} for profile_id, user_id in found.sample]
+    return JsonResponse({"count": found.count, "sample": sample, "as_of": as_of})
 
-    @router.get(
-        "/v1/segments/{key}/members",
-        summary="Who is in",
-        response_model=MemberPage,
-        responses=refusals(404, 422),
-        dependencies=[Reader],
-    )
-    async def members(request: Request, key: str, limit: Limit = 100, cursor: Cursor = None) -> Response:
-        return JsonResponse(await members_page(desk_of(request).db, key, limit=limit, cursor=cursor))
 
-    @router.get(
-        "/v1/segments/{key}/changes",
-        summary="Who entered and left, when and why",
-        description="Oldest first for each profile, each exactly once; replaying them gives the members. A change's own `cursor` "
-        "continues right after it, also when new ones have come.",
-        response_model=ChangePage,
-        responses=refusals(404, 422),
-        dependencies=[Reader],
-    )
-    async def changes(request: Request, key: str, limit: Limit = 100, cursor: Cursor = None) -> Response:
-        db = desk_of(request).db
-        segment = await get_segment(db, key)
-        found, more = await list_changes(db, segment.id, read_cursor(cursor, _read_vector) or START, limit=limit)
-        items = [_change(listed) for listed in found]
-        return JsonResponse({"items": items, "next": items[-1]["cursor"] if more else None})
+@router.get(
+    "/v1/segments/{key}/members",
+    summary="Who is in",
+    response_model=MemberPage,
+    responses=refusals(404, 422),
+    dependencies=[Reader],
+)
+async def members(request: Request, key: str, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    return JsonResponse(await members_page(desk_of(request).db, key, limit=limit, cursor=cursor))
 
-    @router.get(
-        "/v1/segments/{key}/explain",
-        summary="Why a profile is in, or not",
-        response_model=Explanation,
-        responses=refusals(404, 422),
-        dependencies=[Reader],
-    )
-    async def explain(request: Request, key: str, profile_id: UUID) -> Response:
-        desk = desk_of(request)
-        async with desk.db.snapshot() as tx:
-            tree = await explain_membership(
-                tx, key=key, profile_id=profile_id, now=desk.clock.now(), default_zone=desk.default_zone
-            )
-        return JsonResponse(tree)
 
-    return router
+@router.get(
+    "/v1/segments/{key}/changes",
+    summary="Who entered and left, when and why",
+    description="Oldest first for each profile, each exactly once; replaying them gives the members. A change's own `cursor` "
+    "continues right after it, also when new ones have come.",
+    response_model=ChangePage,
+    responses=refusals(404, 422),
+    dependencies=[Reader],
+)
+async def changes(request: Request, key: str, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    db = desk_of(request).db
+    segment = await get_segment(db, key)
+    found, more = await list_changes(db, segment.id, read_cursor(cursor, _read_vector) or START, limit=limit)
+    items = [_change(listed) for listed in found]
+    return JsonResponse({"items": items, "next": items[-1]["cursor"] if more else None})
+
+
+@router.get(
+    "/v1/segments/{key}/explain",
+    summary="Why a profile is in, or not",
+    response_model=Explanation,
+    responses=refusals(404, 422),
+    dependencies=[Reader],
+)
+async def explain(request: Request, key: str, profile_id: UUID) -> Response:
+    desk = desk_of(request)
+    async with desk.db.snapshot() as tx:
+        tree = await explain_membership(
+            tx, key=key, profile_id=profile_id, now=desk.clock.now(), default_zone=desk.default_zone
+        )
+    return JsonResponse(tree)
 
 
 async def members_page(db: Database, key: str, *, limit: int, cursor: str | None) -> dict[str, Any]:

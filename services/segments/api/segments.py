@@ -22,102 +22,102 @@ from shared.plumbing.errors import Conflict, Invalid
 from shared.plumbing.http import ExactRoute, JsonResponse
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
+router = APIRouter(route_class=ExactRoute, tags=["segments"])
 
-def segment_routes() -> APIRouter:
-    """`/v1/segments` and `/v1/segments/{key}`."""
-    router = APIRouter(route_class=ExactRoute, tags=["segments"])
 
-    @router.post(
-        "/v1/segments",
-        summary="Define a segment",
-        description="It is backfilled over all history, and from then on kept exact by every event, profile change and merge, "
-        "and by the mere passing of time.",
-        status_code=201,
-        response_model=SegmentShown,
-        responses=refusals(409, 422),
-        dependencies=[Writer],
+@router.post(
+    "/v1/segments",
+    summary="Define a segment",
+    description="It is backfilled over all history, and from then on kept exact by every event, profile change and merge, "
+    "and by the mere passing of time.",
+    status_code=201,
+    response_model=SegmentShown,
+    responses=refusals(409, 422),
+    dependencies=[Writer],
+)
+async def create(request: Request, body: NewSegment) -> Response:
+    desk = desk_of(request)
+    now = desk.clock.now()
+    await desk.db.run(
+        lambda tx: create_segment(tx, key=body.key, name=body.name or body.key, condition=body.condition, now=now)
     )
-    async def create(request: Request, body: NewSegment) -> Response:
-        desk = desk_of(request)
-        now = desk.clock.now()
-        await desk.db.run(
-            lambda tx: create_segment(tx, key=body.key, name=body.name or body.key, condition=body.condition, now=now)
+    desk.changed()
+    return JsonResponse(await _show(desk.db, body.key), 201)
+
+
+@router.get(
+    "/v1/segments",
+    summary="The segments, by key",
+    response_model=SegmentPage,
+    responses=refusals(422),
+    dependencies=[Reader],
+)
+async def list_all(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    db = desk_of(request).db
+    after = read_cursor(cursor, _text)
+    async with db.snapshot() as tx:
+        segments = await catalogue.segments_from(tx, after or "", limit=limit + 1)
+        states = await states_of(tx, segments)
+    sizes = await memberships.sizes(db, [segment.id for segment in segments])
+    return JsonResponse(
+        page(
+            states,
+            limit=limit,
+            item=lambda state: _shown(state, sizes.get(state.segment.id, 0)),
+            cursor=lambda state: state.segment.key,
         )
-        desk.changed()
-        return JsonResponse(await _show(desk.db, body.key), 201)
-
-    @router.get(
-        "/v1/segments",
-        summary="The segments, by key",
-        response_model=SegmentPage,
-        responses=refusals(422),
-        dependencies=[Reader],
     )
-    async def list_all(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:
-        db = desk_of(request).db
-        after = read_cursor(cursor, _text)
-        async with db.snapshot() as tx:
-            segments = await catalogue.segments_from(tx, after or "", limit=limit + 1)
-            states = await states_of(tx, segments)
-        sizes = await memberships.sizes(db, [segment.id for segment in segments])
-        return JsonResponse(
-            page(
-                states,
-                limit=limit,
-                item=lambda state: _shown(state, sizes.get(state.segment.id, 0)),
-                cursor=lambda state: state.segment.key,
-            )
-        )
 
-    @router.get(
-        "/v1/segments/{key}",
-        summary="One segment, its state and size",
-        response_model=SegmentShown,
-        responses=refusals(404),
-        dependencies=[Reader],
-    )
-    async def show(request: Request, key: str) -> Response:
-        return JsonResponse(await _show(desk_of(request).db, key))
 
-    @router.put(
-        "/v1/segments/{key}",
-        summary="Replace a segment's condition, or its name",
-        description="A new version is built over all history while the old one serves; it takes over in one step, together with "
-        "the segments that refer to it. Who thereby enters or leaves has the cause `edit`. The same condition again changes "
-        "nothing, but builds a failing segment anew.",
-        response_model=SegmentShown,
-        responses=refusals(404, 422),
-        dependencies=[Writer],
-    )
-    async def edit(request: Request, key: str, body: SegmentEdit) -> Response:
-        desk = desk_of(request)
-        if body.key not in (None, key):
-            raise Invalid("A key is for good.", errors=[{"loc": ["body", "key"], "msg": "must be that of the path"}])
-        now = desk.clock.now()
-        await desk.db.run(lambda tx: edit_segment(tx, key=key, name=body.name, condition=body.condition, now=now))
-        desk.changed()
-        return JsonResponse(await _show(desk.db, key))
+@router.get(
+    "/v1/segments/{key}",
+    summary="One segment, its state and size",
+    response_model=SegmentShown,
+    responses=refusals(404),
+    dependencies=[Reader],
+)
+async def show(request: Request, key: str) -> Response:
+    return JsonResponse(await _show(desk_of(request).db, key))
 
-    @router.delete(
-        "/v1/segments/{key}",
-        summary="Delete a segment with its memberships and changes",
-        status_code=204,
-        responses=refusals(404, 409),
-        dependencies=[Writer],
-    )
-    async def delete(request: Request, key: str) -> Response:
-        desk = desk_of(request)
-        async with desk.db.snapshot() as tx:
-            await get_segment(tx, key)
-        campaigns = await campaigns_using(desk.messaging, key)
-        if campaigns:
-            raise Conflict(f"Campaigns refer to it: {', '.join(sorted(campaigns))}.", code="in_use")
-        now = desk.clock.now()
-        await desk.db.run(lambda tx: delete_segment(tx, key=key, now=now))
-        desk.changed()
-        return Response(status_code=204)
 
-    return router
+@router.put(
+    "/v1/segments/{key}",
+    summary="Replace a segment's condition, or its name",
+    description="A new version is built over all history while the old one serves; it takes over in one step, together with "
+    "the segments that refer to it. Who thereby enters or leaves has the cause `edit`. The same condition again changes "
+    "nothing, but builds a failing segment anew.",
+    response_model=SegmentShown,
+    responses=refusals(404, 422),
+    dependencies=[Writer],
+)
+async def edit(request: Request, key: str, body: SegmentEdit) -> Response:
+    desk = desk_of(request)
+    if body.key not in (None, key):
+        raise Invalid("A key is for good.", errors=[{"loc": ["body", "key"], "msg": "must be that of the path"}])
+    now = desk.clock.now()
+    await desk.db.run(lambda tx: edit_segment(tx, key=key, name=body.name, condition=body.condition, now=now))
+    desk.changed()
+    return JsonResponse(await _show(desk.db, key))
+
+
+@router.delete(
+    "/v1/segments/{key}",
+    summary="Delete a segment with its memberships and changes",
+    status_code=204,
+    responses=refusals(404, 409),
+    dependencies=[Writer],
+)
+async def delete(request: Request, key: str) -> Response:
+    desk = desk_of(request)
+    async with desk.db.snapshot() as tx:
+        await get_segment(tx, key)
+    campaigns = await campaigns_using(desk.messaging, key)
+    if campaigns:
+        raise Conflict(f"Campaigns refer to it: {', '.join(sorted(campaigns))}.", code="in_use")
+    now = desk.clock.now()
+    await desk.db.run(lambda tx: delete_segment(tx, key=key, now=now))
+    desk.changed()
+    return Response(status_code=204)
 
 
 def _text(value: Any) -> str:
