@@ -16,7 +16,7 @@ from services.events.api.posthog import posthog_routes
 from services.events.api.raw_paths import RawPaths
 from services.events.api.rejected import rejected_routes
 from services.events.api.sdk import sdk_routes
-from services.events.api.tracking import tracking_routes
+from services.events.api.tracking import straight_routes, tracking_routes
 from services.events.clients import Neighbours
 from services.events.config import Settings
 from services.events.domain.records import Limits
@@ -60,6 +60,7 @@ def create_app(
         start=start,
         routers=_routers(settings),
     )
+    app.router.routes[:0] = straight_routes()
     app.router.redirect_slashes = False  # a redirect breaks a browser's preflight
     app.add_middleware(RawPaths)
     app.add_middleware(
@@ -120,7 +121,8 @@ def _limits(settings: Settings) -> Limits:
 
 def _intake(frame: Frame, settings: Settings, keys: Keys) -> Intake:
     committer = Committer(frame.db, committed=frame.wake.hint)
-    frame.tasks.start("commit", committer.run)
+    for number in (1, 2):
+        frame.tasks.start(f"commit-{number}", committer.run)
     room = Room(
         committer,
         max_waiting=settings.max_waiting,

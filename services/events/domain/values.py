@@ -10,7 +10,6 @@ from shared.plumbing import json
 
 MAX_DIGITS = 40
 MAX_EXPONENT = 100
-BLANK = ord(" ")
 
 # Every byte becomes what it can be part of: 0 a number's digits, with their point; e an exponent's mark; a blank what a
 # number can follow; x anything else. Signs vanish.
@@ -44,12 +43,8 @@ def is_plain(text: bytes) -> bool:
 def _has_long_exponent(shape: bytes) -> bool:
     """Whether a number may end in an exponent of three digits or more: its own digits begin behind a blank."""
     *before, _ = shape.split(b"0e000")
-    return any(_ends_in_number(part) for part in before if not part.endswith(_IN_A_WORD))
-
-
-def _ends_in_number(part: bytes) -> bool:
-    before = part[-MAX_DIGITS - 1 :].rstrip(b"0")
-    return not before or before[-1] == BLANK
+    digits = [part[-MAX_DIGITS - 1 :].rstrip(b"0") for part in before if not part.endswith(_IN_A_WORD)]
+    return any(part.endswith(b" ") for part in digits)
 
 
 def is_shallow(text: bytes, max_depth: int) -> bool:

@@ -41,7 +41,7 @@ class Unstorable(Exception):
 
 
 class Committer:
-    """One task commits for the whole process."""
+    """Two tasks commit for the whole process."""
 
     def __init__(self, db: Database, *, committed: Callable[[], None]) -> None:
         self._db = db
@@ -63,15 +63,17 @@ class Committer:
         return await done
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled. Two of these at once keep the database busy: while one waits for the disk, or for its turn in
+        this process, the other's statements run. What they write keeps its order per lane by the lanes' counters."""
         try:
             while True:
                 await self._something.wait()
-                await self._commit_group(self._next_group())
-        finally:
+                if group := self._next_group():  # the other one may have taken all
+                    await self._commit_group(group)
+        except asyncio.CancelledError:
             _give_up(self._waiting, Unavailable("The service is stopping; try again."))
-            self._waiting.clear()
-            self.bytes_waiting = 0
+            self._waiting = []
+            raise
 
     def _next_group(self) -> list[Submission]:
         size = count = 0
@@ -88,10 +90,8 @@ class Committer:
     async def _commit_group(self, group: Sequence[Submission]) -> None:
         try:
             await self._commit(group)
-        except BaseException:
+        finally:  # a fault of ours or the service's stop: whoever still waits must hear that nothing is certain
             _give_up(group, Unavailable("The events could not be kept; try again."))
-            raise
-        else:
             self.bytes_waiting -= sum(submission.size for submission in group)
 
     async def _commit(self, group: Sequence[Submission], tries: int = 0) -> None:

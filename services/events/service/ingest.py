@@ -20,7 +20,7 @@ accepted_total = Counter("regulars_events_accepted_total", "Messages kept", ["so
 duplicates_total = Counter("regulars_events_duplicates_total", "Messages that had been kept before", ["source"])
 rejected_total = Counter("regulars_events_rejected_total", "Messages that can't be used", ["source", "reason"])
 
-BREATH = 100
+BREATH = 50
 """After so many messages the committer may go on: each of its steps would otherwise wait for a whole batch to be read."""
 
 UNSTORABLE = Refusal("unstorable", "The database refuses a value of this message.")
