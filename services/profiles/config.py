@@ -52,7 +52,7 @@ class Settings(CommonSettings):
         "is not linked any more, so that a kiosk's or a robot's profile cannot swallow everybody",
     )
     identifier_limits: dict[str, IdentifierLimit] = Field(
-        default_factory=dict,
+        default={},
         description="The same for single namespaces, and if wanted in a time, as JSON: "
         '{"anonymous_id": {"values": 20, "within": "P30D"}} links at most 20 new ones in 30 days',
     )
