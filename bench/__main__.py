@@ -6,7 +6,7 @@ import sys
 
 from bench import figures
 
-ALL = ("startup", "ingest", "loop", "idle")
+ALL = ("startup", "engine", "ingest", "loop", "idle")
 
 
 def main(names: list[str]) -> None:

@@ -34,7 +34,9 @@ def add(left: Number, right: Number) -> Number:
 
 
 def subtract(left: Number, right: Number) -> Number:
-    return add(left, negate(right))
+    if isinstance(left, int) and isinstance(right, int):
+        return left - right
+    return EXACT.subtract(as_decimal(left), as_decimal(right))
 
 
 def negate(value: Number) -> Number:

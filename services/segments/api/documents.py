@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 CONDITION: dict[str, Any] = {
     "all": [
@@ -129,7 +129,7 @@ class PreviewRequest(BaseModel):
     model_config = _example(condition=CONDITION, as_of="2026-04-01T00:00:00Z")
 
     condition: dict[str, Any]
-    as_of: AwareDatetime | None = None
+    as_of: Instant | None = None
 
 
 class PreviewShown(BaseModel):

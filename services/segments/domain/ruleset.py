@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from services.segments.domain.condition import Leaf, LifeEvent
 from services.segments.domain.definition import Definition
-from services.segments.domain.engine.compile import Give, Test, giving, testing
+from services.segments.domain.engine.compile import Give, Test, compiled_for, compiled_traits
 from services.segments.domain.engine.keeper import TRUTH, UNTIL, Keeper, Kept, Leaves
 from services.segments.domain.engine.leaf import judge_facts
 from services.segments.domain.engine.values import NOTHING
@@ -126,7 +126,7 @@ class Ruleset(Generic[V]):
         if keepers is not None:
             give = self._gives.get(event.name)
             if give is None:
-                give = self._gives[event.name] = giving(event.name, keepers.values())
+                give = self._gives[event.name] = compiled_for(event.name, keepers.values())
             give(leaves, event, micros(event.timestamp), touched)
         return touched
 
@@ -206,7 +206,7 @@ class Ruleset(Generic[V]):
 
     def _looking(self, leaves: Leaves, facts: ProfileFacts, now: int) -> "_Looking":
         if self._tests is None:
-            self._tests = testing(self._base.traits)
+            self._tests = compiled_traits(self._base.traits)
         return _Looking(self._base, self._tests, leaves, facts, now)
 
 

@@ -33,7 +33,7 @@ class Selecting:
     where: tuple[Predicate, ...]
 
 
-def giving(name: str, keepers: Iterable[Keeper]) -> Give:
+def compiled_for(name: str, keepers: Iterable[Keeper]) -> Give:
     """The function for events of that name."""
     uses = [(keeper, use) for keeper in keepers for use in keeper.uses() if name in use.selection.names]
     module = _Module()
@@ -41,7 +41,7 @@ def giving(name: str, keepers: Iterable[Keeper]) -> Give:
     return cast(Give, module.run()[entry])
 
 
-def testing(traits: Mapping[str, Trait]) -> dict[str, Test]:
+def compiled_traits(traits: Mapping[str, Trait]) -> dict[str, Test]:
     """For each a function of the traits."""
     module = _Module()
     names = {key: module.test((PropertyTest(leaf.path, leaf.op, leaf.value),)) for key, leaf in traits.items()}

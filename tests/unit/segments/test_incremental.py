@@ -1,0 +1,144 @@
+"""One event at a time, in any order, with time and other knowledge between: what is judged again is enough."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import cast
+from uuid import UUID
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.segments.domain.condition import Trait
+from services.segments.domain.definition import Definition, define
+from services.segments.domain.engine.compile import compiled_traits
+from services.segments.domain.engine.values import NOTHING
+from services.segments.domain.evaluate import is_true
+from services.segments.domain.facts import Event, ProfileFacts
+from services.segments.domain.parse import parse
+from services.segments.domain.ruleset import Ruleset
+from services.segments.domain.standing import Standing
+from shared.language.compare import holds
+from shared.language.paths import find_all
+from shared.plumbing import json
+from tests.unit.segments import generated
+
+thorough = settings(
+    max_examples=80,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+Truths = dict[int, bool]
+
+
+class Followed:
+    """One profile as the service works on it, beside all that ever happened to it."""
+
+    def __init__(self, definitions: Mapping[int, Definition], facts: ProfileFacts, now: datetime) -> None:
+        self.definitions = definitions
+        self.ruleset = Ruleset.build(definitions)
+        self.facts = facts
+        self.events: list[Event] = []
+        self.standing = Standing({}, {})
+        self.truths = self.ruleset.judge(self.standing, facts, now)
+        self.agrees(now)
+
+    def agrees(self, now: datetime) -> None:
+        expected = {n: is_true(definition, self.events, self.facts, now) for n, definition in self.definitions.items()}
+        assert self.truths == expected, now
+
+    def is_stored(self) -> None:
+        self.standing = Standing.of(json.loads(json.dumps(self.standing.to_json())))
+
+    def lives_until(self, now: datetime) -> None:
+        for at, truths in self.ruleset.pass_time(self.standing, self.facts, now):
+            self.truths |= truths
+            self.agrees(at)
+        self.agrees(now)
+
+    def does(self, event: Event, now: datetime) -> None:
+        self.events.append(event)
+        touched = self.ruleset.take(self.standing, event, now)
+        self.truths |= self.ruleset.judge(self.standing, self.facts, now, touched or ())
+        self.agrees(now)
+
+    def becomes(self, facts: ProfileFacts, now: datetime) -> None:
+        changed = self.ruleset.changed_by_facts(self.facts, facts)
+        self.facts = facts
+        self.truths |= self.ruleset.judge(self.standing, facts, now, changed)
+        self.agrees(now)
+
+
+def follow(data: st.DataObject, definitions: Mapping[int, Definition], events: list[Event]) -> None:
+    looks = sorted(data.draw(st.lists(generated.instants, min_size=len(events), max_size=len(events))))
+    followed = Followed(definitions, data.draw(generated.facts), looks[0] if looks else generated.START)
+    for event, now in zip(data.draw(st.permutations(events)), looks, strict=True):
+        followed.lives_until(now)
+        if data.draw(st.integers(0, 3)) == 0:
+            other = data.draw(generated.facts)
+            followed.becomes(
+                ProfileFacts(followed.facts.id, other.traits, other.life_events, followed.facts.default_zone), now
+            )
+        followed.does(event, now)
+        followed.is_stored()
+    followed.lives_until(generated.START + 2 * generated.STEPS * generated.STEP)
+
+
+@thorough
+@given(st.data())
+def test_what_an_event_touches_is_all_that_it_changes(data: st.DataObject) -> None:
+    base = define(parse(data.draw(generated.conditions())), {})
+    others = {
+        n: define(parse(data.draw(generated.conditions(segments=("base",)))), {"base": base.condition}) for n in (2, 3)
+    }
+    follow(data, {1: base, **others}, data.draw(generated.histories))
+
+
+@thorough
+@given(st.data())
+def test_running_totals_of_spend_are_those_of_all_orders(data: st.DataObject) -> None:
+    written = data.draw(st.lists(generated.order_spends, min_size=1, max_size=4))
+    follow(data, {n: define(parse(c), {}) for n, c in enumerate(written)}, data.draw(generated.order_histories))
+
+
+@thorough
+@given(st.data())
+def test_running_totals_of_aggregates_are_those_of_all_events(data: st.DataObject) -> None:
+    written = data.draw(st.lists(st.one_of(generated.aggregates, generated.differences), min_size=1, max_size=4))
+    follow(data, {n: define(parse(c), {}) for n, c in enumerate(written)}, data.draw(generated.histories))
+
+
+@thorough
+@given(st.data())
+def test_leaves_that_ask_a_property_to_equal_something_are_found_by_its_value(data: st.DataObject) -> None:
+    asked = st.sampled_from([1, Decimal("1.0"), "1", "a", True, 2])
+    tests = st.one_of(
+        asked.map(lambda value: {"op": "=", "value": value}),
+        st.lists(asked, max_size=3).map(lambda values: {"op": "in", "value": values}),
+    )
+    where = st.lists(st.builds(lambda test, path: {"property": path, **test}, tests, st.sampled_from("vw")), max_size=2)
+    written = [{"event": "A", "where": data.draw(where), "op": ">=", "value": 1} for _ in range(8)]
+    follow(data, {n: define(parse(c), {}) for n, c in enumerate(written)}, data.draw(generated.histories))
+
+
+@thorough
+@given(st.lists(generated.traits, min_size=1, max_size=8), generated.properties)
+def test_compiled_comparisons_say_what_the_language_says(written: list[object], traits: dict[str, object]) -> None:
+    leaves = {str(n): cast(Trait, parse(each)) for n, each in enumerate(written)}
+    for key, test in compiled_traits(leaves).items():
+        leaf = leaves[key]
+        assert test(traits, NOTHING) is holds(leaf.op, find_all(traits, leaf.path), leaf.value), leaf
+
+
+def test_what_a_condition_says_is_never_read_as_python() -> None:
+    hostile = "\"]) or __import__('os') # \n'"
+    written = {
+        "event": hostile,
+        "where": [{"property": hostile, "op": "=", "value": hostile}, {"each": hostile, "where": []}],
+        "op": ">=",
+        "value": 1,
+    }
+    followed = Followed({1: define(parse(written), {})}, ProfileFacts(UUID(int=1)), generated.START)
+    followed.does(Event(generated.START, "m1", "web", hostile, {hostile: hostile}), generated.START)
+    assert followed.truths == {1: False}
