@@ -17,34 +17,45 @@ The map. Every reader of the tree matches all of its nodes; adding one makes eac
                   ``ProfileFacts(id, traits, life_events=(), default_zone="UTC")``
 ``evaluate.py``   ``is_true(definition, events, facts, t) -> bool``   straight from all events; the reference
 ``ruleset.py``    ``Ruleset.build({version_id: Definition}) -> Ruleset``
+                  in place, what the event, the knowledge or the time touches and nothing else:
+                  ``.take(standing, event, now) -> formulas | None``  each event once, in any order of time; None: no notice
+                  ``.changed_by_facts(old, new) -> formulas``         another knowledge of the same profile
+                  ``.judge(standing, facts, now, formulas=None) -> {version_id: bool}``
+                                                                      these formulas' versions; all without any
+                  ``.pass_time(standing, facts, until)``              each instant at which truths may change, with those truths
+                  without touching what they are given, of leaves alone:
                   ``.fold(states, events) -> states``                 any order of time; each event once
-                  ``.evaluate(states, facts, t) -> Evaluation(truths: {version_id: bool}, next_at: datetime | None)``
-                  ``.trim(states, t) -> states``                      drops what can't matter at or after t
+                  ``.trim(states, t) -> states``                      drops what can't matter at or after t; judged
                   ``.refold(events, t) -> states``                    from the whole history, trimmed to t
+                  ``.stand(states, facts, t) -> Standing``            all judged
+                  ``.evaluate(states, facts, t) -> Evaluation(truths: {version_id: bool}, next_at: datetime | None)``
                   ``.touched_by_event(name)``, ``.touched_by_trait(top_level_key)``, ``.touched_by_life_events()``
                                                                       -> frozenset of version ids
                   ``.event_names``                                    every name that any leaf looks at
-``timeline.py``   ``advance(ruleset, states, facts, truths, since, until) -> Advance(flips, truths, next_at)``
-                  ``Flip(version_id, truth, at)``                     every boundary in (since, until], in order of time
+``standing.py``   ``Standing(leaves, due)``                           where one profile's conditions stand; ``.next_at``
+``timeline.py``   ``advance(ruleset, standing, facts, truths, until) -> Advance(flips, truths)``
+                  ``Flip(version_id, truth, at)``                     every boundary up to ``until``, in order of time
 ``explain.py``    ``explain(definition, events, facts, t) -> dict``   the tree with each node's value and numbers
 ``sql/``          ``query.compile_query(definition, as_of, default_zone="UTC") -> Query(sql, arguments)``
                                                                       the members at an instant, as one set-based SELECT:
                                                                       ``fetch(query.sql, lanes, *query.arguments)`` gives
                                                                       rows ``lane, profile_id, user_id`` in no order
 
-Behind them: ``spending.py`` (orders from events), ``occurrences.py`` and ``local_time.py`` (life events and local dates),
-``engine/`` (the leaves' states). ``default_zone`` must be one of ``local_time.zone_names()``.
+Behind them: ``rulebase.py`` (versions taken apart into leaves and formulas), ``spending.py`` (orders from events),
+``occurrences.py`` and ``local_time.py`` (life events and local dates), ``engine/`` (what is kept of the leaves).
+``default_zone`` must be one of ``local_time.zone_names()``.
 
-States are plain JSON: ``{leaf key: {"state": …, "verdict": …}}`` for one profile, numbers int or Decimal, instants integer
-microseconds since the epoch. A leaf without a matching event has no entry, so a version's states are complete only once
-its profiles were refolded. They know only what still matters from the last ``trim`` on: evaluate at that instant or later,
-never before. ``trim`` also keeps each leaf's verdict, so that ``evaluate`` works out only what an event or time has touched.
-``next_at`` is the earliest instant after ``t`` at which any truth can change with nothing happening; it may name one at
-which none does. The caller owes: duplicates (source, message id) removed, merged profiles refolded from all their events.
+What is kept is plain JSON: ``{"leaves": {leaf key: [truth, until, pending, …]}, "due": {formula: instant}}`` for one profile,
+numbers int or Decimal, instants integer microseconds since the epoch. A leaf without a matching event has no entry, so a
+version's leaves are complete only once its profiles were refolded. They know only what still matters from the last look
+on: time never runs backwards. A leaf's verdict stands until an event touches it or its time has come; a formula is worked
+out again when a verdict it depends on has changed, or when it is due. ``next_at`` is the earliest instant at which any
+truth can change with nothing happening; it may name one at which none does. The caller owes: duplicates (source, message
+id) removed, merged profiles refolded from all their events.
 
-For one profile, at a processing instant ``now`` with new events::
+For one profile, at a processing instant ``now`` with a new event::
 
-    passed = advance(ruleset, states, facts, truths, since=evaluated_at, until=now)
-    states = ruleset.trim(ruleset.fold(states, events), now)
-    evaluation = ruleset.evaluate(states, facts, now)                  # other than passed.truths: by event
+    passed = advance(ruleset, standing, facts, truths, now)            # by time
+    touched = ruleset.take(standing, event, now)
+    truths = ruleset.judge(standing, facts, now, touched)              # of what may differ: by event
 """
