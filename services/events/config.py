@@ -43,3 +43,4 @@ class Settings(CommonSettings):
         default=512, ge=0, description="What must stay free on the database's volume; below that ingest refuses (429)"
     )
     dedup_days: int = Field(default=90, ge=1, description="How long a repeated messageId is known as such")
+    rejected_days: int = Field(default=30, ge=1, description="How long messages that can't be used are kept")

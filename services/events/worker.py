@@ -1,4 +1,4 @@
-"""What runs without being asked: the two feeds that are read, partitions made ahead, old dedup keys deleted."""
+"""What runs without being asked: the two feeds that are read, partitions made ahead, old dedup keys and rejected messages deleted."""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from services.events.clients import Neighbours
 from services.events.config import Settings
-from services.events.service.chores import delete_old_keys, make_partitions
+from services.events.service.chores import delete_old_keys, delete_old_rejected, make_partitions
 from services.events.service.outcomes import Outcomes
 from services.events.service.people import People
 from shared.plumbing.app import Frame
@@ -33,6 +33,7 @@ def start_worker(frame: Frame, settings: Settings, neighbours: Neighbours, appli
             now = frame.clock.now()
             await make_partitions(frame.db, now=now)
             await delete_old_keys(frame.db, before=now - timedelta(days=settings.dedup_days))
+            await delete_old_rejected(frame.db, before=now - timedelta(days=settings.rejected_days))
             await asyncio.sleep(EVERY_HOUR)
 
     frame.tasks.start("chores", chores)

@@ -19,7 +19,8 @@ SMALL = re.compile(
     re.IGNORECASE,
 )
 """Catalogues, leases, what was parked: small, copied to every node or looked through once in a while."""
-INGEST = re.compile(r"INTO event_keys\b", re.IGNORECASE)
+MANY_HEADS = "FROM (SELECT lane FROM lane_heads WHERE lane = ANY($1::smallint[]) ORDER BY lane FOR UPDATE)"
+INGEST = re.compile(rf"INTO event_keys\b|{re.escape(MANY_HEADS)}", re.IGNORECASE)
 """The group commit spans lanes on purpose; it groups by ranges of lanes when scaled out."""
 
 
@@ -44,11 +45,13 @@ async def test_statements_that_write_or_lock_name_one_lane(world: World) -> None
     await world.settle()
     await world.send({"type": "identify", "userId": "lea", "anonymousId": "lea-phone"}, order("lea", "l2", 60))
     await world.settle()
+    await world.send(*({"type": "page", "anonymousId": f"visitor-{n}"} for n in range(40)))
     profile = await world.profile("lea")
     await world.call("DELETE", "profiles", f"/v1/profiles/{profile['id']}")
     await world.settle()
 
     assert all(len(statements) > 3 for statements in heard.values()), "nothing was heard"
+    assert any(MANY_HEADS in statement for statement in heard["events"]), "no group commit over many lanes was heard"
     wrong = [
         f"{name}: {' '.join(statement.split())}"
         for name, statements in heard.items()

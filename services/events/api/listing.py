@@ -10,6 +10,7 @@ from services.events.api.examples import answers
 from services.events.store.listing import Place
 from shared.plumbing.auth import Reader
 from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.instants import in_utc
 from shared.plumbing.pages import Cursor, Limit, read_cursor
 
 EVENT = {
@@ -54,7 +55,7 @@ def listing_routes() -> APIRouter:
             await request.app.state.listing.page(
                 profile_id=profile_id,
                 equal={column: value for column, value in given.items() if value is not None},
-                before=read_cursor(cursor, lambda c: Place(datetime.fromisoformat(c[0]), int(c[1]), int(c[2]))),
+                before=read_cursor(cursor, lambda c: Place(in_utc(datetime.fromisoformat(c[0])), int(c[1]), int(c[2]))),
                 limit=limit,
             )
         )

@@ -6,7 +6,7 @@ from functools import partial
 
 from services.events.domain.months import months_from
 from services.events.store.partitions import existing_partitions, make_partition
-from services.events.store.retention import delete_keys, find_old_keys
+from services.events.store.retention import delete_keys, delete_rejected, find_old_keys
 from shared.plumbing.db import Database
 
 SOME = 5000
@@ -26,5 +26,14 @@ async def delete_old_keys(db: Database, *, before: datetime) -> int:
     while keys := await find_old_keys(db, before=before, limit=SOME):
         await db.run(partial(delete_keys, keys=keys))
         deleted += len(keys)
+        await asyncio.sleep(0.01)
+    return deleted
+
+
+async def delete_old_rejected(db: Database, *, before: datetime) -> int:
+    """Forget messages that could not be used and came before this instant, a few at a time. Returns how many."""
+    deleted = 0
+    while some := await delete_rejected(db, before=before, limit=SOME):
+        deleted += some
         await asyncio.sleep(0.01)
     return deleted

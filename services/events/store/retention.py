@@ -1,4 +1,4 @@
-"""Forgetting dedup keys that are older than they need be."""
+"""Forgetting dedup keys and rejected messages that are older than they need be."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,3 +20,13 @@ async def delete_keys(tx: Connection, keys: Sequence[asyncpg.Record]) -> None:
         "DELETE FROM event_keys WHERE lane = $1 AND key = ANY($2::bytea[])",
         [(lane, sorted(row["key"] for row in group)) for lane, group in by_lane(keys, lambda row: row["lane"])],
     )
+
+
+async def delete_rejected(db: Database, *, before: datetime, limit: int) -> int:
+    """Forget some rejected messages from before this instant; returns how many."""
+    done = await db.execute(
+        """DELETE FROM rejected WHERE id IN (SELECT id FROM rejected WHERE received_at < $1 ORDER BY id LIMIT $2)""",
+        before,
+        limit,
+    )
+    return int(done.split()[-1])

@@ -10,6 +10,7 @@ from uuid import UUID
 from shared.language.durations import parse_duration
 from shared.language.predicates import Predicate, read_predicates
 from shared.language.reading import Loc, Object, Reading
+from shared.plumbing.instants import in_utc
 
 TRANSACTIONAL = "transactional"
 CHANNELS = ("email", "sms", "push", "webhook")
@@ -225,4 +226,4 @@ def parse_instant(text: object) -> datetime:
         at = None
     if at is None or at.tzinfo is None:
         raise ValueError('must be a time with an offset, such as "2026-11-21T09:00:00Z"')
-    return at
+    return in_utc(at)

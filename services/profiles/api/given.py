@@ -1,14 +1,12 @@
 """The shapes of requests, with examples, as OpenAPI shows them."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import (
-    AfterValidator,
     AliasChoices,
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -17,6 +15,7 @@ from pydantic import (
 )
 
 from services.profiles.api.documents import OTHER_ID, PROFILE_ID, TRAITS, example
+from shared.plumbing.instants import Instant
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 
@@ -27,15 +26,7 @@ def _written_date(value: Any) -> Any:
     return value
 
 
-def _in_utc(value: datetime) -> datetime:
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("is beyond the calendar") from None
-
-
 IsoDate = Annotated[date, BeforeValidator(_written_date)]
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Slug = Annotated[str, Field(min_length=1, max_length=64)]
 Value = Annotated[str, Field(min_length=1, max_length=512)]
 

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.plumbing.instants import Instant
+
 CONDITION: dict[str, Any] = {
     "all": [
         {"spend": "total", "within": "P90D", "op": ">=", "value": 200},

@@ -3,7 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
+from services.events.service.chores import delete_old_rejected
 from shared.plumbing.ids import new_id
+from shared.plumbing.pages import encode_cursor
 from tests.services.events.conftest import Events, track
 
 
@@ -119,3 +121,21 @@ def _at(text: str) -> Any:
     from datetime import datetime
 
     return datetime.fromisoformat(text)
+
+
+async def test_rejected_messages_are_forgotten_in_time(events: Events) -> None:
+    kept = timedelta(days=events.settings.rejected_days)
+    db = events.app.state.frame.db
+    await events.send({"type": "track", "userId": "ann"})
+    events.clock.step(timedelta(days=20))
+    await events.send({"type": "track", "userId": "bea"})
+    assert await delete_old_rejected(db, before=events.clock.now() - kept) == 0
+    events.clock.step(timedelta(days=11))
+    assert await delete_old_rejected(db, before=events.clock.now() - kept) == 1
+    assert [item["user_id"] for item in await events.items("/v1/rejected")] == ["bea"]
+
+
+async def test_a_cursor_beyond_the_calendar_is_none_of_ours(events: Events) -> None:
+    cursor = encode_cursor(["9999-12-31T23:59:59-01:00", 1, 1])
+    refused = await events.call("GET", f"/v1/events?cursor={cursor}", status=422)
+    assert refused["errors"] == [{"loc": ["query", "cursor"], "msg": "not a cursor"}]

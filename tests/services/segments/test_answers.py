@@ -140,3 +140,12 @@ async def test_keys_and_roles(segments: Standing) -> None:
         answer = await segments.http.get(path, headers={"Authorization": "Bearer wrong"})
         assert answer.status_code == 401
     assert (await segments.http.get("/readyz", headers={})).status_code == 200
+
+
+@pytest.mark.parametrize("as_of", ["9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00"])
+async def test_an_instant_beyond_the_calendar_is_refused_by_name(segments: Standing, as_of: str) -> None:
+    asked = {"condition": {"trait": "plan", "op": "=", "value": "pro"}, "as_of": as_of}
+    refused = await segments.call("POST", "/v1/segments/preview", asked, status=422)
+    [error] = refused["errors"]
+    assert error["loc"] == ["body", "as_of"]
+    assert "beyond the calendar" in error["msg"]

@@ -70,6 +70,7 @@ def test_a_broadcast_has_its_time() -> None:
         ({"trigger": {"segment": "vip", "on": "left", "event": "x"}}, ["trigger", "segment"]),
         ({"trigger": {"segment": "vip", "at": "tomorrow"}}, ["trigger", "at"]),
         ({"trigger": {"segment": "vip", "at": "2026-03-10T09:00:00"}}, ["trigger", "at"]),
+        ({"trigger": {"segment": "vip", "at": "9999-12-31T23:30:00-01:00"}}, ["trigger", "at"]),
         ({"trigger": {}}, ["trigger"]),
         ({"trigger": "vip"}, ["trigger"]),
         ({"trigger": {"event": ""}}, ["trigger", "event"]),
