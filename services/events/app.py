@@ -121,8 +121,7 @@ def _limits(settings: Settings) -> Limits:
 
 def _intake(frame: Frame, settings: Settings, keys: Keys) -> Intake:
     committer = Committer(frame.db, committed=frame.wake.hint)
-    for number in (1, 2):
-        frame.tasks.start(f"commit-{number}", committer.run)
+    frame.tasks.start("commit", committer.run)
     room = Room(
         committer,
         max_waiting=settings.max_waiting,

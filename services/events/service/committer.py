@@ -41,7 +41,8 @@ class Unstorable(Exception):
 
 
 class Committer:
-    """Two tasks commit for the whole process."""
+    """One task commits for the whole process. Two at once gain little: the lanes' counters let only one append at a time, and
+    smaller groups cost more."""
 
     def __init__(self, db: Database, *, committed: Callable[[], None]) -> None:
         self._db = db
@@ -63,13 +64,11 @@ class Committer:
         return await done
 
     async def run(self) -> None:
-        """Until cancelled. Two of these at once keep the database busy: while one waits for the disk, or for its turn in
-        this process, the other's statements run. What they write keeps its order per lane by the lanes' counters."""
+        """Until cancelled."""
         try:
             while True:
                 await self._something.wait()
-                if group := self._next_group():  # the other one may have taken all
-                    await self._commit_group(group)
+                await self._commit_group(self._next_group())
         except asyncio.CancelledError:
             _give_up(self._waiting, Unavailable("The service is stopping; try again."))
             self._waiting = []
