@@ -1,11 +1,13 @@
 """One event at a time, in any order, with time and other knowledge between: what is judged again is enough."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import permutations, product
 from typing import cast
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -82,7 +84,7 @@ def follow(data: st.DataObject, definitions: Mapping[int, Definition], events: l
             )
         followed.does(event, now)
         followed.is_stored()
-    followed.lives_until(generated.START + 2 * generated.STEPS * generated.STEP)
+    followed.lives_until(generated.START + (generated.STEPS + 12) * generated.STEP)
 
 
 @thorough
@@ -105,8 +107,34 @@ def test_running_totals_of_spend_are_those_of_all_orders(data: st.DataObject) ->
 @thorough
 @given(st.data())
 def test_running_totals_of_aggregates_are_those_of_all_events(data: st.DataObject) -> None:
-    written = data.draw(st.lists(st.one_of(generated.aggregates, generated.differences), min_size=1, max_size=4))
-    follow(data, {n: define(parse(c), {}) for n, c in enumerate(written)}, data.draw(generated.histories))
+    aggregate = st.sampled_from(["count", "sum", "avg", "min", "max", "distinct"])
+    written = [
+        {"event": "A", "aggregate": data.draw(aggregate), "property": "v", "op": op, "value": value, "within": within}
+        for within in ("P1D", "P2D")
+        for op, value in data.draw(st.lists(st.tuples(generated.cmps, st.integers(-1, 3)), min_size=2, max_size=3))
+    ]
+    values = st.sampled_from([0, 1, 2, Decimal("0.5"), -1])
+    times = data.draw(st.lists(st.tuples(generated.instants, values), min_size=3, max_size=10))
+    events = [Event(at, f"m{n}", "web", "A", {"v": value}) for n, (at, value) in enumerate(times)]
+    follow(data, {n: define(parse(c), {}) for n, c in enumerate(written)}, events)
+
+
+@pytest.mark.parametrize("aggregate", ["count", "sum", "avg", "min", "max", "distinct"])
+def test_late_repeats_and_ties_in_a_window_leave_it_when_they_must(aggregate: str) -> None:
+    leaf = {"event": "A", "aggregate": aggregate, "property": "v", "within": "P1D"}
+    written = [{**leaf, "op": op, "value": value} for op in ("=", ">=", "<") for value in (1, 2, 3)]
+    definitions = {n: define(parse(condition), {}) for n, condition in enumerate(written)}
+    for values in product((1, 2), repeat=4):
+        events = [
+            Event(generated.START + hours * timedelta(hours=1), f"m{hours}", source, "A", {"v": value})
+            for value, (hours, source) in zip(values, [(0, "web"), (6, "web"), (6, "pos"), (20, "web")], strict=True)
+        ]
+        for arriving in permutations(events):
+            now = generated.START + timedelta(hours=21)
+            followed = Followed(definitions, ProfileFacts(UUID(int=1)), now)
+            for event in arriving:
+                followed.does(event, now)
+            followed.lives_until(now + timedelta(days=1))
 
 
 @thorough
