@@ -15,6 +15,7 @@ from services.events.api.listing import listing_routes
 from services.events.api.posthog import posthog_routes
 from services.events.api.raw_paths import RawPaths
 from services.events.api.rejected import rejected_routes
+from services.events.api.schemas import schema_routes
 from services.events.api.sdk import sdk_routes
 from services.events.api.tracking import straight_routes, tracking_routes
 from services.events.clients import Neighbours
@@ -26,6 +27,7 @@ from services.events.service.keys import Keys
 from services.events.service.lag import Lag
 from services.events.service.listing import Listing
 from services.events.service.rejected import RejectedMessages
+from services.events.service.schemas import EventSchemas
 from services.events.store.reading import LogReading, find_oldest
 from services.events.worker import feeds, start_worker
 from shared.plumbing.app import Frame, build_app
@@ -84,6 +86,7 @@ def _routers(settings: Settings) -> tuple[APIRouter, ...]:
         rejected_routes(max_body=settings.max_body),
         parked_routes(lambda request: request.app.state.applies),
         keys_routes(),
+        schema_routes(),
         internal_routes(),
         feed_route(FeedRequest),
     )
@@ -103,10 +106,14 @@ async def _start(
     keys = Keys(frame.db, frame.clock, write_key=settings.bootstrap_write_key, api_key=settings.bootstrap_api_key)
     feed = FeedServer(frame.db, frame.wake, consumers=("profiles",), reading=LogReading(), finding=find_oldest)
     frame.feed = feed
+    schemas = EventSchemas(frame.db, frame.clock)
     app.state.key_list = keys
-    app.state.intake = _intake(frame, settings, keys)
+    app.state.schemas = schemas
+    app.state.intake = _intake(frame, settings, keys, schemas)
     app.state.listing = Listing(frame.db, frame.clock, dedup=timedelta(days=settings.dedup_days))
-    app.state.rejected = RejectedMessages(frame.db, frame.clock, limits=_limits(settings), committed=frame.wake.hint)
+    app.state.rejected = RejectedMessages(
+        frame.db, frame.clock, schemas, limits=_limits(settings), committed=frame.wake.hint
+    )
     app.state.lag = Lag(frame.db, feed, neighbours, frame.clock)
     app.state.applies = feeds(frame)
     frame.tasks.start("feed", lambda: feed.run(drop=False))
@@ -119,7 +126,7 @@ def _limits(settings: Settings) -> Limits:
     return Limits(settings.max_message, settings.max_depth)
 
 
-def _intake(frame: Frame, settings: Settings, keys: Keys) -> Intake:
+def _intake(frame: Frame, settings: Settings, keys: Keys, schemas: EventSchemas) -> Intake:
     committer = Committer(frame.db, committed=frame.wake.hint)
     frame.tasks.start("commit", committer.run)
     room = Room(
@@ -130,7 +137,7 @@ def _intake(frame: Frame, settings: Settings, keys: Keys) -> Intake:
     )
     return Intake(
         keys=keys,
-        ingest=Ingest(committer, limits=_limits(settings)),
+        ingest=Ingest(committer, schemas, limits=_limits(settings)),
         room=room,
         clock=frame.clock,
         max_body=settings.max_body,

@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSON, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, UUID
 
 from shared.plumbing.tables import lane_tables
 
@@ -158,4 +158,36 @@ Table(
     Column("profile_id", UUID(as_uuid=True), nullable=False),
     Column("erased_at", AT, nullable=False),
     PrimaryKeyConstraint("lane", "profile_id"),
+)
+
+# What an event's properties must be. `version` changes with every change, so that other processes notice it.
+Table(
+    "event_schemas",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("version", UUID(as_uuid=True), nullable=False),
+    Column("schema", JSON, nullable=False),
+    Column("on_violation", Text, nullable=False),
+    Column("sources", ARRAY(Text)),
+    Column("created_at", AT, nullable=False),
+    Column("updated_at", AT, nullable=False),
+)
+
+# How often what was broken of which event's schema; `key` is a hash of event, source, path and rule, `lane` that of event
+# and source. Nothing of the events' values is in it.
+Table(
+    "violations",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("first_seen", AT, nullable=False),
+    Column("last_seen", AT, nullable=False),
+    Column("example_message_id", Text),
+    PrimaryKeyConstraint("lane", "key"),
 )

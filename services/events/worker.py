@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from services.events.clients import Neighbours
 from services.events.config import Settings
-from services.events.service.chores import delete_old_keys, delete_old_rejected, make_partitions
+from services.events.service.chores import delete_old_keys, delete_old_rejected, delete_old_violations, make_partitions
 from services.events.service.outcomes import Outcomes
 from services.events.service.people import People
 from shared.plumbing.app import Frame
@@ -34,6 +34,7 @@ def start_worker(frame: Frame, settings: Settings, neighbours: Neighbours, appli
             await make_partitions(frame.db, now=now)
             await delete_old_keys(frame.db, before=now - timedelta(days=settings.dedup_days))
             await delete_old_rejected(frame.db, before=now - timedelta(days=settings.rejected_days))
+            await delete_old_violations(frame.db, before=now - timedelta(days=settings.rejected_days))
             await asyncio.sleep(EVERY_HOUR)
 
     frame.tasks.start("chores", chores)

@@ -1,4 +1,4 @@
-"""What the README shows works when pasted, line by line."""
+"""What the README and the page on sending events show works when pasted, line by line."""
 
 import asyncio
 import re
@@ -10,8 +10,9 @@ from tests.support.deployment import CHECKOUT, Deployment
 
 
 def _examples() -> str:
-    """The shell blocks behind the two commands, as one script."""
+    """The shell blocks behind the two commands, and those of the page on sending events, as one script."""
     text = (CHECKOUT / "README.md").read_text().split("## A first event", 1)[1]
+    text += (CHECKOUT / "docs" / "sending-events.md").read_text()
     return "set -euo pipefail\n" + "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
 
 
@@ -31,3 +32,4 @@ async def test_the_readmes_examples_work_when_pasted(tmp_path: Path) -> None:
     assert process.returncode == 0, output
     assert '"user_id":"ann"' in output
     assert '"value":true' in output
+    assert '"on_violation":"report"' in output

@@ -39,7 +39,9 @@ async def test_nothing_of_an_erased_person_is_left_in_any_table(world: World) ->
     await world.send(
         {"type": "identify", "userId": "zoe-user", "anonymousId": "zoe-anon", "traits": {"city": "Zoelinde"}}
     )
-    await world.send(order("zoe-user", "z1", 150, context={"ip": "zoe@home"}))
+    plan = {"schema": {"required": ["coupon"]}}
+    await world.call("PUT", "events", "/v1/event-schemas/Order%20Completed", plan)
+    await world.send(order("zoe-user", "z1", 150, context={"ip": "zoe@home"}, messageId="zoe-user-z1"))
     await world.send({"type": "track", "userId": "zoe-user", "event": "", "properties": {"who": "Zoelinde"}})
     await world.settle()
     assert any("Zoelinde" in text for text in (await dump(world.url)).values())

@@ -14,7 +14,7 @@ WRITING = re.compile(
 )
 ONE_LANE = re.compile(r"\blane = \$\d|\(lane,.*?(SELECT|VALUES) \(?\$1", re.IGNORECASE | re.DOTALL)
 SMALL = re.compile(
-    r"(INTO|UPDATE|FROM)\s+(workers|work_lanes|feed_readers|sources|write_keys|api_keys|rejected|erasures|segments|builds|"
+    r"(INTO|UPDATE|FROM)\s+(workers|work_lanes|feed_readers|sources|write_keys|api_keys|rejected|event_schemas|erasures|segments|builds|"
     r"parked|segment_versions|catalogue|removals|templates|template_versions|campaigns|settings|broadcasts|known_keys)\b",
     re.IGNORECASE,
 )
@@ -37,6 +37,8 @@ def _listen(db: Database, heard: set[str]) -> None:
 
 async def test_statements_that_write_or_lock_name_one_lane(world: World) -> None:
     await thank_spenders(world)
+    plan = {"schema": {"required": ["coupon"]}}
+    await world.call("PUT", "events", "/v1/event-schemas/Order%20Completed", plan)
     heard: dict[str, set[str]] = {name: set() for name in world.apps}
     for name, app in world.apps.items():
         _listen(app.state.frame.db, heard[name])

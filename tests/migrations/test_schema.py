@@ -15,7 +15,7 @@ from tests.support.postgres import MakeDatabase
 from tests.support.world import SERVICES, migrate_all
 
 CATALOGUES = {
-    "events": {"sources", "write_keys", "api_keys", "rejected"},
+    "events": {"sources", "write_keys", "api_keys", "rejected", "event_schemas"},
     "profiles": {"erasures"},
     "segments": {"segments", "segment_versions", "catalogue", "builds", "removals"},
     "messaging": {"templates", "template_versions", "campaigns", "settings", "broadcasts"},

@@ -10,6 +10,15 @@ Form = Literal["segment", "customerio"]
 """Which types a message may have: a public write key may track, but neither erase nor merge."""
 
 
+class Violation(msgspec.Struct, frozen=True, gc=False):
+    """What an event breaks of its schema: where, which rule, and the rule in words. None of it comes from the event's values."""
+
+    event: str
+    path: str
+    rule: str
+    message: str
+
+
 class Record(msgspec.Struct, gc=False):
     """An accepted message. `payload` is a JSON object of properties, traits, context, identifiers (those that are not empty)."""
 
@@ -27,6 +36,7 @@ class Record(msgspec.Struct, gc=False):
     received_at: datetime
     imported: bool
     payload: bytes
+    violations: tuple[Violation, ...] = ()
 
 
 class Refusal(msgspec.Struct, gc=False):
@@ -37,6 +47,7 @@ class Refusal(msgspec.Struct, gc=False):
     message_id: str | None = None
     user_id: str | None = None
     anonymous_id: str | None = None
+    violations: tuple[Violation, ...] = ()
 
 
 class Unusable(Exception):

@@ -7,6 +7,7 @@ from functools import partial
 from services.events.domain.months import months_from
 from services.events.store.partitions import existing_partitions, make_partition
 from services.events.store.retention import delete_keys, delete_rejected, find_old_keys
+from services.events.store.violations import delete_violations, find_old_violations
 from shared.plumbing.db import Database
 
 SOME = 5000
@@ -37,3 +38,10 @@ async def delete_old_rejected(db: Database, *, before: datetime) -> int:
         deleted += some
         await asyncio.sleep(0.01)
     return deleted
+
+
+async def delete_old_violations(db: Database, *, before: datetime) -> None:
+    """Forget what was not found to be broken since."""
+    while rows := await find_old_violations(db, before=before, limit=SOME):
+        await db.run(partial(delete_violations, rows=rows, before=before))
+        await asyncio.sleep(0.01)

@@ -1,8 +1,10 @@
 """Group commit without a timer: while one group is being committed, the next one gathers."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from time import perf_counter
+from types import MappingProxyType
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -11,6 +13,7 @@ from prometheus_client import Histogram
 from services.events.store.copying import Rows
 from services.events.store.log import append_rows, insert_keys, insert_new_keys
 from services.events.store.rejected import Rejected, insert_rejected
+from services.events.store.violations import Found, count_violations, found_in_rejected
 from shared.plumbing.db import TRY_AGAIN, Connection, Database, is_unavailable
 from shared.plumbing.errors import Unavailable
 
@@ -23,15 +26,18 @@ commits = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
 MAX_TRIES = 3
+NOTHING: Mapping[int, Found] = MappingProxyType({})
 CAREFUL_FOR = 5.0
 """Seconds for which repeats are reckoned with after one was met; otherwise all keys are taken to be new, at half the cost."""
 
 
 class Submission(msgspec.Struct, gc=False):
-    """What one request wants kept. `done` gives, row by row, whether it was new."""
+    """What one request wants kept. `found`: what rows break of their schemas, by the row's number. `done` gives, row by row,
+    whether it was new."""
 
     rows: Rows
     rejected: list[Rejected]
+    found: Mapping[int, Found]
     size: int
     done: "asyncio.Future[list[bool]]"
 
@@ -52,13 +58,15 @@ class Committer:
         self._careful_until = 0.0
         self.bytes_waiting = 0
 
-    async def keep(self, rows: Rows, rejected: list[Rejected], *, size: int) -> list[bool]:
+    async def keep(
+        self, rows: Rows, rejected: list[Rejected], *, size: int, found: Mapping[int, Found] = NOTHING
+    ) -> list[bool]:
         """Returns when everything is on disk: for each row, whether it was new. Raises Unavailable if nothing was kept.
 
         Raises Unstorable if the database won't ever take one of the rows; then, too, nothing was kept.
         """
         done: asyncio.Future[list[bool]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Submission(rows, rejected, size, done))
+        self._waiting.append(Submission(rows, rejected, found, size, done))
         self.bytes_waiting += size
         self._something.set()
         return await done
@@ -140,10 +148,24 @@ async def _write(tx: Connection, group: Sequence[Submission], *, careful: bool) 
     elif any(fresh):
         await insert_new_keys(tx, parts)
     rejected = [item for submission in group for item in submission.rejected]
-    if rejected:
-        await insert_rejected(tx, rejected)
+    inserted = await insert_rejected(tx, rejected) if rejected else set()
+    if found := [*_found_in_rows(group, fresh), *_found_in_rejected(rejected, inserted)]:
+        await count_violations(tx, found)
     await append_rows(tx, parts)
     return fresh
+
+
+def _found_in_rows(group: Sequence[Submission], fresh: Sequence[list[bool]]) -> Iterator[Found]:
+    for submission, new in zip(group, fresh, strict=True):
+        for number, item in submission.found.items():
+            if new[number]:
+                yield item
+
+
+def _found_in_rejected(rejected: Sequence[Rejected], inserted: Set[UUID]) -> Iterator[Found]:
+    for item in rejected:
+        if item.refusal.violations and item.id in inserted:
+            yield found_in_rejected(item.origin, item.refusal)
 
 
 async def _insert_carefully(tx: Connection, parts: Sequence[Rows]) -> list[list[bool]]:

@@ -11,9 +11,11 @@ from services.events.domain.message import read_message
 from services.events.domain.records import Limits, Origin, Record, Refusal, Unusable
 from services.events.domain.usual import Unusual, UsualWire
 from services.events.service.committer import Committer, Unstorable
+from services.events.service.schemas import EventSchemas
 from services.events.store.copying import Rows, make_rows
 from services.events.store.rejected import Rejected
 from services.events.store.usual import add_usual
+from services.events.store.violations import found_in
 from shared.plumbing.ids import new_id
 
 accepted_total = Counter("regulars_events_accepted_total", "Messages kept", ["source"])
@@ -38,8 +40,9 @@ class Outcome(msgspec.Struct, gc=False, omit_defaults=True):
 class Ingest:
     """What every path of ingest ends in."""
 
-    def __init__(self, committer: Committer, *, limits: Limits) -> None:
+    def __init__(self, committer: Committer, schemas: EventSchemas, *, limits: Limits) -> None:
         self._committer = committer
+        self._schemas = schemas
         self._limits = limits
         self._reading = asyncio.Lock()  # one request at a time, so that a breath is not as long as all of theirs
 
@@ -47,6 +50,24 @@ class Ingest:
         self, messages: Sequence[bytes], origin: Origin, *, is_plain: bool, path_type: str | None = None
     ) -> list[Outcome]:
         """Keep the messages, each once. Returns when they are durable, with what became of each, in their order."""
+        read = await self._read(messages, origin, is_plain=is_plain, path_type=path_type)
+        records = [item for item in read if isinstance(item, Record)]
+        rows = make_rows(records, received_at=origin.received_at)
+        rejected = [
+            Rejected(new_id(), origin, raw, path_type, item)
+            for raw, item in zip(messages, read, strict=True)
+            if isinstance(item, Refusal)
+        ]
+        size = sum(map(len, messages))
+        try:
+            fresh = await self._committer.keep(rows, rejected, size=size, found=found_in(records))
+        except Unstorable:
+            return await self._one_by_one(messages, read, origin, path_type)
+        return _report(read, iter(fresh), origin)
+
+    async def _read(
+        self, messages: Sequence[bytes], origin: Origin, *, is_plain: bool, path_type: str | None
+    ) -> Sequence[Record | Refusal]:
         read: list[Record | Refusal] = []
         async with self._reading:
             for start in range(0, len(messages), BREATH):
@@ -57,24 +78,15 @@ class Ingest:
                     for raw in messages[start : start + BREATH]
                 )
                 await asyncio.sleep(0)
-        rows = make_rows([item for item in read if isinstance(item, Record)], received_at=origin.received_at)
-        rejected = [
-            Rejected(new_id(), origin, raw, path_type, item)
-            for raw, item in zip(messages, read, strict=True)
-            if isinstance(item, Refusal)
-        ]
-        size = sum(map(len, messages))
-        try:
-            fresh = await self._committer.keep(rows, rejected, size=size)
-        except Unstorable:
-            return await self._one_by_one(messages, read, origin, path_type)
-        return _report(read, iter(fresh), origin)
+        return await self._schemas.judge(read, origin.source)
 
     async def take_usual(self, wires: Sequence[UsualWire], origin: Origin) -> list[Outcome] | None:
         """The same, faster, for messages that are written as nearly everybody writes them.
 
         None, and nothing is kept, if one of them needs the careful way after all.
         """
+        if await self._schemas.speak_of(wires, origin.source):
+            return None
         rows = Rows(origin.received_at, [], [], [])
         try:
             async with self._reading:
@@ -103,7 +115,7 @@ class Ingest:
             if isinstance(item, Record):
                 try:
                     fresh += await self._committer.keep(
-                        make_rows([item], received_at=origin.received_at), [], size=len(raw)
+                        make_rows([item], received_at=origin.received_at), [], size=len(raw), found=found_in([item])
                     )
                 except Unstorable:
                     verdict = msgspec.structs.replace(

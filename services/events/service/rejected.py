@@ -8,11 +8,14 @@ import asyncpg
 import msgspec
 
 from services.events.domain.message import read_message
+from services.events.domain.plan import REASON, Plans
 from services.events.domain.records import Limits, Origin, Record, Refusal
 from services.events.service.ingest import UNSTORABLE
+from services.events.service.schemas import EventSchemas, judge_each
 from services.events.store import rejected as store
 from services.events.store.copying import Rows, make_rows
 from services.events.store.log import append_rows, insert_keys
+from services.events.store.violations import Found, count_violations
 from shared.plumbing import json
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
@@ -55,8 +58,11 @@ def _shown_message(raw: bytes) -> Any:
 class RejectedMessages:
     """The use cases of `/v1/rejected`."""
 
-    def __init__(self, db: Database, clock: Clock, *, limits: Limits, committed: Callable[[], None]) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, schemas: EventSchemas, *, limits: Limits, committed: Callable[[], None]
+    ) -> None:
         self._db = db
+        self._schemas = schemas
         self._clock = clock
         self._limits = limits
         self._committed = committed
@@ -67,25 +73,32 @@ class RejectedMessages:
         Answers with its status: accepted, duplicate, or still rejected with a reason. Trying again one that was taken in
         changes nothing.
         """
+        plans = await self._schemas.plans(max_age=0)  # it may be tried again because the schema was changed just now
         try:
-            answer = await self._db.run(lambda tx: self._retry(tx, rejected_id, edited))
+            answer = await self._db.run(lambda tx: self._retry(tx, rejected_id, edited, plans))
         except (asyncpg.DataError, asyncpg.ProgramLimitExceededError):
             answer = await self._db.run(lambda tx: self._reject_again(tx, rejected_id, edited, UNSTORABLE))
         self._committed()
         return answer
 
-    async def _retry(self, tx: Connection, rejected_id: UUID, edited: bytes | None) -> dict[str, Any]:
+    async def _retry(self, tx: Connection, rejected_id: UUID, edited: bytes | None, plans: Plans) -> dict[str, Any]:
         found = await store.lock_rejected(tx, rejected_id)
         if found is None:
             raise NotFound("There is no such rejected message.")
         if found["status"] != "rejected":
             return {"id": rejected_id, "status": found["status"]}
-        read = self._read(found, edited)
+        [read] = await judge_each(tx, [self._read(found, edited)], plans.of(found["source"]))
+        is_counted = found["reason"] == REASON  # when it first came
         if isinstance(read, Refusal):
+            if read.violations and not is_counted:
+                await count_violations(tx, [_broken(found, read)])
             return await self._reject_again(tx, rejected_id, edited, read)
         now = self._clock.now()
         rows = make_rows([msgspec.structs.replace(read, received_at=now)], received_at=now)
-        status = "accepted" if await _keep(tx, rows) else "duplicate"
+        is_new = await _keep(tx, rows)
+        if is_new and read.violations and not is_counted:
+            await count_violations(tx, [_broken(found, read)])
+        status = "accepted" if is_new else "duplicate"
         await store.settle_rejected(tx, rejected_id, status=status)
         return {"id": rejected_id, "status": status, "message_id": read.message_id}
 
@@ -99,6 +112,10 @@ class RejectedMessages:
     ) -> dict[str, Any]:
         await store.reject_again(tx, rejected_id, raw=edited, refusal=refusal)
         return {"id": rejected_id, "status": "rejected", "reason": refusal.reason, "detail": refusal.detail}
+
+
+def _broken(found: asyncpg.Record, read: Record | Refusal) -> Found:
+    return Found(found["source"], read.message_id, found["received_at"], read.violations)
 
 
 async def _keep(tx: Connection, rows: Rows) -> bool:

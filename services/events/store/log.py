@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 
-from services.events.domain.dedup import KEY_LANES, KEY_SIZE
+from services.events.domain.dedup import KEY_LANES, KEY_SIZE, key_lane
 from services.events.store.copying import COLUMNS, Rows, copy_of
-from shared.plumbing.db import Connection
+from shared.plumbing.db import Connection, Database
 from shared.plumbing.lanes import take_sequences
 
 FEW_LANES = 8
@@ -35,6 +35,16 @@ async def insert_keys(tx: Connection, parts: Iterable[Rows]) -> set[bytes]:
     """Remember the keys; returns those that are new."""
     fresh = await tx.fetch(f"{_INSERT_KEYS} ON CONFLICT DO NOTHING RETURNING key", *_by_instant(parts))
     return {row[0] for row in fresh}
+
+
+async def known_keys(db: "Database | Connection", keys: Sequence[bytes]) -> set[bytes]:
+    """Those of the keys that are remembered."""
+    rows = await db.fetch(
+        "SELECT key FROM event_keys WHERE lane = ANY($1::smallint[]) AND key = ANY($2::bytea[])",
+        sorted(set(map(key_lane, keys))),
+        keys,
+    )
+    return {row["key"] for row in rows}
 
 
 def _by_instant(parts: Iterable[Rows]) -> tuple[list[bytes], list[datetime]]:

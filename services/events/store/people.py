@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from services.events.store.violations import forget_examples
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.lanes import by_lane, lane_of
 
@@ -45,7 +46,10 @@ async def find_erased(tx: Connection, profile_ids: Iterable[UUID]) -> set[UUID]:
 
 async def delete_log_row(tx: Connection, lane: int, seq: int, received_at: datetime) -> None:
     """Forget one row of the log."""
-    await tx.execute("DELETE FROM log WHERE lane = $1 AND seq = $2 AND received_at = $3", lane, seq, received_at)
+    rows = await tx.fetch(
+        "DELETE FROM log WHERE lane = $1 AND seq = $2 AND received_at = $3 RETURNING message_id", lane, seq, received_at
+    )
+    await forget_examples(tx, [row["message_id"] for row in rows])
 
 
 async def insert_merged(tx: Connection, profile_id: UUID, survivor_id: UUID) -> None:
@@ -118,13 +122,15 @@ async def erase_profile(tx: Connection, profile_id: UUID, *, at: datetime) -> No
         profile_id,
         at,
     )
-    await tx.execute(
+    rows = await tx.fetch(
         """DELETE FROM log USING profile_events AS mine
            WHERE mine.lane = $1 AND mine.profile_id = $2
-             AND log.lane = mine.log_lane AND log.seq = mine.log_seq AND log.received_at = mine.received_at""",
+             AND log.lane = mine.log_lane AND log.seq = mine.log_seq AND log.received_at = mine.received_at
+           RETURNING log.message_id""",
         lane,
         profile_id,
     )
+    await forget_examples(tx, [row["message_id"] for row in rows])
     await tx.execute("DELETE FROM profile_events WHERE lane = $1 AND profile_id = $2", lane, profile_id)
     await tx.execute("DELETE FROM merged_profiles WHERE lane = $1 AND profile_id = $2", lane, profile_id)
     await tx.execute("DELETE FROM parked WHERE lane = $1 AND profile_id = $2", lane, profile_id)
@@ -137,13 +143,15 @@ async def erase_words(
 
     Both kinds of traces are in lower case: `in_bytes` as PostgreSQL's `escape` format shows bytes, `in_text` as jsonb's text.
     """
-    await tx.execute(
+    rows = await tx.fetch(
         """DELETE FROM rejected WHERE received_at <= $3 AND (user_id = ANY($1::text[]) OR anonymous_id = ANY($1::text[])
-             OR EXISTS (SELECT FROM unnest($2::text[]) AS trace WHERE strpos(lower(encode(raw, 'escape')), trace) > 0))""",
+             OR EXISTS (SELECT FROM unnest($2::text[]) AS trace WHERE strpos(lower(encode(raw, 'escape')), trace) > 0))
+           RETURNING message_id""",
         list(ids),
         list(in_bytes),
         before,
     )
+    await forget_examples(tx, [row["message_id"] for row in rows if row["message_id"] is not None])
     await tx.execute(
         """DELETE FROM parked WHERE parked_at <= $2
              AND EXISTS (SELECT FROM unnest($1::text[]) AS trace WHERE strpos(lower(message::text), trace) > 0)""",

@@ -21,13 +21,13 @@ class Rejected(msgspec.Struct, gc=False):
     refusal: Refusal
 
 
-async def insert_rejected(tx: Connection, rejected: Sequence[Rejected]) -> None:
-    """Keep them; one that is known already is kept once."""
-    await tx.executemany(
+async def insert_rejected(tx: Connection, rejected: Sequence[Rejected]) -> set[UUID]:
+    """Keep them; one that is known already is kept once. Returns the ids of those that are new."""
+    rows = await tx.fetchmany(
         """INSERT INTO rejected (id, digest, source, received_at, sent_at, form, type, raw, reason, detail, message_id, user_id,
                                  anonymous_id, imported, status)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'rejected')
-           ON CONFLICT (digest) DO NOTHING""",
+           ON CONFLICT (digest) DO NOTHING RETURNING id""",
         [
             (
                 item.id, _digest(item), item.origin.source, item.origin.received_at, item.origin.sent_at, item.origin.form,
@@ -37,6 +37,7 @@ async def insert_rejected(tx: Connection, rejected: Sequence[Rejected]) -> None:
             for item in sorted(rejected, key=_digest)
         ],
     )  # fmt: skip
+    return {row["id"] for row in rows}
 
 
 def _digest(item: Rejected) -> bytes:
