@@ -53,7 +53,7 @@ class Followed:
     def is_stored(self) -> None:
         self.standing = Standing.of(json.loads(json.dumps(self.standing.to_json())))
 
-    def lives_until(self, now: datetime) -> None:
+    def assert_right_until(self, now: datetime) -> None:
         for at, truths in self.ruleset.pass_time(self.standing, self.facts, now):
             self.truths |= truths
             self.agrees(at)
@@ -72,11 +72,11 @@ class Followed:
         self.agrees(now)
 
 
-def follow(data: st.DataObject, definitions: Mapping[int, Definition], events: list[Event]) -> None:
+def assert_followed(data: st.DataObject, definitions: Mapping[int, Definition], events: list[Event]) -> None:
     looks = sorted(data.draw(st.lists(generated.instants, min_size=len(events), max_size=len(events))))
     followed = Followed(definitions, data.draw(generated.facts), looks[0] if looks else generated.START)
     for event, now in zip(data.draw(st.permutations(events)), looks, strict=True):
-        followed.lives_until(now)
+        followed.assert_right_until(now)
         if data.draw(st.integers(0, 3)) == 0:
             other = data.draw(generated.facts)
             followed.becomes(
@@ -84,7 +84,7 @@ def follow(data: st.DataObject, definitions: Mapping[int, Definition], events: l
             )
         followed.does(event, now)
         followed.is_stored()
-    followed.lives_until(generated.START + (generated.STEPS + 12) * generated.STEP)
+    followed.assert_right_until(generated.START + (generated.STEPS + 12) * generated.STEP)
 
 
 @thorough
@@ -94,14 +94,16 @@ def test_what_an_event_touches_is_all_that_it_changes(data: st.DataObject) -> No
     others = {
         n: define(parse(data.draw(generated.conditions(segments=("base",)))), {"base": base.condition}) for n in (2, 3)
     }
-    follow(data, {1: base, **others}, data.draw(generated.histories))
+    assert_followed(data, {1: base, **others}, data.draw(generated.histories))
 
 
 @thorough
 @given(st.data())
 def test_running_totals_of_spend_are_those_of_all_orders(data: st.DataObject) -> None:
     written = data.draw(st.lists(generated.order_spends, min_size=1, max_size=4))
-    follow(data, {n: define(parse(c), {}) for n, c in enumerate(written)}, data.draw(generated.order_histories))
+    assert_followed(
+        data, {n: define(parse(c), {}) for n, c in enumerate(written)}, data.draw(generated.order_histories)
+    )
 
 
 @thorough
@@ -116,7 +118,7 @@ def test_running_totals_of_aggregates_are_those_of_all_events(data: st.DataObjec
     values = st.sampled_from([0, 1, 2, Decimal("0.5"), -1])
     times = data.draw(st.lists(st.tuples(generated.instants, values), min_size=3, max_size=10))
     events = [Event(at, f"m{n}", "web", "A", {"v": value}) for n, (at, value) in enumerate(times)]
-    follow(data, {n: define(parse(c), {}) for n, c in enumerate(written)}, events)
+    assert_followed(data, {n: define(parse(c), {}) for n, c in enumerate(written)}, events)
 
 
 @pytest.mark.parametrize("aggregate", ["count", "sum", "avg", "min", "max", "distinct"])
@@ -134,7 +136,7 @@ def test_late_repeats_and_ties_in_a_window_leave_it_when_they_must(aggregate: st
             followed = Followed(definitions, ProfileFacts(UUID(int=1)), now)
             for event in arriving:
                 followed.does(event, now)
-            followed.lives_until(now + timedelta(days=1))
+            followed.assert_right_until(now + timedelta(days=1))
 
 
 @thorough
@@ -147,7 +149,7 @@ def test_leaves_that_ask_a_property_to_equal_something_are_found_by_its_value(da
     )
     where = st.lists(st.builds(lambda test, path: {"property": path, **test}, tests, st.sampled_from("vw")), max_size=2)
     written = [{"event": "A", "where": data.draw(where), "op": ">=", "value": 1} for _ in range(8)]
-    follow(data, {n: define(parse(c), {}) for n, c in enumerate(written)}, data.draw(generated.histories))
+    assert_followed(data, {n: define(parse(c), {}) for n, c in enumerate(written)}, data.draw(generated.histories))
 
 
 @thorough

@@ -1,5 +1,6 @@
 """Sequences. The instants of each step, each once, in order: which event it was does not matter."""
 
+from abc import abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
@@ -22,11 +23,13 @@ class _Steps(Keeper):
         first = Use(self.leaf.first, "time", self.take_first)
         return first, Use(self.leaf.second, "time", self.take_second)
 
+    @abstractmethod
     def take_first(self, leaves: Leaves, at: int) -> None:
-        raise NotImplementedError
+        """A first step was taken."""
 
+    @abstractmethod
     def take_second(self, leaves: Leaves, at: int) -> None:
-        raise NotImplementedError
+        """A second step was taken."""
 
 
 class Completed(_Steps):
