@@ -4,14 +4,21 @@ import gc
 import importlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
+import asyncpg
 import typer
 import uvicorn
+from pydantic import ValidationError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 SERVICES = ("events", "profiles", "segments", "messaging")
+BAD_SETTINGS = 78
+"""Exit code of a process whose settings are wrong (EX_CONFIG of sysexits.h): starting it again helps nobody."""
+WRONG_URL = (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError)
 cli = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
@@ -25,12 +32,30 @@ class _Server(uvicorn.Server):
             running.wake.stop()
 
 
+def _refuse(text: str) -> NoReturn:
+    sys.stderr.write(f"{text}\n")
+    sys.exit(BAD_SETTINGS)
+
+
+def _setting_of(fault: Mapping[str, Any]) -> str:
+    """The environment variable that a fault is about, and what is wrong with it."""
+    name, *within = map(str, fault["loc"])
+    variable = name if name.startswith("REGULARS_") else f"REGULARS_{name.upper()}"
+    return f"{'.'.join((variable, *within))}: {fault['msg'].removeprefix('Value error, ')}"
+
+
 def _serve(service: str, role: str) -> None:
     os.environ["REGULARS_ROLE"] = role
     module: Any = importlib.import_module(f"services.{service}.app")
-    settings = module.load_settings()
+    try:
+        settings = module.load_settings()
+        app = module.create_app(settings)
+    except ValidationError as error:
+        _refuse("\n".join(_setting_of(fault) for fault in error.errors()))
+    except ValueError as error:
+        _refuse(str(error))
     config = uvicorn.Config(
-        module.create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -68,7 +93,15 @@ def migrate(service: Annotated[str, typer.Argument(help="a service's name, or al
     from shared.plumbing.migrate import upgrade
 
     for name in SERVICES if service == "all" else (service,):
-        upgrade(service=name, url=_database_url(name), directory=Path(__file__).parent / name / "migrations")
+        try:
+            upgrade(service=name, url=_database_url(name), directory=Path(__file__).parent / name / "migrations")
+        except (OSError, ArgumentError) as error:
+            _refuse(f"The database that REGULARS_DATABASE_URL names is out of reach: {error}")
+        except DBAPIError as error:
+            cause = error.orig.__cause__ if error.orig else None
+            if not isinstance(cause, WRONG_URL):
+                raise
+            _refuse(f"The database that REGULARS_DATABASE_URL names cannot be used: {cause}")
 
 
 @cli.command(help="Write a migration from the difference between models and database.")

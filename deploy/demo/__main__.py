@@ -1,10 +1,13 @@
 """`make demo`: real purchases in, segments and messages out. Runs on what `make run` runs, or starts it."""
 
+import argparse
 import asyncio
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -88,34 +91,45 @@ async def _ready_now() -> bool:
         return False
 
 
-async def _start_deployment() -> "subprocess.Popen[bytes]":
+@asynccontextmanager
+async def _deployment() -> AsyncIterator["subprocess.Popen[bytes] | None"]:
+    """What runs already (None), or one of our own, which ends with us however we end."""
+    if await _ready_now():
+        yield None
+        return
     console.print("Nothing is running yet: starting it as `make run` does.")
-    deployment = subprocess.Popen([sys.executable, "-m", "deploy.local"], start_new_session=True)  # noqa: ASYNC220
+    command = [sys.executable, "-m", "deploy.local", "--with-parent"]
+    deployment = subprocess.Popen(command, start_new_session=True)  # noqa: ASYNC220
+    try:
+        await _until_ready(deployment)
+        yield deployment
+    finally:
+        if deployment.poll() is None:
+            deployment.send_signal(signal.SIGTERM)
+            deployment.wait(30)
+
+
+async def _until_ready(deployment: "subprocess.Popen[bytes]") -> None:
     for _ in range(600):
         if deployment.poll() is not None:
             raise DemoError("It did not start; the line above says why.")
         if await _ready_now():
-            return deployment
+            return
         await asyncio.sleep(0.2)
-    deployment.send_signal(signal.SIGTERM)
     raise DemoError("It was not ready after two minutes; see the logs in .local/logs.")
 
 
 async def main() -> None:
     """The demo on a running deployment, or on one of its own that then runs on until Ctrl-C."""
-    deployment = None if await _ready_now() else await _start_deployment()
-    try:
+    async with _deployment() as deployment:
         show(await play(connect()))
         if deployment is not None and sys.stdin.isatty():
             console.print("Everything runs on for you to look at; Ctrl-C stops it.")
             await asyncio.to_thread(deployment.wait)
-    finally:
-        if deployment is not None and deployment.poll() is None:
-            deployment.send_signal(signal.SIGTERM)
-            deployment.wait(30)
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="make demo", description=__doc__).parse_args()
     try:
         asyncio.run(main())
     except DemoError as error:

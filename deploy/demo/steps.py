@@ -139,6 +139,8 @@ class Sender:
 async def settle(api: Api, bar: MakeBar) -> None:
     """Until everything that was accepted has taken full effect."""
     left = await api.pending()
+    if not left:
+        return
     advance = bar("taking effect", left)
     while left:
         await asyncio.sleep(0.3)

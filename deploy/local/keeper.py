@@ -12,6 +12,9 @@ from deploy.local.backoff import delay_before_restart, exit_reason, failures_aft
 from deploy.local.logs import ChildLog, Say
 from deploy.local.processes import Register
 
+BAD_SETTINGS = 78
+"""What a program exits with whose settings are wrong: it would again."""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -31,6 +34,7 @@ class Keeper:
         self.program = program
         self.log = log
         self.failures = 0
+        self.gave_up = False
         self._register = register
         self._say = say
         self._process: asyncio.subprocess.Process | None = None
@@ -78,6 +82,9 @@ class Keeper:
             began = time.monotonic()
             code = await self._run_once()
             if self._stopping:
+                return
+            if code == BAD_SETTINGS:
+                self.gave_up = True
                 return
             self.failures = failures_after(self.failures, ran_for=time.monotonic() - began)
             delay = delay_before_restart(self.failures)

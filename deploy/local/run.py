@@ -176,6 +176,8 @@ class Run:
 
         async def all_ready() -> bool:
             for keeper in keepers:
+                if keeper.gave_up:
+                    raise Fault(keeper.log.tail())
                 if keeper.program.name in waiting and keeper.failures >= GIVE_UP_AFTER:
                     raise Fault(f"{keeper.log.tail()}\n{keeper.program.name} does not start (see above).")
             for name in list(waiting):

@@ -45,10 +45,15 @@ def load_settings() -> Settings:
 def create_app(
     settings: Settings, *, clock: Clock | None = None, transport: httpx.AsyncBaseTransport | None = None
 ) -> FastAPI:
-    """The messaging service. `transport` reaches the other services in tests; None is the network."""
+    """The messaging service. `transport` reaches the other services in tests; None is the network.
+
+    Raises ValueError where the settings cannot be meant.
+    """
+    speech = speech_of(settings)
     ticking = clock or (ShiftedClock(settings.clock_offset) if settings.clock_offset else SystemClock())
 
     async def start(app: FastAPI, frame: Frame) -> LoadKeys:
+        app.state.speech = speech
         return await _start(app, frame, settings, transport)
 
     return build_app(
@@ -76,7 +81,6 @@ async def _start(
 
     events, profiles, segments = map(neighbour, (settings.events_url, settings.profiles_url, settings.segments_url))
     frame.feed = FeedServer(frame.db, frame.wake, consumers=("events",))
-    app.state.speech = speech_of(settings)
     app.state.profiles = Profiles(profiles)
     app.state.segments = Segments(segments)
     take_in = TakeIn(frame.clock, address_secret=app.state.speech.address_secret)

@@ -40,5 +40,5 @@ class Settings(CommonSettings):
     @classmethod
     def _is_a_zone(cls, name: str) -> str:
         if name not in resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split():
-            raise ValueError("is no IANA time zone")
+            raise ValueError(f"{name!r} is no IANA time zone")
         return name

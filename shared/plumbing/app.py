@@ -119,6 +119,14 @@ def _problem(problem: Problem) -> Response:
     return response
 
 
+def _what_to_do(error: HTTPException) -> str:
+    if error.status_code == 404:
+        return "There is nothing at this path; /docs lists what there is."
+    if error.status_code == 405:
+        return f"This path takes {(error.headers or {}).get('Allow', 'other methods')}; /docs lists what there is."
+    return str(error.detail)
+
+
 def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(Problem)
     async def refused(_: Request, error: Problem) -> Response:
@@ -131,7 +139,9 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(_: Request, error: HTTPException) -> Response:
-        problem = Problem(str(error.detail), headers=error.headers)
+        if isinstance(error.__cause__, Problem):  # what was wrong with the body, better said than by the framework
+            return _problem(error.__cause__)
+        problem = Problem(_what_to_do(error), headers=error.headers)
         problem.status, problem.title = error.status_code, str(error.detail)
         problem.code = {404: "not_found", 405: "method_not_allowed", 400: "malformed"}.get(error.status_code, "http")
         return _problem(problem)

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.types import Scope
 
 from shared.plumbing import json
 from shared.plumbing.db import forbid_open_transaction
@@ -43,12 +44,19 @@ class ExactRoute(APIRoute):
     """Route class of every router: bodies are read as exact JSON."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler = super().get_route_handler()
+        handler, takes_body = super().get_route_handler(), self.body_field is not None
 
         async def exact(request: Request) -> Response:
-            return await handler(ExactRequest(request.scope, request.receive))
+            scope = _as_json(request.scope) if takes_body else request.scope
+            return await handler(ExactRequest(scope, request.receive))
 
         return exact
+
+
+def _as_json(scope: Scope) -> Scope:
+    """Whatever a client calls its body (curl says it is a form), it is read as JSON: nothing else is taken here."""
+    headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
+    return {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
 
 
 class Neighbour:

@@ -115,6 +115,17 @@ def test_a_service_that_never_starts_ends_the_run_with_its_last_words(checkout: 
         run.wait_until_nothing_is_left()
 
 
+def test_a_service_with_wrong_settings_ends_the_run_at_once(checkout: Path) -> None:
+    (checkout / "services/__main__.py").write_text(
+        "import sys\nif 'migrate' not in sys.argv:\n    print('REGULARS_X: is wrong')\n    sys.exit(78)\n"
+    )
+    with local_run(checkout) as run:
+        assert run.process.wait(30) == 1
+        assert run.said.splitlines()[-1].endswith("REGULARS_X: is wrong")
+        assert "starting it again" not in run.said
+        run.wait_until_nothing_is_left()
+
+
 def test_a_failed_migration_ends_the_run_with_its_last_words(checkout: Path) -> None:
     (checkout / "services/__main__.py").write_text("import sys\nsys.exit('no such column')\n")
     with local_run(checkout) as run:

@@ -34,6 +34,26 @@ async def test_a_bad_condition_is_refused_with_the_path_of_the_fault(
     await segments.call("GET", "/v1/segments/s", status=404)
 
 
+@pytest.mark.parametrize("kind", [None, "application/x-www-form-urlencoded", "text/plain", "application/json"])
+async def test_a_body_is_json_whatever_the_client_calls_it(segments: Standing, kind: str | None) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    body = b'{"key": "s", "name": "s", "condition": {"event": "A", "op": ">=", "value": 1}}'
+    answer = await segments.http.post("/v1/segments", content=body, headers=headers)
+    assert answer.status_code == 201, answer.text
+    broken = await segments.http.post("/v1/segments", content=body[:-1], headers=headers)
+    assert (broken.status_code, broken.json()["code"]) == (400, "malformed")
+    assert "JSON" in broken.json()["detail"]
+
+
+async def test_what_is_not_there_says_where_to_look(segments: Standing) -> None:
+    lost = await segments.http.get("/v1/segment")
+    assert (lost.status_code, lost.json()["code"]) == (404, "not_found")
+    assert "/docs" in lost.json()["detail"]
+    wrong = await segments.http.patch("/v1/segments")
+    assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
+    assert "takes" in wrong.json()["detail"]
+
+
 async def test_cycles_are_refused(segments: Standing) -> None:
     itself = await segments.call("POST", "/v1/segments", {"key": "a", "condition": {"segment": "a"}}, status=422)
     assert itself["errors"][0]["loc"] == ["body", "condition", "segment"]
