@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
@@ -74,7 +75,7 @@ def build_app(
             on_stop.push_async_callback(tasks.stop)
             yield
 
-    app = FastAPI(title=title, description=description, version="1", lifespan=lifespan)
+    app = FastAPIOffline(title=title, description=description, version="1", lifespan=lifespan)
     for router in (*routers, _health_routes(service, migrations)):
         app.include_router(router)
     _answer_errors(app)

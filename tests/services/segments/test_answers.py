@@ -1,5 +1,6 @@
 """What callers ask, and what is refused."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -52,6 +53,15 @@ async def test_what_is_not_there_says_where_to_look(segments: Standing) -> None:
     wrong = await segments.http.patch("/v1/segments")
     assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
     assert "takes" in wrong.json()["detail"]
+
+
+async def test_the_pages_of_the_api_need_nobody_elses_server(segments: Standing) -> None:
+    page = (await segments.http.get("/docs")).text
+    named = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert named
+    for path in named:
+        assert path.startswith("/"), path
+        assert (await segments.http.get(path)).status_code == 200
 
 
 async def test_cycles_are_refused(segments: Standing) -> None:
