@@ -26,7 +26,10 @@ def _arguments(given: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
     parser.add_argument("--with-parent", action="store_true", help="stop when the parent process ends (Linux)")
     commands = parser.add_subparsers(dest="command")
-    execute = commands.add_parser("exec", help="run a command with the local database up and named in its environment")
+    execute = commands.add_parser(
+        "exec",
+        help="run a command with the local database up and named in its environment; pg_dump and psql are on its PATH",
+    )
     execute.add_argument("words", nargs="+", metavar="COMMAND")
     postgres = commands.add_parser("postgres", help="serve only PostgreSQL, and print its address as JSON")
     postgres.add_argument("--bin", type=Path, help="the folder of the PostgreSQL programs to use")
@@ -74,15 +77,23 @@ def _environment(settings: Settings, home: Home, server: Server | None) -> dict[
     )
 
 
+def _with_programs(environment: dict[str, str], server: Server) -> dict[str, str]:
+    """So that plain `pg_dump` and `psql` are those of the server's version."""
+    return environment | {"PATH": os.pathsep.join([str(server.programs()), environment.get("PATH", os.defpath)])}
+
+
 def _execute(settings: Settings, words: Sequence[str]) -> int:
     home = Home(settings.home)
     home.open()
     server = Server(home.path) if settings.needs_postgres else None
-    if server is None or home.is_locked():  # a run is up, and so is its PostgreSQL
-        return subprocess.run(list(words), env=_environment(settings, home, server), check=False).returncode
+    if server is None:
+        return subprocess.run(list(words), env=_environment(settings, home, None), check=False).returncode
+    if home.is_locked():  # a run is up, and so is its PostgreSQL
+        environment = _with_programs(_environment(settings, home, server), server)
+        return subprocess.run(list(words), env=environment, check=False).returncode
     register = _open(home)
     server.prepare()
-    environment = _environment(settings, home, server)
+    environment = _with_programs(_environment(settings, home, server), server)
     return asyncio.run(serve_postgres(home, register, server, meanwhile=Command(words, environment)))
 
 

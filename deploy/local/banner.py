@@ -19,11 +19,12 @@ def shown(path: Path, *, relative_to: Path) -> str:
 def next_steps(addresses: Mapping[str, str], credentials: str) -> list[str]:
     """Commands to copy: an event in, the profile it made."""
     return [
-        f"""KEY=$(python3 -c 'import json; print(json.load(open("{credentials}"))["write_key"])')""",
-        f"""API=$(python3 -c 'import json; print(json.load(open("{credentials}"))["api_key"])')""",
-        f"curl -u $KEY: {addresses['events']}/v1/track -H 'Content-Type: application/json' \\",
+        f"""WRITE_KEY=$(python3 -c 'import json; print(json.load(open("{credentials}"))["write_key"])')""",
+        f"""API_KEY=$(python3 -c 'import json; print(json.load(open("{credentials}"))["api_key"])')""",
+        f"curl -u \"$WRITE_KEY:\" {addresses['events']}/v1/track -H 'Content-Type: application/json' \\",
         """  -d '{"userId": "ada", "event": "Order Completed", "properties": {"order_id": "1", "total": 42}}'""",
-        f"curl -H \"Authorization: Bearer $API\" '{addresses['profiles']}/v1/profiles/lookup?user_id=ada'",
+        "sleep 1",
+        f"curl -H \"Authorization: Bearer $API_KEY\" '{addresses['profiles']}/v1/profiles/lookup?user_id=ada'",
     ]
 
 

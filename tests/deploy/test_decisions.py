@@ -207,7 +207,9 @@ def test_the_banner_names_every_address_and_where_the_keys_are() -> None:
     text = "\n".join(f"{label} {value}" for label, value in lines)
     assert all(f"{address}/docs" in text for address in addresses.values())
     assert ".local/credentials.json" in text
-    assert any("http://127.0.0.1:2/v1/track" in step for step in banner.next_steps(addresses, "c.json"))
+    steps = banner.next_steps(addresses, "c.json")
+    assert any("http://127.0.0.1:2/v1/track" in step for step in steps)
+    assert [step.split("=")[0] for step in steps if "c.json" in step] == ["WRITE_KEY", "API_KEY"], "as in the README"
 
 
 def test_paths_are_shown_as_one_would_type_them() -> None:

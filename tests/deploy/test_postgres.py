@@ -161,6 +161,16 @@ def test_a_command_runs_with_the_database_up_and_named(checkout: Path) -> None:
         assert "reached" in run.said
 
 
+def test_a_command_finds_the_programs_of_the_servers_version(checkout: Path) -> None:
+    version = (checkout / ".local/postgres/data/PG_VERSION").read_text().strip()
+    with local_run(
+        checkout, "exec", "--", "/bin/sh", "-c", 'pg_dump --version; pg_dump "$REGULARS_DATABASE_URL"'
+    ) as run:
+        assert run.process.wait(30) == 0, run.said
+        assert f"pg_dump (PostgreSQL) {version}." in run.said
+        assert f"Dumped from database version {version}." in run.said
+
+
 def test_a_command_is_ended_with_the_database(checkout: Path) -> None:
     with local_run(checkout, "exec", "--", "/bin/sh", "-c", "echo begun; exec sleep 60") as run:
         run.wait_for("begun")

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 
 from services.reference import configuration_page
+from services.segments.api.documents import NODES
+from services.segments.domain.parse import READERS, parse
 from shared.plumbing import errors, json
 from tests.support.world import SERVICES, settings_for
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "services" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+CONDITIONS = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "segments.md").read_text(), re.DOTALL)
 
 
 def _document(service: str) -> dict[str, Any]:
@@ -52,6 +56,17 @@ def test_every_refusal_is_documented() -> None:
         for code in re.findall(r"code=\"([a-z_]+)\"", path.read_text())
     }
     assert sorted(code for code in codes if f"`{code}`" not in page) == []
+
+
+@pytest.mark.parametrize("block", CONDITIONS)
+def test_every_condition_on_the_page_of_segments_is_accepted(block: str) -> None:
+    parse(json.loads(block.encode()))
+
+
+def test_the_page_of_segments_has_every_node() -> None:
+    shown = set(re.findall(r'"(\w+)":', "\n".join(CONDITIONS)))
+    assert sorted(set(READERS) - shown) == []
+    assert [node for node in READERS if f"`{node}`" not in NODES] == []
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -1,4 +1,4 @@
-"""What the README and the page on sending events show works when pasted, line by line."""
+"""What the README and the pages that go on from it show works when pasted, line by line."""
 
 import asyncio
 import re
@@ -8,11 +8,13 @@ import pytest
 
 from tests.support.deployment import CHECKOUT, Deployment
 
+PAGES = ("messages.md", "segments.md", "life-of-an-event.md", "sending-events.md")
+
 
 def _examples() -> str:
-    """The shell blocks behind the two commands, and those of the page on sending events, as one script."""
+    """The shell blocks behind the two commands, and those of the pages that go on from there, as one script."""
     text = (CHECKOUT / "README.md").read_text().split("## A first event", 1)[1]
-    text += (CHECKOUT / "docs" / "sending-events.md").read_text()
+    text += "\n".join((CHECKOUT / "docs" / page).read_text() for page in PAGES)
     return "set -euo pipefail\n" + "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
 
 
@@ -33,3 +35,7 @@ async def test_the_readmes_examples_work_when_pasted(tmp_path: Path) -> None:
     assert '"user_id":"ann"' in output
     assert '"value":true' in output
     assert '"on_violation":"report"' in output
+    assert '"message_id":"my-first-event"' in output, "the cause of a change"
+    assert '"decision":"sent"' in output
+    assert '"subject":"Thank you, Ben"' in output
+    assert '"status":"withdrawn"' in output

@@ -45,6 +45,10 @@ class Server:
         port = self.port or ports.read_saved(self._port_file)
         return f"postgresql://regulars:{password}@{ports.LOOPBACK}:{port}/{DATABASE}"
 
+    def programs(self) -> Path:
+        """The folder of pg_dump and the others, of the version that serves the data."""
+        return choose(self._found(), data_major=_data_major(self._data)).folder
+
     def prepare(self) -> None:
         """Find the binaries, end what still serves this folder, make the cluster if there is none. Blocks."""
         try:

@@ -16,6 +16,10 @@ CONDITION: dict[str, Any] = {
 }
 CHANGE_CAUSE = {"kind": "event", "message_id": "a1b2", "name": "Order Completed"}
 PROFILE_ID = "01981c6e-7a4b-7c3e-9d2f-0a1b2c3d4e5f"
+NODES = (
+    "The condition language, with examples of every node: docs/segments.md. One object with exactly one of `all`, `any`, `not`, "
+    "`trait`, `event`, `spend`, `life_event`, `sequence`, `segment`, `bucket`; `POST /v1/segments/preview` tries it."
+)
 KEY = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$"
 
 
@@ -24,13 +28,13 @@ def _example(**example: Any) -> ConfigDict:
 
 
 class NewSegment(BaseModel):
-    """`condition`: the condition language."""
+    """A key, a name, and who belongs to it."""
 
     model_config = _example(key="vip", name="Spent 200 in 90 days", condition=CONDITION)
 
     key: str = Field(pattern=KEY, description="How it is called in paths and in other segments' conditions; for good")
     name: str = Field(default="", max_length=500, description="For people; the key, if none is given")
-    condition: dict[str, Any]
+    condition: dict[str, Any] = Field(description=NODES)
 
 
 class SegmentEdit(BaseModel):
@@ -40,7 +44,7 @@ class SegmentEdit(BaseModel):
 
     key: str | None = Field(default=None, description="If given, the same as in the path")
     name: str | None = Field(default=None, min_length=1, max_length=500)
-    condition: dict[str, Any] | None = None
+    condition: dict[str, Any] | None = Field(default=None, description=NODES)
 
 
 class SegmentShown(BaseModel):
@@ -130,7 +134,7 @@ class PreviewRequest(BaseModel):
 
     model_config = _example(condition=CONDITION, as_of="2026-04-01T00:00:00Z")
 
-    condition: dict[str, Any]
+    condition: dict[str, Any] = Field(description=NODES)
     as_of: Instant | None = None
 
 

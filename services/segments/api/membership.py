@@ -1,9 +1,9 @@
 """Who is in, who came and went, why, and who would be."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from services.segments.api.desk import desk_of
 from services.segments.api.documents import (
@@ -25,6 +25,10 @@ from shared.plumbing.lanes import LANES
 from shared.plumbing.pages import Cursor, Limit, encode_cursor, page, read_cursor
 
 router = APIRouter(route_class=ExactRoute, tags=["segments"])
+ProfileId = Annotated[
+    UUID,
+    Query(description="The profile's `id`, as `GET /v1/profiles/lookup?user_id=` of the profiles service gives it"),
+]
 
 
 @router.post(
@@ -75,11 +79,13 @@ async def changes(request: Request, key: str, limit: Limit = 100, cursor: Cursor
 @router.get(
     "/v1/segments/{key}/explain",
     summary="Why a profile is in, or not",
+    description="Every node's value for the profile, now, and the numbers behind it. Whose id is not known: "
+    "`GET /v1/profiles/lookup?user_id=` of the profiles service gives it.",
     response_model=Explanation,
     responses=refusals(404, 422),
     dependencies=[Reader],
 )
-async def explain(request: Request, key: str, profile_id: UUID) -> Response:
+async def explain(request: Request, key: str, profile_id: ProfileId) -> Response:
     desk = desk_of(request)
     async with desk.db.snapshot() as tx:
         tree = await explain_membership(

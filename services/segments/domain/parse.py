@@ -43,8 +43,8 @@ def parse(json: object) -> Condition:
 
 def _read(json: object, loc: Loc, reading: Reading) -> Condition | None:
     with reading.nested():
-        node = reading.node(json, loc, kinds=_READERS)
-        return None if node is None else _READERS[node[0]](node[1], loc, reading)
+        node = reading.node(json, loc, kinds=READERS)
+        return None if node is None else READERS[node[0]](node[1], loc, reading)
 
 
 def _read_all(found: Object, loc: Loc, reading: Reading) -> All:
@@ -198,7 +198,7 @@ def _read_bucket(found: Object, loc: Loc, reading: Reading) -> Bucket | None:
     return Bucket(start, end, salt)
 
 
-_READERS: dict[str, _Reader] = {
+READERS: dict[str, _Reader] = {
     "all": _read_all,
     "any": _read_any,
     "not": _read_not,
