@@ -39,6 +39,7 @@ class KeyRing:
         self._max_age = max_age
         self._roles: dict[str, str] | None = None
         self._loaded_at = 0.0
+        self._expired = False
         self._loading = asyncio.Lock()
 
     async def role_of(self, key: str) -> str | None:
@@ -50,11 +51,16 @@ class KeyRing:
             await self._refresh(AGAIN_AFTER)
         return (self._roles or {}).get(hashed)
 
+    def expire(self) -> None:
+        """A key was revoked here: the list is looked up before anybody uses one again."""
+        self._expired = True
+
     async def _refresh(self, max_age: float) -> None:
         async with self._loading:
             now = asyncio.get_running_loop().time()
-            if self._roles is not None and now - self._loaded_at < max_age:
+            if self._roles is not None and now - self._loaded_at < max_age and not self._expired:
                 return
+            self._expired = False
             try:
                 self._roles = dict(await self._load())
             except (Problem, OSError) as error:

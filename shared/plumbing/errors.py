@@ -17,7 +17,7 @@ from typing import Any
 
 
 class Problem(Exception):
-    """A refusal. `code` is stable, `detail` says what to do."""
+    """A refusal. `code` is stable, `detail` says what to do; `more` are further members of the document."""
 
     status = 500
     title = "Internal error"
@@ -30,12 +30,14 @@ class Problem(Exception):
         code: str | None = None,
         errors: Sequence[Mapping[str, Any]] = (),
         headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.code = code or type(self).code
         self.errors = list(errors)
         self.headers = dict(headers or {})
+        self.more = dict(more or {})
 
     def body(self) -> dict[str, Any]:
         """The problem document; `code` and `message` are for SDKs that look for them."""
@@ -47,7 +49,7 @@ class Problem(Exception):
             "code": self.code,
             "message": self.detail,
         }
-        return document | ({"errors": self.errors} if self.errors else {})
+        return document | ({"errors": self.errors} if self.errors else {}) | self.more
 
 
 class Malformed(Problem):
@@ -106,5 +108,5 @@ class Unavailable(Problem):
 
     status, title, code = 503, "Unavailable", "unavailable"
 
-    def __init__(self, detail: str, *, retry_after: int = 2) -> None:
-        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+    def __init__(self, detail: str, *, retry_after: int = 2, more: Mapping[str, Any] | None = None) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)}, more=more)

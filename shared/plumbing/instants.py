@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 
 def in_utc(at: datetime) -> datetime:
@@ -14,4 +14,10 @@ def in_utc(at: datetime) -> datetime:
         raise ValueError("is beyond the calendar: in UTC it lies outside the years 1 to 9999") from None
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(in_utc)]
+def _written(value: object) -> object:
+    if isinstance(value, str | datetime) and not (isinstance(value, str) and value.strip().lstrip("+-").isdigit()):
+        return value
+    raise ValueError("must be written as RFC 3339 with an offset, as in 2026-03-01T09:30:00Z")
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(in_utc)]

@@ -39,6 +39,8 @@ def read_cursor(cursor: str | None, read: Callable[[Any], T]) -> T | None:
     if value is None:
         return None
     try:
+        if read is str and not isinstance(value, str):  # which takes anything
+            raise TypeError
         return read(value)
     except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
         raise _bad_cursor() from error

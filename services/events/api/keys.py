@@ -128,4 +128,5 @@ def _api_key_routes(router: APIRouter) -> None:
     @router.delete("/v1/keys/{key_id}", status_code=204, tags=["keys"], summary="Revoke an API key")
     async def revoke_key(request: Request, key_id: UUID) -> Response:
         await _keys(request).revoke_api_key(key_id)
+        request.app.state.keys.expire()
         return Response(status_code=204)

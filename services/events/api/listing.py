@@ -63,9 +63,10 @@ def listing_routes() -> APIRouter:
     @router.get(
         "/v1/lag",
         summary="How much has not had its full effect yet, and for how many seconds",
-        description="`out_of_reach` is there while a service is: then `events` counts what waits for it, and is at least 1.",
+        description="503 while a service is out of reach (`out_of_reach` names it): `events` and `seconds` of that answer count "
+        "what waits for it at least.",
         dependencies=[Reader],
-        responses=answers({"events": 0, "seconds": 0}),
+        responses=answers({"events": 0, "seconds": 0}) | {503: {"description": "A service is out of reach"}},
     )
     async def lag(request: Request) -> Response:
         return JsonResponse(await request.app.state.lag.measure())

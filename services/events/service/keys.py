@@ -114,11 +114,13 @@ class Keys:
         """None of its write keys is good any more."""
         if not await self._db.run(lambda tx: catalogue.revoke_source(tx, source_id, at=self._clock.now())):
             raise NotFound("There is no such source.")
+        self.write_keys.expire()
 
     async def revoke_write_key(self, source_id: UUID, key: str) -> None:
         """This write key is good no more."""
         if not await catalogue.revoke_write_key(self._db, source_id, key, at=self._clock.now()):
             raise NotFound("The source has no such write key.")
+        self.write_keys.expire()
 
     async def add_api_key(self, *, name: str, role: str) -> dict[str, Any]:
         """A new API key; the only time that it is shown."""

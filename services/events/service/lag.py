@@ -44,8 +44,8 @@ class Lag:
     async def measure(self) -> dict[str, Any]:
         """Who is upstream is asked first: what was there then is in what the next one has passed, or is still pending.
 
-        So 0 means that everything accepted before the call has had its full effect. Where a service is out of reach, what
-        waits for it is counted from where it last said it was; as what it had in hand is not known, it is at least 1 then.
+        So 0 means that everything accepted before the call has had its full effect. While a service is out of reach that
+        can't be known: raises Unavailable, with what waits for it counted from where it last said it was.
         """
         heads = await read_heads(self._db)
         found = {name: await _reached(clients.read_progress(neighbour)) for name, neighbour in self._neighbours.items()}
@@ -59,8 +59,12 @@ class Lag:
         waiting = {name: behind(one.heads, slowest_of(one.heads, cursors[name])) for name, one in reached.items()}
         since = [await self._oldest(name, beyond) for name, beyond in waiting.items()]
         seconds = self._age([*since, *(one.oldest_pending_at for one in reached.values())])
-        answer: dict[str, Any] = {"events": max(count, 1), "seconds": seconds}
-        return answer | {"out_of_reach": away} if away else answer
+        if away:
+            raise Unavailable(
+                f"Out of reach: {', '.join(away)}. What waits is counted in `events`, at least.",
+                more={"events": count, "seconds": seconds, "out_of_reach": away},
+            )
+        return {"events": count, "seconds": seconds}
 
     async def _oldest(self, provider: str, cursors: dict[int, int]) -> datetime | None:
         if not cursors:

@@ -41,18 +41,23 @@ def shown(row: asyncpg.Record) -> dict[str, Any]:
         "imported",
         "status",
     )
-    return {**{name: row[name] for name in names}, "message": _shown_message(row["raw"])}
+    message, stated = _shown_message(row["raw"])
+    item = {name: row[name] for name in names}
+    return {**item, "type": item["type"] or stated, "message": message}
 
 
-def _shown_message(raw: bytes) -> Any:
+def _shown_message(raw: bytes) -> tuple[Any, str | None]:
+    """The message, and the type that it states itself."""
     if not raw:
-        return None
+        return None, None
     try:
         raw.decode()
-        json.loads(raw)
+        read = json.loads(raw)
     except json.JsonError:
-        return raw[:SHOWN_WHOLE].decode(errors="backslashreplace")
-    return json.Raw(raw) if len(raw) <= SHOWN_WHOLE else raw[:SHOWN_WHOLE].decode(errors="ignore")
+        return raw[:SHOWN_WHOLE].decode(errors="backslashreplace"), None
+    stated = read.get("type") if isinstance(read, dict) else None
+    whole = json.Raw(raw) if len(raw) <= SHOWN_WHOLE else raw[:SHOWN_WHOLE].decode(errors="ignore")
+    return whole, stated[:64] if isinstance(stated, str) else None
 
 
 class RejectedMessages:

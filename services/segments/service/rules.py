@@ -51,6 +51,15 @@ class Rules:
     build: Build = Ruleset.build
     partial: dict[int, Ruleset[int]] = field(default_factory=dict)
 
+    def has(self, version: Version) -> bool:
+        """Whether it stands here, with the same condition."""
+        known = self.versions.get(version.id)
+        return (
+            version.id in self.definitions
+            and known is not None
+            and (known.condition, known.segments) == (version.condition, version.segments)
+        )
+
     def made_since(self, revision: int) -> Ruleset[int]:
         """The versions that a profile which was brought to `revision` lacks, by themselves."""
         if revision not in self.partial:
@@ -89,12 +98,16 @@ def build_rules(
     *,
     default_zone: str,
     build: Build = Ruleset.build,
+    before: Rules | None = None,
 ) -> Rules:
-    """Raises VersionFails for those that cannot be read."""
+    """Raises VersionFails for those that cannot be read. Those that stand in the rules `before` are not read again."""
     errors: dict[int, str] = {}
     definitions: dict[int, Definition] = {}
     for version in versions:
         if version.status == "failing":
+            continue
+        if before is not None and before.has(version):
+            definitions[version.id] = before.definitions[version.id]
             continue
         try:
             definitions[version.id] = definition_of(version.condition, version.segments)
@@ -139,7 +152,13 @@ class RuleBook:
         if self._rules is None or self._rules.revision != revision:
             versions = await catalogue.versions(tx, ("building", "live", "failing"))
             try:
-                self._rules = build_rules(revision, versions, default_zone=self._default_zone, build=self._build)
+                self._rules = build_rules(
+                    revision,
+                    versions,
+                    default_zone=self._default_zone,
+                    build=self._build,
+                    before=self._rules,
+                )
             except VersionFails as failure:
                 await self.set_aside(failure)
             failing.set(sum(version.status == "failing" for version in versions))

@@ -90,3 +90,19 @@ async def test_a_service_whose_database_is_not_there_yet_is_alive_and_not_ready(
         assert (await events.http.get("/healthz")).status_code == 200
         assert (await events.http.get("/readyz")).status_code == 503
         await events.post("/v1/track", track(), status=503)
+
+
+async def test_a_revoked_key_is_good_for_nothing_from_then_on(events: Events) -> None:
+    made = await events.call("POST", "/v1/keys", {"name": "x", "role": "admin"}, status=201)
+    await events.call("GET", "/v1/events", key=made["key"])
+    await events.call("DELETE", f"/v1/keys/{made['id']}", status=204)
+    await events.call("POST", "/v1/keys", {"name": "y", "role": "admin"}, key=made["key"], status=401)
+
+    source = await events.call("POST", "/v1/sources", {"name": "till"}, status=201)
+    more = await events.call("POST", f"/v1/sources/{source['id']}/write-keys", status=201)
+    message = {"type": "track", "event": "A", "userId": "u", "messageId": "m1"}
+    await events.post("/v1/track", message, key=more["write_key"])
+    await events.call("DELETE", f"/v1/sources/{source['id']}/write-keys/{more['write_key']}", status=204)
+    await events.post("/v1/track", message | {"messageId": "m2"}, key=more["write_key"], status=401)
+    await events.call("DELETE", f"/v1/sources/{source['id']}", status=204)
+    await events.post("/v1/track", message | {"messageId": "m3"}, key=source["write_key"], status=401)

@@ -139,3 +139,9 @@ async def test_a_cursor_beyond_the_calendar_is_none_of_ours(events: Events) -> N
     cursor = encode_cursor(["9999-12-31T23:59:59-01:00", 1, 1])
     refused = await events.call("GET", f"/v1/events?cursor={cursor}", status=422)
     assert refused["errors"] == [{"loc": ["query", "cursor"], "msg": "not a cursor"}]
+
+
+async def test_a_rejected_message_is_listed_with_the_type_it_states(events: Events) -> None:
+    await events.post("/v1/batch", {"batch": [{"type": "group", "userId": "a", "messageId": "g1"}]})
+    await events.post("/v1/track", {"userId": "a", "messageId": "t1"})
+    assert {item["type"] for item in await events.items("/v1/rejected")} == {"group", "track"}

@@ -46,6 +46,13 @@ async def test_a_body_is_json_whatever_the_client_calls_it(segments: Standing, k
     assert "JSON" in broken.json()["detail"]
 
 
+@pytest.mark.parametrize("as_of", [5, 1_700_000_000, "5", "1700000000", True, "2026-03-01", "2026-03-01T09:30:00"])
+async def test_an_instant_is_written_with_its_date_and_offset(segments: Standing, as_of: Any) -> None:
+    body = {"condition": {"all": []}, "as_of": as_of}
+    problem = await segments.call("POST", "/v1/segments/preview", body, status=422)
+    assert problem["errors"][0]["loc"] == ["body", "as_of"]
+
+
 async def test_what_is_not_there_says_where_to_look(segments: Standing) -> None:
     lost = await segments.http.get("/v1/segment")
     assert (lost.status_code, lost.json()["code"]) == (404, "not_found")
