@@ -50,6 +50,7 @@ def _check_sizes(found: Findings, frame: pd.DataFrame, between: tuple[datetime, 
     assert early[1] <= found.sizes["demo-lapsed"] <= late[1]
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.timeout(280)
 async def test_the_demos_numbers_are_those_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

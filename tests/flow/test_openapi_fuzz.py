@@ -50,6 +50,7 @@ def _fuzz(url: str, *, api_key: str, write_key: str) -> int:
     return tried
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_no_request_is_answered_with_a_server_error(tmp_path: Path) -> None:

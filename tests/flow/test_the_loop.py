@@ -103,6 +103,7 @@ async def test_a_service_that_is_down_lets_the_others_go_on_and_then_catches_up(
     assert len(await mails_to(world, "gus")) == 1
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_a_minute_without_segments_holds_up_nobody_else_and_drains_in_order(world: World) -> None:
