@@ -4,9 +4,11 @@ Without a window a running total is enough, or the values that still matter. Wit
 in order of time beside their total: what enters is added and what leaves is taken off, nothing is counted again.
 """
 
+from abc import abstractmethod
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 from operator import ge, le
+from typing import Any
 
 from services.segments.domain.condition import EventAggregate
 from services.segments.domain.engine.keeper import OWN, PENDING, Keeper, Kept, Leaves, Use, come_due, judged, plus, wait
@@ -150,18 +152,30 @@ class Distinct(_Aggregate):
         return judged(kept, self.threshold.met_by(len(values)), None)
 
 
-class DistinctWithin(_Windowed):
-    """`[…, at, values]`: each value once, where it last happened."""
+class _Sliding(_Windowed):
+    """`[…, at, values]`: points of the window that can still matter, in the order of their instants."""
 
     def begin(self) -> Kept:
         return [None, None, None, [], []]
 
-    def settle(self, kept: Kept, now: int) -> Verdict:
+    def _slide(self, kept: Kept, now: int) -> tuple[list[int], list[Any]]:
         at, values = kept[OWN:]
         for instant, value in come_due(kept, now):
             self._enter(at, values, instant, value)
         gone = bisect_right(at, now - self.length)
         del at[:gone], values[:gone]
+        return at, values
+
+    @abstractmethod
+    def _enter(self, at: list[int], values: list[Any], instant: int, value: Any) -> None:
+        """A point comes into the window."""
+
+
+class DistinctWithin(_Sliding):
+    """Each value once, where it last happened."""
+
+    def settle(self, kept: Kept, now: int) -> Verdict:
+        at, _ = self._slide(kept, now)
         return judged(kept, self.threshold.met_by(len(at)), next_leaving(at, self.length, self.threshold))
 
     def _enter(self, at: list[int], values: list[str], instant: int, value: str) -> None:
@@ -190,18 +204,11 @@ class Extreme(_Aggregate):
         return judged(kept, best is not None and self.threshold.met_by(best), None)
 
 
-class ExtremeWithin(_Windowed):
-    """`[…, at, values]`: the best of the window, the best after it, and so on; others can never be the best again."""
-
-    def begin(self) -> Kept:
-        return [None, None, None, [], []]
+class ExtremeWithin(_Sliding):
+    """The best of the window, the best after it, and so on; others can never be the best again."""
 
     def settle(self, kept: Kept, now: int) -> Verdict:
-        at, values = kept[OWN:]
-        for instant, value in come_due(kept, now):
-            self._enter(at, values, instant, value)
-        gone = bisect_right(at, now - self.length)
-        del at[:gone], values[:gone]
+        at, values = self._slide(kept, now)
         truth = bool(at) and self.threshold.met_by(values[0])
         turn = next((n for n, value in enumerate(values) if self.threshold.met_by(value) is not truth), len(at))
         if truth or turn < len(at):
