@@ -82,6 +82,40 @@ class SegmentShown(BaseModel):
     updated_at: datetime
 
 
+class SomePeople(BaseModel):
+    count: int
+    sample: list[dict[str, Any]] = Field(description="Up to ten of them: `profile_id`, `user_id`")
+
+
+class DryRunOfAnother(BaseModel):
+    """What becomes of a segment that refers to the edited one."""
+
+    key: str
+    enter: SomePeople
+    leave: SomePeople
+    stay: int
+
+
+class DryRunShown(BaseModel):
+    """What an edit would do: its members at `as_of` against the present ones. `also`: the segments rebuilt with it."""
+
+    model_config = _example(
+        dry_run=True,
+        as_of="2026-05-01T10:15:30Z",
+        enter={"count": 0, "sample": []},
+        leave={"count": 1, "sample": [{"profile_id": PROFILE_ID, "user_id": "ann"}]},
+        stay=1233,
+        also=[],
+    )
+
+    dry_run: Literal[True]
+    as_of: datetime
+    enter: SomePeople
+    leave: SomePeople
+    stay: int
+    also: list[DryRunOfAnother]
+
+
 class SegmentPage(BaseModel):
     items: list[SegmentShown]
     next: str | None

@@ -1,11 +1,12 @@
 """Segments: defined, edited, listed, deleted."""
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from services.segments.api.desk import desk_of
-from services.segments.api.documents import NewSegment, SegmentEdit, SegmentPage, SegmentShown, refusals
+from services.segments.api.desk import Desk, desk_of
+from services.segments.api.documents import DryRunShown, NewSegment, SegmentEdit, SegmentPage, SegmentShown, refusals
 from services.segments.clients import campaigns_using
 from services.segments.service.catalogue import (
     SegmentState,
@@ -15,7 +16,9 @@ from services.segments.service.catalogue import (
     get_segment,
     states_of,
 )
+from services.segments.service.dry_run import dry_run as try_edit
 from services.segments.store import catalogue, memberships
+from services.segments.store.preview import Comparison, Preview
 from shared.plumbing.auth import Reader, Writer
 from shared.plumbing.db import Database
 from shared.plumbing.errors import Conflict, Invalid
@@ -23,6 +26,7 @@ from shared.plumbing.http import ExactRoute, JsonResponse
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
 router = APIRouter(route_class=ExactRoute, tags=["segments"])
+DryRunAsked = Annotated[bool, Query(description="Write nothing; say who would enter and who would leave")]
 
 
 @router.post(
@@ -85,19 +89,36 @@ async def show(request: Request, key: str) -> Response:
     summary="Replace a segment's condition, or its name",
     description="A new version is built over all history while the old one serves; it takes over in one step, together with "
     "the segments that refer to it. Who thereby enters or leaves has the cause `edit`. The same condition again changes "
-    "nothing, but builds a failing segment anew.",
-    response_model=SegmentShown,
+    "nothing, but builds a failing segment anew. With `dry_run=true` nothing is written: the answer says who would enter and "
+    "who would leave, of it and of the segments that would be rebuilt with it.",
+    response_model=SegmentShown | DryRunShown,
     responses=refusals(404, 422),
     dependencies=[Writer],
 )
-async def edit(request: Request, key: str, body: SegmentEdit) -> Response:
+async def edit(request: Request, key: str, body: SegmentEdit, dry_run: DryRunAsked = False) -> Response:
     desk = desk_of(request)
     if body.key not in (None, key):
         raise Invalid("A key is for good.", errors=[{"loc": ["body", "key"], "msg": "must be that of the path"}])
     now = desk.clock.now()
+    if dry_run:
+        return await _try_edit(desk, key, body, now)
     await desk.db.run(lambda tx: edit_segment(tx, key=key, name=body.name, condition=body.condition, now=now))
     desk.changed()
     return JsonResponse(await _show(desk.db, key))
+
+
+async def _try_edit(desk: Desk, key: str, body: SegmentEdit, as_of: datetime) -> Response:
+    found = await try_edit(desk.db, key=key, condition=body.condition, as_of=as_of, default_zone=desk.default_zone)
+    also = [{"key": other, **_compared(comparison)} for other, comparison in sorted(found.also.items())]
+    return JsonResponse({"dry_run": True, "as_of": as_of, **_compared(found.itself), "also": also})
+
+
+def _compared(comparison: Comparison) -> dict[str, Any]:
+    def people(some: Preview) -> dict[str, Any]:
+        sample = [{"profile_id": profile_id, "user_id": user_id} for profile_id, user_id in some.sample]
+        return {"count": some.count, "sample": sample}
+
+    return {"enter": people(comparison.enter), "leave": people(comparison.leave), "stay": comparison.stay}
 
 
 @router.delete(

@@ -20,6 +20,8 @@ from shared.plumbing.errors import Conflict, Invalid, NotFound
 from shared.plumbing.ids import new_id
 
 CURRENT: tuple[Status, ...] = ("building", "live", "failing")
+Made = tuple[Segment, dict[str, Any], Definition]
+"""A segment, its condition as it was given, and what that means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ async def create_segment(tx: Connection, *, key: str, name: str, condition: dict
     segment = Segment(new_id(), key, name, now, now)
     if not await catalogue.insert_segment(tx, segment):
         raise Conflict(f"There is a segment with the key {key!r}.", code="key_taken")
-    newest = _newest(await catalogue.versions(tx, CURRENT))
+    newest = await newest_versions(tx)
     definition = read_condition(condition, _readable(newest), key=key)
     await _begin_build(tx, "create", [(segment, condition, definition)], newest, revision=revision, now=now)
     return segment
@@ -72,19 +74,25 @@ async def edit_segment(
     segment = await get_segment(tx, key)
     if name is not None:
         await catalogue.rename_segment(tx, segment.id, name=name, at=now)
-    newest = _newest(await catalogue.versions(tx, CURRENT))
+    newest = await newest_versions(tx)
     if condition is None or (_same(condition, newest[key].condition) and newest[key].status != "failing"):
         return False
-    known = _readable(newest)
-    definition = read_condition(condition, known, key=key)
-    known[key] = definition.condition
-    made = [(segment, condition, definition)]
-    for version in newest.values():
-        if key in dict(version.segments) and version.key in known:
-            other = Segment(version.segment_id, version.key, "", now, now)
-            made.append((other, version.condition, define(known[version.key], known, key=version.key)))
+    made = rebuilt(segment, condition, newest)
     await _begin_build(tx, "edit", made, newest, revision=revision, now=now)
     return True
+
+
+def rebuilt(segment: Segment, condition: dict[str, Any], newest: Mapping[str, Version]) -> list[Made]:
+    """The segment with another condition, and all that refer to it, closed over that. Raises Invalid for a bad one."""
+    known = _readable(newest)
+    definition = read_condition(condition, known, key=segment.key)
+    known[segment.key] = definition.condition
+    made = [(segment, condition, definition)]
+    for version in newest.values():
+        if segment.key in dict(version.segments) and version.key in known:
+            other = Segment(version.segment_id, version.key, "", version.created_at, version.created_at)
+            made.append((other, version.condition, define(known[version.key], known, key=version.key)))
+    return made
 
 
 def _newest(versions: Sequence[Version]) -> dict[str, Version]:
@@ -115,7 +123,7 @@ def _same(one: object, other: object) -> bool:
 async def _begin_build(
     tx: Connection,
     kind: str,
-    made: Sequence[tuple[Segment, dict[str, Any], Definition]],
+    made: Sequence[Made],
     newest: Mapping[str, Version],
     *,
     revision: int,
@@ -144,9 +152,7 @@ async def _begin_build(
         await catalogue.insert_version(tx, version)
 
 
-def newest_condition(
-    key: str, made: Sequence[tuple[Segment, dict[str, Any], Definition]], newest: Mapping[str, Version]
-) -> dict[str, Any]:
+def newest_condition(key: str, made: Sequence[Made], newest: Mapping[str, Version]) -> dict[str, Any]:
     """As it was given: in this build, or before."""
     for segment, condition, _ in made:
         if segment.key == key:
@@ -174,9 +180,14 @@ async def delete_segment(tx: Connection, *, key: str, now: datetime) -> UUID:
     return segment.id
 
 
+async def newest_versions(tx: Connection) -> dict[str, Version]:
+    """What each segment is going to be, by key."""
+    return _newest(await catalogue.versions(tx, CURRENT))
+
+
 async def known_conditions(tx: Connection) -> dict[str, Condition]:
-    """What each segment is going to be, by key: what a new condition may refer to."""
-    return _readable(_newest(await catalogue.versions(tx, CURRENT)))
+    """The conditions that a new one may refer to, by key."""
+    return _readable(await newest_versions(tx))
 
 
 async def states_of(tx: Connection, segments: Sequence[Segment]) -> list[SegmentState]:

@@ -99,7 +99,7 @@ async def _members(
     return [Member(*row) for row in rows]
 
 
-async def sizes(db: Database, segments: Sequence[UUID]) -> dict[UUID, int]:
+async def sizes(db: "Connection | Database", segments: Sequence[UUID]) -> dict[UUID, int]:
     """How many members each has."""
     rows = await db.fetch(
         """SELECT wanted.id, sum(counted.members)::bigint FROM unnest($1::uuid[]) AS wanted (id), generate_series(0, $2) AS each (lane),

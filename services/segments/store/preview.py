@@ -34,3 +34,49 @@ async def find_members(tx: Connection, query: Query, *, sample: int) -> Preview:
         count += rows[0]["count"] if rows else 0
         found += [(row["profile_id"], row["user_id"]) for row in rows]
     return Preview(count, found[:sample])
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The members there would be, beside those there are."""
+
+    enter: Preview
+    leave: Preview
+    stay: int
+
+
+async def compare_members(tx: Connection, query: Query, segment_id: UUID, *, sample: int) -> Comparison:
+    """Who would enter and leave if the query named a segment's members; up to `sample` of either."""
+    counts = {"enter": 0, "leave": 0, "stay": 0}
+    found: dict[str, list[tuple[UUID, str | None]]] = {"enter": [], "leave": []}
+    for first in range(0, LANES, LANES_AT_ONCE):
+        rows = await tx.fetch(
+            _compared(query, sample),
+            list(range(first, first + LANES_AT_ONCE)),
+            *query.arguments,
+            segment_id,
+            timeout=TIMEOUT,
+        )
+        for move, count, people in rows:
+            counts[move] += count
+            if move in found:
+                found[move] += [(UUID(person["profile_id"]), person["user_id"]) for person in people or []]
+    enter, leave = (Preview(counts[move], found[move][:sample]) for move in ("enter", "leave"))
+    return Comparison(enter, leave, counts["stay"])
+
+
+def _compared(query: Query, sample: int) -> str:
+    """Rows of move, count, some people. The last parameter is the segment."""
+    return f"""WITH would AS MATERIALIZED ({query.sql}),
+        compared AS MATERIALIZED (
+          SELECT lane, profile_id, CASE WHEN would.profile_id IS NULL THEN 'leave' WHEN member.profile_id IS NULL THEN 'enter'
+                                        ELSE 'stay' END AS move
+          FROM would FULL JOIN (SELECT lane, profile_id FROM memberships
+                                WHERE lane = ANY ($1::smallint[]) AND segment_id = ${len(query.arguments) + 2}::uuid) AS member
+               USING (lane, profile_id))
+        SELECT move, count(*) AS count,
+               (SELECT jsonb_agg(jsonb_build_object('profile_id', person.profile_id, 'user_id', profiles.user_id))
+                FROM (SELECT lane, profile_id FROM compared AS one
+                      WHERE one.move = compared.move AND one.move <> 'stay' LIMIT {sample:d}) AS person
+                JOIN profiles USING (lane, profile_id)) AS people
+        FROM compared GROUP BY move"""
