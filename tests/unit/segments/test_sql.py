@@ -64,7 +64,7 @@ async def members(
     transaction = connection.transaction()
     await transaction.start()
     try:
-        await _insert(connection, profiles)
+        await insert(connection, profiles)
         answers = []
         for lanes, definition, as_of, default_zone in asked:
             query = compile_query(definition, as_of, default_zone)
@@ -74,7 +74,7 @@ async def members(
         await transaction.rollback()
 
 
-async def _insert(connection: "asyncpg.Connection[asyncpg.Record]", profiles: Sequence[Profile]) -> None:
+async def insert(connection: "asyncpg.Connection[asyncpg.Record]", profiles: Sequence[Profile]) -> None:
     rows = [(lane, facts.id, facts.traits, _life_events(facts), NOON) for lane, (facts, _) in enumerate(profiles)]
     await connection.executemany(
         """INSERT INTO profiles (lane, profile_id, version, traits, life_events, created_at, states, truths, revision,

@@ -10,12 +10,42 @@ from services.segments.domain.sql.parameters import Parameters
 from services.segments.domain.sql.plan import Plan
 
 
+_OCCURRENCES = """SELECT CASE WHEN recurs THEN make_date(year, month, CASE WHEN month = 2 AND day = 29 AND NOT is_leap THEN 28 ELSE day END)
+                ELSE date END AS day
+    FROM (SELECT (fact.value ->> 'date')::date AS date, coalesce(fact.value ->> 'recurs' = 'yearly', false) AS recurs) AS known,
+        LATERAL (SELECT extract(year FROM date)::int AS first_year, extract(month FROM date)::int AS month,
+                        extract(day FROM date)::int AS day) AS parts,
+        LATERAL generate_series(greatest(first_year, {year} - 2),
+                                CASE WHEN recurs THEN greatest(first_year, {year} + 2) + 1
+                                     ELSE greatest(first_year, {year} - 2) END) AS year,
+        LATERAL (SELECT year % 4 = 0 AND (year % 100 <> 0 OR year % 400 = 0) AS is_leap) AS leap"""
+FARTHEST = "interval '14 hours'"  # that a local midnight lies from that of UTC, at most
+
+
+def life_event_due(leaf: LifeEvent, plan: Plan) -> str:
+    """The first instant at which it may turn anywhere in the world: up to a day before it does where the profile is."""
+    add = plan.parameters.add
+    as_of = add(plan.as_of, "timestamptz")
+    occurrences = _OCCURRENCES.format(year=add(plan.as_of.year, "int"))
+    turns = (
+        f"(VALUES (occurrence.day + {add(leaf.first_day, 'int')}), (occurrence.day + {add(leaf.last_day + 1, 'int')}))"
+    )
+    return f"""(SELECT min(greatest(turn.day::timestamp AT TIME ZONE 'UTC' - {FARTHEST}, {as_of}))
+        FROM jsonb_array_elements(profile.life_events) AS fact, LATERAL ({occurrences}) AS occurrence,
+            LATERAL {turns} AS turn (day)
+        WHERE {_is_meant(leaf, plan)} AND turn.day <= date '9999-12-30'
+          AND turn.day::timestamp AT TIME ZONE 'UTC' + {FARTHEST} > {as_of})"""
+
+
+def _is_meant(leaf: LifeEvent, plan: Plan) -> str:
+    kind = f"fact.value ->> 'kind' = {plan.parameters.add(leaf.kind, 'text')}"
+    if leaf.subject is None:
+        return kind
+    return f"{kind} AND fact.value ->> 'subject' = {plan.parameters.add(leaf.subject, 'text')}"
+
+
 def life_event_holds(leaf: LifeEvent, plan: Plan) -> str:
     parameters = plan.parameters
-    kind = f"fact.value ->> 'kind' = {parameters.add(leaf.kind, 'text')}"
-    subject = "true"
-    if leaf.subject is not None:
-        subject = f"fact.value ->> 'subject' = {parameters.add(leaf.subject, 'text')}"
     days = _days(plan.as_of)
     default = local_date(plan.as_of, zone(plan.default_zone))
     cases = " ".join(
@@ -27,7 +57,7 @@ def life_event_holds(leaf: LifeEvent, plan: Plan) -> str:
     elsewhere = f"coalesce(profile.traits -> 'timezone' = ANY ({known}), false)"
     holds = f"CASE WHEN NOT {elsewhere} THEN {_on(leaf, default, parameters)} {cases} END"
     return f"""EXISTS (SELECT FROM jsonb_array_elements(profile.life_events) AS fact
-        WHERE {kind} AND {subject} AND {holds})"""
+        WHERE {_is_meant(leaf, plan)} AND {holds})"""
 
 
 def _days(as_of: datetime) -> dict[date, list[str]]:

@@ -13,19 +13,28 @@ _ORDER_ID = """CASE jsonb_typeof(event.properties -> 'order_id')
                             THEN trunc((event.properties ->> 'order_id')::numeric)::text END END"""
 
 
+ORDER_NAMES = tuple(sorted(SPEND_EVENTS))
+
+
 def spend_holds(leaf: Spend, plan: Plan) -> str:
-    """An order stands in the window by its first completion; without an order id each completion is an order."""
+    return f"coalesce({spend_join(leaf, plan)}.spend, 0) {leaf.op} {plan.parameters.add(leaf.value, 'numeric')}"
+
+
+def spend_join(leaf: Spend, plan: Plan) -> str:
+    """Each profile's `spend`, and the first completion of the orders in the window.
+
+    An order stands in the window by its first completion; without an order id each completion is an order.
+    """
     since = None if leaf.within is None else plan.before(leaf.within)
     window = "true" if since is None else f"completed_at > {plan.parameters.add(since, 'timestamptz')}"
     currency = "true" if leaf.currency is None else f"currency = {plan.parameters.add(leaf.currency, 'jsonb')}"
-    joined = plan.join(
-        f"""SELECT lane, profile_id,
+    return plan.join(
+        f"""SELECT lane, profile_id, min(completed_at) AS first_completed_at,
                 sum(CASE WHEN everything_refunded THEN 0 ELSE greatest(amount - refunded, 0) END) AS spend
             FROM ({_orders(leaf, plan)}) AS an_order
             WHERE completed_at IS NOT NULL AND {window} AND {currency}
             GROUP BY lane, profile_id"""
     )
-    return f"coalesce({joined}.spend, 0) {leaf.op} {plan.parameters.add(leaf.value, 'numeric')}"
 
 
 def _orders(leaf: Spend, plan: Plan) -> str:

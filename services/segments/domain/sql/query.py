@@ -40,29 +40,36 @@ class Query:
 def compile_query(definition: Definition, as_of: datetime, default_zone: str = "UTC") -> Query:
     """Exactly those of whom `is_true` at `as_of`. jsonb parameters are plain values, for the connection's codec."""
     plan = Plan(as_of, default_zone)
-    segments: dict[str, str] = {}
-    referred: list[str] = []
-    for number, (key, condition) in enumerate(definition.segments.items()):
-        # OFFSET keeps it a column: written into each mention, it would double with every level
-        holds = _holds(condition, segments, plan)
-        referred.append(f"CROSS JOIN LATERAL (SELECT {holds} AS holds OFFSET 0) AS segment_{number}")
-        segments[key] = f"segment_{number}.holds"
-    condition_holds = _holds(definition.condition, segments, plan)
-    joins = "\n".join([*totals_join(plan), *plan.joins, *referred])
-    sql = f"""SELECT profile.lane, profile.profile_id, profile.user_id FROM profiles AS profile
-{joins}
-WHERE profile.lane = ANY ($1::smallint[]) AND profile.merged_into IS NULL AND NOT profile.erased AND {condition_holds}"""
+    condition_holds = holds(definition.condition, segments_of(definition, plan), plan)
+    sql = f"""SELECT profile.lane, profile.profile_id, profile.user_id {from_profiles(plan)} AND {condition_holds}"""
     return Query(sql, plan.parameters.values)
 
 
-def _holds(condition: Condition, segments: Mapping[str, str], plan: Plan) -> str:
+def segments_of(definition: Definition, plan: Plan) -> dict[str, str]:
+    """The truth of each segment the definition leads to, by key: a column of its own."""
+    segments: dict[str, str] = {}
+    for key, condition in definition.segments.items():
+        segments[key] = plan.column(holds(condition, segments, plan))
+    return segments
+
+
+def from_profiles(plan: Plan) -> str:
+    """From all that a plan has joined, where the profile is one that lives. Call it last."""
+    joins = "\n".join([*totals_join(plan), *plan.joins, *plan.columns])
+    return f"""FROM profiles AS profile
+{joins}
+WHERE profile.lane = ANY ($1::smallint[]) AND profile.merged_into IS NULL AND NOT profile.erased"""
+
+
+def holds(condition: Condition, segments: Mapping[str, str], plan: Plan) -> str:
+    """The truth of a condition; `segments` has that of each segment it refers to."""
     match condition:
         case All(of):
-            return f"({all_of(_holds(child, segments, plan) for child in of)})"
+            return f"({all_of(holds(child, segments, plan) for child in of)})"
         case Any(of):
-            return f"({' OR '.join(_holds(child, segments, plan) for child in of) or 'false'})"
+            return f"({' OR '.join(holds(child, segments, plan) for child in of) or 'false'})"
         case Not(child):
-            return f"(NOT {_holds(child, segments, plan)})"
+            return f"(NOT {holds(child, segments, plan)})"
         case SegmentRef(key):
             return segments[key]
         case Trait() | EventAggregate() | Spend() | LifeEvent() | Sequence() | Bucket():
