@@ -1,10 +1,11 @@
 """Why a condition is true or false of one profile: its tree with each node's value and the numbers behind it.
 
-A node is ``{"kind", "value", "children"}``, a leaf ``{"kind", "value", "condition", "facts", "next_at"}``. Segments referred
-to are explained once each, beside the tree.
+A node is ``{"kind", "value", "next_at", "children"}``, a leaf ``{"kind", "value", "next_at", "condition", "facts"}``: the
+numbers, and the newest of the events behind them. Segments referred to are explained once each, beside the tree.
 """
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Sequence as PySequence
 from datetime import datetime, timedelta
 from decimal import Context
 from typing import assert_never
@@ -40,10 +41,10 @@ from services.segments.domain.render import to_json
 from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.spending import orders_at
 from shared.language.exact import Number, as_decimal, subtract
-from shared.language.paths import find_all
+from shared.language.paths import find_all, find_one
 from shared.language.reading import Object
 
-MOST_SHOWN = 100  # orders and instants, the newest
+MOST_SHOWN = 100  # events and orders, the newest
 _SHOWN_DIGITS = Context(prec=40)
 
 
@@ -82,15 +83,16 @@ class _Explainer:
         match condition:
             case All(of):
                 children = [self.node(child) for child in of]
-                return {"kind": "all", "value": all(child["value"] for child in children), "children": children}
+                return _joined("all", all(child["value"] for child in children), children)
             case Any(of):
                 children = [self.node(child) for child in of]
-                return {"kind": "any", "value": any(child["value"] for child in children), "children": children}
+                return _joined("any", any(child["value"] for child in children), children)
             case Not(child):
                 inner = self.node(child)
-                return {"kind": "not", "value": not inner["value"], "children": [inner]}
+                return _joined("not", not inner["value"], [inner])
             case SegmentRef(key):
-                return {"kind": "segment", "value": self.segments[key]["value"], "condition": to_json(condition)}
+                value, next_at = self.segments[key]["value"], self.segments[key]["next_at"]
+                return {"kind": "segment", "value": value, "next_at": next_at, "condition": to_json(condition)}
             case Trait() | EventAggregate() | Spend() | LifeEvent() | Sequence() | Bucket():
                 return self._leaf(condition)
             case _:
@@ -102,9 +104,9 @@ class _Explainer:
         return {
             "kind": next(iter(written)),
             "value": leaf_is_true(leaf, self.happened, self.facts, self.t),
+            "next_at": _instant(until),
             "condition": written,
             "facts": self._facts(leaf),
-            "next_at": _instant(until),
         }
 
     def _facts(self, leaf: Leaf) -> Object:
@@ -138,6 +140,7 @@ class _Explainer:
                 "amount": order.amount,
                 "refunded": "everything" if order.refunded is None else order.refunded,
                 "spend": order.spend,
+                "events": _shown(order.events),
             }
             for order in orders[-MOST_SHOWN:]
         ]
@@ -157,24 +160,46 @@ class _Explainer:
     def _steps(self, leaf: Sequence) -> Object:
         first, second = (selected(step, self.happened) for step in (leaf.first, leaf.second))
         return {
-            "first": {"count": len(first), "at": [event.timestamp for event in first[-MOST_SHOWN:]]},
-            "second": {"count": len(second), "at": [event.timestamp for event in second[-MOST_SHOWN:]]},
+            "first": {"count": len(first), "events": _shown(first)},
+            "second": {"count": len(second), "events": _shown(second)},
         }
+
+
+def _joined(kind: str, value: bool, children: list[Object]) -> Object:
+    next_at = min((at for child in children if isinstance(at := child["next_at"], datetime)), default=None)
+    return {"kind": kind, "value": value, "next_at": next_at, "children": children}
+
+
+def _shown(events: PySequence[Event], path: str | None = None) -> list[Object]:
+    """The newest, by time; with the value at `path`, if that is what counts."""
+    return [
+        {"timestamp": event.timestamp, "name": event.name, "message_id": event.message_id, "source": event.source}
+        | ({} if path is None else {"value": find_one(event.properties, path)})
+        for event in events[-MOST_SHOWN:]
+    ]
 
 
 def _aggregate(leaf: EventAggregate, events: list[Event]) -> Object:
     """`actual` is what is compared with the threshold, null where there is nothing to compare."""
-    count = len(selected(leaf.selection, events))
+    behind = selected(leaf.selection, events)
+    found: Object = {"count": len(behind), "events": _shown(behind, leaf.path)}
     if leaf.aggregate == "count" or leaf.path is None:
-        return {"actual": count, "count": count}
+        return {"actual": len(behind), **found}
     if leaf.aggregate == "distinct":
-        return {"actual": len(distinct_values(leaf.selection, leaf.path, events)), "count": count}
+        return {"actual": len(distinct_values(leaf.selection, leaf.path, events)), **found}
     numbers = numbers_of(leaf.selection, leaf.path, events)
-    found: Object = {"count": count, "numbers": len(numbers), "sum": total(numbers)}
+    found |= {"numbers": len(numbers), "sum": total(numbers)}
     if leaf.aggregate == "sum":
-        less = total(numbers_of(leaf.minus.selection, leaf.minus.path, events)) if leaf.minus else 0
-        return {"actual": subtract(total(numbers), less), **found, **({"minus": less} if leaf.minus else {})}
+        return {**_less(leaf, total(numbers), events), **found}
     return {"actual": _of_numbers(leaf, numbers), **found}
+
+
+def _less(leaf: EventAggregate, summed: Number, events: list[Event]) -> Object:
+    if leaf.minus is None:
+        return {"actual": summed}
+    less = total(numbers_of(leaf.minus.selection, leaf.minus.path, events))
+    taken_off = _shown(selected(leaf.minus.selection, events), leaf.minus.path)
+    return {"actual": subtract(summed, less), "minus": less, "minus_events": taken_off}
 
 
 def _of_numbers(leaf: EventAggregate, numbers: list[Number]) -> Number | None:

@@ -18,13 +18,14 @@ SPEND_EVENTS = COMPLETED | UPDATED | CANCELLED | REFUNDED
 
 @dataclass(frozen=True, slots=True)
 class OrderSpend:
-    """One order that counts at an instant, and what it comes to."""
+    """One order that counts at an instant, and what it comes to. `events`: what was said of it, by time."""
 
     order_id: str | None  # None: a completion without one, an order of its own
     completed_at: datetime
     amount: Number
     refunded: Number | None  # None: everything
     spend: Number
+    events: tuple[Event, ...] = ()
 
 
 @dataclass(slots=True)
@@ -112,4 +113,5 @@ def _spend_of(order_id: str | None, order: _Order, completed_at: datetime, basis
         given_back = refund_of(refund, basis)
         refunded = None if refunded is None or given_back is None else add(refunded, given_back)
     spend: Number = 0 if refunded is None else max(0, subtract(amount, refunded))
-    return OrderSpend(order_id, completed_at, amount, refunded, spend)
+    events = tuple(sorted((*order.changes, *order.refunds), key=in_order))
+    return OrderSpend(order_id, completed_at, amount, refunded, spend, events)

@@ -40,7 +40,7 @@ def test_every_node_has_its_value() -> None:
     assert tree["value"] is True
     assert [child["value"] for child in tree["children"]] == [True, True]
     assert tree["children"][0]["facts"] == {"found": ["gold"]}
-    assert tree["children"][1]["children"][0] == {"kind": "any", "value": False, "children": []}
+    assert tree["children"][1]["children"][0] == {"kind": "any", "value": False, "next_at": None, "children": []}
 
 
 def test_an_aggregate_shows_its_numbers_window_and_next_change() -> None:
@@ -67,14 +67,57 @@ def test_life_events_sequences_and_buckets_show_what_they_go_by() -> None:
     assert (facts["local_date"], facts["timezone"]) == (date(2026, 6, 15), "Asia/Tokyo")
     assert facts["dates"][0]["occurrence"] == date(2026, 6, 15)
     steps = explained({"sequence": [{"event": "A"}, {"event": "B"}], "gap": "P1D"})["facts"]
-    assert (steps["first"]["count"], steps["second"]["at"]) == (3, [NOON - days(0.5)])
+    assert (steps["first"]["count"], steps["second"]["events"][0]["timestamp"]) == (3, NOON - days(0.5))
     assert explained({"bucket": [0, 100], "salt": "salt"})["facts"] == {"bucket": 24}
 
 
 def test_segments_are_explained_once_beside_the_tree() -> None:
     tree = explained({"any": [{"segment": "gold"}] * 2}, gold={"trait": "plan", "op": "=", "value": "gold"})
-    assert tree["children"] == [{"kind": "segment", "value": True, "condition": {"segment": "gold"}}] * 2
+    gold = {"kind": "segment", "value": True, "next_at": None, "condition": {"segment": "gold"}}
+    assert tree["children"] == [gold] * 2
     assert tree["segments"]["gold"]["facts"] == {"found": ["gold"]}
+
+
+def _ids(events: Any) -> list[str]:
+    return [event["message_id"] for event in events]
+
+
+def test_every_number_shows_the_events_behind_it() -> None:
+    facts = explained({"event": "A", "aggregate": "max", "property": "p", "within": "P7D", "op": ">", "value": 2})[
+        "facts"
+    ]
+    assert [(event["timestamp"], event["value"]) for event in facts["events"]] == [
+        (NOON - days(2), 2),
+        (NOON - days(1), Decimal("0.1")),
+    ]
+    assert _ids(facts["events"]) == [EVENTS[1].message_id, EVENTS[0].message_id]
+    minus = {"event": "B", "property": "p"}
+    net = {"event": "A", "aggregate": "sum", "property": "p", "minus": minus, "op": ">", "value": 0}
+    assert _ids(explained(net)["facts"]["minus_events"]) == [EVENTS[3].message_id]
+    steps = explained({"sequence": [{"event": "A"}, {"event": "B"}], "gap": "P1D"})["facts"]
+    assert (len(steps["first"]["events"]), _ids(steps["second"]["events"])) == (3, [EVENTS[3].message_id])
+    orders = explained({"spend": "total", "op": ">", "value": 1})["facts"]["orders"]
+    assert _ids(orders[0]["events"]) == [EVENTS[4].message_id, EVENTS[5].message_id]
+
+
+def test_of_many_events_the_newest_hundred_are_shown() -> None:
+    many = [event("A", days(0.001 * number)) for number in range(150)]
+    definition = define(parse({"event": "A", "op": ">", "value": 1}), {})
+    facts: Any = explain(definition, many, FACTS, NOON)["facts"]
+    assert (facts["count"], len(facts["events"])) == (150, 100)
+    assert facts["events"][-1]["timestamp"] == NOON
+
+
+def test_every_node_says_when_it_may_next_change_by_itself() -> None:
+    count = {"event": "A", "within": "P7D", "op": ">=", "value": 1}
+    tree = explained(
+        {"any": [{"all": [count, {"not": {**count, "within": "P5D"}}]}, {"segment": "b"}]},
+        b={"event": "B", "within": "P3D", "op": "=", "value": 1},
+    )
+    inner, referred = tree["children"]
+    assert [child["next_at"] for child in inner["children"]] == [NOON + days(6), NOON + days(4)]
+    assert inner["next_at"] == NOON + days(4)
+    assert referred["next_at"] == tree["segments"]["b"]["next_at"] == NOON + days(2.5)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
