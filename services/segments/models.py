@@ -117,7 +117,8 @@ Table(
 )
 
 # What is known of a profile and what its conditions' leaves hold. `version`: of the newest snapshot. `truths`: ids of the
-# versions that were true at `evaluated_at`; they and `states` are complete up to the catalogue's `revision`.
+# versions that were true at `evaluated_at`; they are complete up to the catalogue's `revision`, and so are `states` unless
+# `states_revision` says up to which: those of versions made since are folded when the profile is next worked on.
 # `merged_into`, `erased`: tombstones, of which nothing but the id is kept.
 Table(
     "profiles",
@@ -132,6 +133,7 @@ Table(
     Column("states", JSONB, nullable=False),
     Column("truths", ARRAY(BigInteger), nullable=False),
     Column("revision", BigInteger, nullable=False),
+    Column("states_revision", BigInteger),
     Column("evaluated_at", AT, nullable=False),
     Column("next_due_at", AT),
     Column("merged_into", UUID(as_uuid=True)),

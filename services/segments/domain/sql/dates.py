@@ -9,7 +9,6 @@ from services.segments.domain.local_time import local_date, zone, zone_names
 from services.segments.domain.sql.parameters import Parameters
 from services.segments.domain.sql.plan import Plan
 
-
 _OCCURRENCES = """SELECT CASE WHEN recurs THEN make_date(year, month, CASE WHEN month = 2 AND day = 29 AND NOT is_leap THEN 28 ELSE day END)
                 ELSE date END AS day
     FROM (SELECT (fact.value ->> 'date')::date AS date, coalesce(fact.value ->> 'recurs' = 'yearly', false) AS recurs) AS known,
