@@ -1,6 +1,6 @@
 """How a value that was found compares with the one a definition names. Nothing is coerced."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, cast, get_args
 
 from shared.language.exact import is_number
@@ -26,6 +26,17 @@ def kind_of(value: object) -> Kind | None:
 def equal(left: object, right: object) -> bool:
     kind = kind_of(left)
     return kind is not None and kind == kind_of(right) and left == right
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two values of any kind are one and the same: 1 and 1.0 are, 1 and true are not; null is nothing."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other
 
 
 def compare(op: Cmp, left: object, right: object) -> bool:

@@ -43,6 +43,20 @@ class ProfileSnapshot(Message):
     updated_at: datetime
 
 
+class TraitsChanged(Message):
+    """What a message or a call did to traits, by top-level key; one that there was not, or is not any more, is absent.
+
+    Keys with a dot in them stand here also where they stayed as they were: they come before a path of the same text.
+    `at`, `message_id` and `source` are what the values go by from then on. Uniting two profiles is no such change.
+    """
+
+    at: datetime
+    message_id: str
+    source: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
 class LogPosition(Message):
     """Where the raw log keeps a message."""
 
@@ -75,6 +89,7 @@ class EventResolved(Message):
     log: LogPosition
     imported: bool = False
     profile: ProfileSnapshot | None = None
+    traits_changed: TraitsChanged | None = None
 
 
 class ProfileChanged(Message):
@@ -84,6 +99,7 @@ class ProfileChanged(Message):
     profile_id: UUID
     profile: ProfileSnapshot
     at: datetime
+    traits_changed: TraitsChanged | None = None
 
 
 class ProfilesMerged(Message):

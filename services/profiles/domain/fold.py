@@ -1,6 +1,6 @@
 """Takes messages in, one after the other: whose they are, what they change, and what the others must learn of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from services.profiles.domain.names import Given, Name
 from services.profiles.domain.people import Cause, Changes, People
 from services.profiles.domain.profile import Profile
 from services.profiles.domain.traits import Stamp, counted_at, infer, tell
+from shared.language.compare import same
 from shared.schemas.raw import RawMessage
 from shared.schemas.resolved import Event, EventDropped, EventResolved, LogPosition, ProfileChanged, ProfilesMerged
 
@@ -79,21 +80,22 @@ class Fold:
         profile = self.people.resolve(given, seen_at=message.received_at, cause=cause, changes=changes)
         if profile.version == 0 and not given.names and given.contacts:
             stamp = Stamp(counted_at(message.timestamp, message.received_at), message.message_id, message.source)
+            changes.note_traits(profile, profile.traits, stamp)
             profile.traits = tell(profile.traits, dict(given.contacts), stamp)
         return profile
 
     def _apply(self, profile: Profile, message: RawMessage, changes: Changes) -> None:
         at = counted_at(message.timestamp, message.received_at)
         before = profile.traits
+        stamp = Stamp(at, message.message_id, message.source)
         if message.type == "identify" and message.traits:
-            profile.traits = tell(profile.traits, message.traits, Stamp(at, message.message_id, message.source))
+            profile.traits = tell(profile.traits, message.traits, stamp)
         if message.context:
-            stamp = Stamp(at, message.message_id, message.source, implied=True)
-            profile.traits = infer(profile.traits, message.context, stamp)
+            profile.traits = infer(profile.traits, message.context, replace(stamp, implied=True))
         if profile.traits is not before:
             self.people.touched.add(profile.id)
-            if profile.traits.values != before.values:
-                changes.note(profile)
+            if not same(profile.traits.values, before.values):
+                changes.note_traits(profile, before, stamp)
         self._record(profile, message, at)
 
     def _record(self, profile: Profile, message: RawMessage, at: datetime) -> None:
@@ -118,6 +120,7 @@ class Fold:
                 log=log,
                 imported=message.imported,
                 profile=snapshot,
+                traits_changed=changes.traits_changed(profile),
             )
         )
 
@@ -141,7 +144,14 @@ class Fold:
         self.people.settle(changes, self.now)
         self._tell_merges(changes, imported=False)
         for profile in changes.profiles.values():
-            self.told.append(ProfileChanged(profile_id=profile.id, profile=profile.snapshot(), at=self.now))
+            self.told.append(
+                ProfileChanged(
+                    profile_id=profile.id,
+                    profile=profile.snapshot(),
+                    at=self.now,
+                    traits_changed=changes.traits_changed(profile),
+                )
+            )
 
     # --- those who are to be forgotten
 

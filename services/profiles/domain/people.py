@@ -9,7 +9,8 @@ from services.profiles.domain.contacts import contacts_of
 from services.profiles.domain.identity import Attach, Keep, Leave, Merge, choose_owner, choose_survivor, decide
 from services.profiles.domain.names import ANONYMOUS, Given, Name, Rules
 from services.profiles.domain.profile import Held, Profile
-from services.profiles.domain.traits import Traits, unite
+from services.profiles.domain.traits import Stamp, Traits, difference, unite
+from shared.schemas.resolved import TraitsChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,21 @@ class Changes:
 
     profiles: dict[UUID, Profile] = field(default_factory=dict)
     merges: list[Merged] = field(default_factory=list)
+    traits: dict[UUID, tuple[Traits, Stamp]] = field(default_factory=dict)  # as they were before
 
     def note(self, profile: Profile) -> None:
         self.profiles[profile.id] = profile
+
+    def note_traits(self, profile: Profile, before: Traits, stamp: Stamp) -> None:
+        """What was told of it, not what it got by a merge."""
+        self.note(profile)
+        self.traits.setdefault(profile.id, (before, stamp))
+
+    def traits_changed(self, profile: Profile) -> TraitsChanged | None:
+        if profile.id not in self.traits:
+            return None
+        before, stamp = self.traits[profile.id]
+        return difference(before, profile.traits, stamp)
 
 
 class People:

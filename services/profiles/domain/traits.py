@@ -7,6 +7,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from shared.language.compare import same
+from shared.schemas.resolved import TraitsChanged
+
 IMPLIED_FRESH = timedelta(hours=1)
 """What devices report with every event is dated anew only after this, so that an event is not a write."""
 
@@ -100,6 +103,22 @@ def _with(held: Traits, news: Mapping[str, Any], provenance: Mapping[str, Proven
         return held
     values = {key: value for key, value in (*held.values.items(), *news.items()) if news.get(key, value) is not None}
     return Traits(values, {**held.provenance, **provenance})
+
+
+def difference(before: Traits, after: Traits, stamp: Stamp) -> TraitsChanged | None:
+    """What became of the values; None if they are the same."""
+    keys = before.values.keys() | after.values.keys()
+    changed = {key for key in keys if not same(before.values.get(key), after.values.get(key))}
+    if not changed:
+        return None
+    told = sorted(changed | {key for key in keys if "." in key})
+    return TraitsChanged(
+        at=stamp.at,
+        message_id=stamp.message_id,
+        source=stamp.source,
+        before={key: before.values[key] for key in told if key in before.values},
+        after={key: after.values[key] for key in told if key in after.values},
+    )
 
 
 def unite(one: Traits, other: Traits) -> Traits:

@@ -43,8 +43,8 @@ def _patch(fold: Fold, profile: Profile, patch: Mapping[str, Any], changes: Chan
         for key, change in patch.items()
     }
     stamp = Stamp(after_all(profile.traits, told, fold.now), str(new_id()), "api")
+    changes.note_traits(profile, profile.traits, stamp)
     profile.traits = tell(profile.traits, told, stamp)
-    changes.note(profile)
 
 
 async def upsert_profile(book: Book, given: Given, traits: Mapping[str, Any]) -> tuple[Profile, bool]:
@@ -140,13 +140,15 @@ async def delete_life_event(book: Book, profile_id: UUID, event_id: UUID) -> Non
         profile = get_living(fold.people, profile_id)
         kept = tuple(event for event in profile.life_events if event.id != event_id)
         by_trait = event_id == birthday_id(profile.id) and BIRTHDAY in profile.traits.values
+        changes = Changes()
         if by_trait:
-            _patch(fold, profile, {BIRTHDAY: None}, Changes())
+            _patch(fold, profile, {BIRTHDAY: None}, changes)
         elif len(kept) == len(profile.life_events):
             raise NotFound("There is no such life event.")
         profile.life_events = kept
         await records_store.delete_life_event(tx, profile.id, event_id)
-        _tell(fold, profile)
+        changes.note(profile)
+        fold.tell_change(changes)
 
     await book.change(wanted_ids(profile_id), decide)
 
