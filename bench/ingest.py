@@ -64,7 +64,7 @@ def _bodies() -> list[bytes]:
 
 
 @asynccontextmanager
-async def _postgres(home: Path) -> AsyncIterator[str]:
+async def postgres(home: Path) -> AsyncIterator[str]:
     """A durable PostgreSQL as `make run` starts it; its URL."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "deploy.local", "--with-parent", "postgres",
@@ -149,7 +149,7 @@ async def measure() -> list[Figure]:
     """Three rounds of both, in turn; the median ratio counts."""
     ratios, ingested, copied = [], [], []
     with tempfile.TemporaryDirectory(prefix="regulars-bench-") as home:
-        async with _postgres(Path(home)) as url:
+        async with postgres(Path(home)) as url:
             for round_ in range(3):
                 bodies = _bodies()
                 real = await _database(url, f"ingest_{round_}")

@@ -25,7 +25,7 @@ from services.segments.domain.condition import Sequence as Steps
 from services.segments.domain.definition import Definition
 from services.segments.domain.facts import micros_of
 from services.segments.domain.sql.dates import life_event_due
-from services.segments.domain.sql.orders import ORDER_NAMES, spend_join
+from services.segments.domain.sql.orders import spend_join
 from services.segments.domain.sql.plan import Plan
 from services.segments.domain.sql.query import holds
 
@@ -45,9 +45,9 @@ def due_of(condition: Condition, dues: Known, truths: Mapping[str, str], plan: P
     """`dues`, `truths`: of the segments it refers to."""
     match condition:
         case All(of):
-            return _of_several(of, "{}", dues, truths, plan)
-        case Any(of):
             return _of_several(of, "NOT {}", dues, truths, plan)
+        case Any(of):
+            return _of_several(of, "{}", dues, truths, plan)
         case Not(child):
             return due_of(child, dues, truths, plan)
         case SegmentRef(key):
@@ -59,13 +59,15 @@ def due_of(condition: Condition, dues: Known, truths: Mapping[str, str], plan: P
 
 
 def _of_several(
-    parts: Sequence[Condition], lets: str, dues: Known, truths: Mapping[str, str], plan: Plan
+    parts: Sequence[Condition], decides: str, dues: Known, truths: Mapping[str, str], plan: Plan
 ) -> str | None:
-    """Where a part that time does not change decides, nothing is due."""
-    due_parts = [(part, due_of(part, dues, truths, plan)) for part in parts]
-    still = [lets.format(f"({holds(part, truths, plan)})") for part, due in due_parts if due is None]
+    """Nothing is due where a part that time does not change decides. A column, or it would double with every level."""
+    due_parts = [(decides.format(f"({holds(part, truths, plan)})"), due_of(part, dues, truths, plan)) for part in parts]
     found = _first(due for _, due in due_parts)
-    return found if found is None or not still else f"CASE WHEN {' AND '.join(still)} THEN {found} END"
+    if found is None:
+        return None
+    decided = [decision if due is None else f"({decision} AND {due} IS NULL)" for decision, due in due_parts]
+    return plan.column(f"CASE WHEN NOT ({' OR '.join(decided)}) THEN {found} END")
 
 
 def _first(dues: Iterable[str | None]) -> str | None:
@@ -135,13 +137,12 @@ def _later(due: str, length: timedelta, plan: Plan) -> str:
 
 
 def _of_spend(leaf: Spend, plan: Plan, truth: str) -> str | None:
-    upcoming = _upcoming(Selection(ORDER_NAMES), plan)
+    joined = spend_join(leaf, plan)
     if leaf.within is None:
-        return upcoming
+        return f"{joined}.upcoming_at"
     lets_go = {">": True, ">=": True, "<": False, "<=": False}.get(leaf.op)
-    return _first(
-        [upcoming, _when(lets_go, truth, _later(f"{spend_join(leaf, plan)}.first_completed_at", leaf.within, plan))]
-    )
+    leaving = _when(lets_go, truth, _later(f"{joined}.first_completed_at", leaf.within, plan))
+    return _first([f"{joined}.upcoming_at", leaving])
 
 
 def _of_steps(leaf: Steps, plan: Plan, truth: str) -> str | None:

@@ -13,36 +13,35 @@ _ORDER_ID = """CASE jsonb_typeof(event.properties -> 'order_id')
                             THEN trunc((event.properties ->> 'order_id')::numeric)::text END END"""
 
 
-ORDER_NAMES = tuple(sorted(SPEND_EVENTS))
-
-
 def spend_holds(leaf: Spend, plan: Plan) -> str:
     return f"coalesce({spend_join(leaf, plan)}.spend, 0) {leaf.op} {plan.parameters.add(leaf.value, 'numeric')}"
 
 
 def spend_join(leaf: Spend, plan: Plan) -> str:
-    """Each profile's `spend`, and the first completion of the orders in the window.
+    """Each profile's `spend`, when the first of the orders that make it was completed, and the first event still to come.
 
     An order stands in the window by its first completion; without an order id each completion is an order.
     """
     since = None if leaf.within is None else plan.before(leaf.within)
     window = "true" if since is None else f"completed_at > {plan.parameters.add(since, 'timestamptz')}"
     currency = "true" if leaf.currency is None else f"currency = {plan.parameters.add(leaf.currency, 'jsonb')}"
+    counts = f"completed_at IS NOT NULL AND {window} AND {currency}"
     return plan.join(
-        f"""SELECT lane, profile_id, min(completed_at) AS first_completed_at,
-                sum(CASE WHEN everything_refunded THEN 0 ELSE greatest(amount - refunded, 0) END) AS spend
+        f"""SELECT lane, profile_id, min(upcoming_at) AS upcoming_at,
+                min(completed_at) FILTER (WHERE {counts}) AS first_completed_at,
+                sum(CASE WHEN everything_refunded THEN 0 ELSE greatest(amount - refunded, 0) END) FILTER (WHERE {counts}) AS spend
             FROM ({_orders(leaf, plan)}) AS an_order
-            WHERE completed_at IS NOT NULL AND {window} AND {currency}
             GROUP BY lane, profile_id"""
     )
 
 
 def _orders(leaf: Spend, plan: Plan) -> str:
-    return f"""SELECT lane, profile_id, min(timestamp) FILTER (WHERE completes) AS completed_at,
-            (array_agg(currency ORDER BY {_EARLIER_FIRST}) FILTER (WHERE completes))[1] AS currency,
-            (array_agg(amount ORDER BY {_LATER_FIRST}) FILTER (WHERE NOT refunds))[1] AS amount,
-            coalesce(sum(refund) FILTER (WHERE refunds), 0) AS refunded,
-            coalesce(bool_or(refund IS NULL) FILTER (WHERE refunds), false) AS everything_refunded
+    return f"""SELECT lane, profile_id, min(timestamp) FILTER (WHERE completes AND happened) AS completed_at,
+            (array_agg(currency ORDER BY {_EARLIER_FIRST}) FILTER (WHERE completes AND happened))[1] AS currency,
+            (array_agg(amount ORDER BY {_LATER_FIRST}) FILTER (WHERE NOT refunds AND happened))[1] AS amount,
+            coalesce(sum(refund) FILTER (WHERE refunds AND happened), 0) AS refunded,
+            coalesce(bool_or(refund IS NULL) FILTER (WHERE refunds AND happened), false) AS everything_refunded,
+            min(timestamp) FILTER (WHERE NOT happened) AS upcoming_at
         FROM ({_order_events(leaf, plan)}) AS event
         WHERE order_id IS NOT NULL OR completes
         GROUP BY lane, profile_id, order_id, CASE WHEN order_id IS NULL THEN (timestamp, source, message_id) END"""
@@ -55,8 +54,9 @@ def _order_events(leaf: Spend, plan: Plan) -> str:
     basis = as_number(f"(event.properties -> {plan.parameters.add(leaf.basis, 'text')})")
     total = as_number("(event.properties -> 'total')")
     return f"""SELECT event.lane, event.profile_id, event.timestamp, event.message_id, event.source,
+            {plan.happened("event")} AS happened,
             {is_any(COMPLETED)} AS completes, {is_any(REFUNDED)} AS refunds, {_ORDER_ID} AS order_id,
             CASE WHEN {is_any(CANCELLED)} THEN 0 ELSE coalesce({basis}, 0) END AS amount,
             abs(coalesce({basis}, {total})) AS refund, event.properties -> 'currency' AS currency
         FROM history AS event
-        WHERE event.lane = ANY ($1::smallint[]) AND {is_any(SPEND_EVENTS)} AND {plan.happened("event")}"""
+        WHERE event.lane = ANY ($1::smallint[]) AND {is_any(SPEND_EVENTS)} AND {plan.known("event")}"""
