@@ -11,6 +11,7 @@ from services.segments.api.desk import Desk
 from services.segments.api.membership import router as membership_router
 from services.segments.api.segments import router as segment_router
 from services.segments.clients import load_roles
+from services.segments.api.templates import router as template_router
 from services.segments.config import Settings
 from services.segments.service.rules import RuleBook
 from services.segments.service.take_in import TakeIn
@@ -55,6 +56,7 @@ def create_app(
         start=start,
         routers=(
             segment_router,
+            template_router,
             membership_router,
             internal_routes(),
             feed_route(FeedRequest),

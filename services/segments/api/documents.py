@@ -27,14 +27,24 @@ def _example(**example: Any) -> ConfigDict:
     return ConfigDict(extra="forbid", json_schema_extra={"examples": [example]})
 
 
+class TemplateGiven(BaseModel):
+    """A ready-made definition and what is to be put into it; defaults for the rest."""
+
+    model_config = _example(key="vip", parameters={"amount": 300, "within": "P180D"})
+
+    key: str = Field(description="Of `GET /v1/segment-templates`")
+    parameters: dict[str, Any] = Field(default={}, description="By name")
+
+
 class NewSegment(BaseModel):
-    """A key, a name, and who belongs to it."""
+    """A key, a name, and who belongs to it: a `condition`, or a `template` that makes one. Exactly one of the two."""
 
     model_config = _example(key="vip", name="Spent 200 in 90 days", condition=CONDITION)
 
     key: str = Field(pattern=KEY, description="How it is called in paths and in other segments' conditions; for good")
-    name: str = Field(default="", max_length=500, description="For people; the key, if none is given")
-    condition: dict[str, Any] = Field(description=NODES)
+    name: str = Field(default="", max_length=500, description="For people; the template's or the key, if none is given")
+    condition: dict[str, Any] | None = Field(default=None, description=NODES)
+    template: TemplateGiven | None = None
 
 
 class SegmentEdit(BaseModel):

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.segments.api.desk import Desk, desk_of
 from services.segments.api.documents import DryRunShown, NewSegment, SegmentEdit, SegmentPage, SegmentShown, refusals
+from services.segments.api.templates import told
 from services.segments.clients import campaigns_using
 from services.segments.service.catalogue import (
     SegmentState,
@@ -42,9 +43,8 @@ DryRunAsked = Annotated[bool, Query(description="Write nothing; say who would en
 async def create(request: Request, body: NewSegment) -> Response:
     desk = desk_of(request)
     now = desk.clock.now()
-    await desk.db.run(
-        lambda tx: create_segment(tx, key=body.key, name=body.name or body.key, condition=body.condition, now=now)
-    )
+    name, condition = told(body)
+    await desk.db.run(lambda tx: create_segment(tx, key=body.key, name=name, condition=condition, now=now))
     desk.changed()
     return JsonResponse(await _show(desk.db, body.key), 201)
 
