@@ -8,10 +8,11 @@ from fastapi import FastAPI
 
 from services.segments.api.between import internal_routes
 from services.segments.api.desk import Desk
+from services.segments.api.history import router as history_router
 from services.segments.api.membership import router as membership_router
 from services.segments.api.segments import router as segment_router
-from services.segments.clients import load_roles
 from services.segments.api.templates import router as template_router
+from services.segments.clients import load_roles
 from services.segments.config import Settings
 from services.segments.service.rules import RuleBook
 from services.segments.service.take_in import TakeIn
@@ -55,9 +56,10 @@ def create_app(
         migrations=Path(__file__).parent / "migrations",
         start=start,
         routers=(
-            segment_router,
             template_router,
+            segment_router,
             membership_router,
+            history_router,
             internal_routes(),
             feed_route(FeedRequest),
             parked_routes(lambda request: {FEED: request.app.state.take_in}),
@@ -78,7 +80,7 @@ async def _start(
     book = RuleBook(frame.db, clock=frame.clock, default_zone=settings.default_timezone)
     app.state.take_in = TakeIn(book, frame.clock)
     builds_due = asyncio.Event()
-    app.state.desk = Desk(frame.db, frame.clock, builds_due.set, messaging, settings.default_timezone)
+    app.state.desk = Desk(frame.db, frame.clock, builds_due.set, messaging, profiles, settings.default_timezone)
     frame.feed = feed = FeedServer(
         frame.db, frame.wake, consumers=("messaging",), reading=read_changes, finding=find_oldest_change
     )

@@ -1,6 +1,7 @@
-"""HTTP out: who else asks after a segment."""
+"""HTTP out: who else asks after a segment, and whom a name leads to."""
 
 from typing import Any
+from uuid import UUID
 
 from shared.plumbing.errors import Unavailable
 from shared.plumbing.http import Neighbour
@@ -20,3 +21,9 @@ async def campaigns_using(messaging: Neighbour, segment: str) -> list[str]:
     if not isinstance(campaigns, list):
         raise Unavailable("messaging did not say which campaigns use the segment.")
     return [str(campaign) for campaign in campaigns]
+
+
+async def find_profile_id(profiles: Neighbour, namespace: str, value: str) -> UUID | None:
+    """Whom a name leads to. Raises Unavailable when profiles does not say."""
+    answer: Any = await profiles.find("/internal/lookup", **{namespace: value})
+    return None if answer is None else UUID(answer["id"])

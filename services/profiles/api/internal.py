@@ -3,10 +3,13 @@
 from fastapi import APIRouter, Request, Response
 
 from services.profiles.api.desk import desk_of
-from services.profiles.service.reading import read_recipients
+from services.profiles.domain.names import names_of
+from services.profiles.domain.values import faults
+from services.profiles.service.reading import look_up, read_recipients
 from services.profiles.service.resolve import WORK, applies
 from services.profiles.service.wishes import take_consent_change
 from shared.plumbing.auth import Internal
+from shared.plumbing.errors import NotFound
 from shared.plumbing.http import ExactRoute, JsonResponse
 from shared.plumbing.internal import feed_route, parked_routes, read_progress
 from shared.schemas.feed import FeedRequest
@@ -28,6 +31,16 @@ async def recipients(request: Request, body: RecipientsRequest) -> Response:
     """Who these people are now, and what they allow."""
     book = desk_of(request).book
     return JsonResponse(await read_recipients(book.db, body.profile_ids, now=book.clock.now()))
+
+
+@router.get("/internal/lookup")
+async def lookup(request: Request) -> Response:
+    """The id of whom a name (`?namespace=value`) leads to. 404 if it leads to nobody."""
+    book = desk_of(request).book
+    given = names_of(dict(request.query_params), book.rules)
+    if given.best is None or any(faults(dict(request.query_params))):
+        raise NotFound("There is no such profile.")
+    return JsonResponse({"id": (await look_up(book.db, given)).id})
 
 
 @router.post("/internal/consents")

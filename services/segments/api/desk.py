@@ -16,6 +16,7 @@ class Desk:
     clock: Clock
     changed: Callable[[], None]  # to be called when the catalogue was
     messaging: Neighbour
+    profiles: Neighbour
     default_zone: str
 
 

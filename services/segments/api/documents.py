@@ -14,11 +14,11 @@ CONDITION: dict[str, Any] = {
         {"trait": "plan", "op": "=", "value": "pro"},
     ]
 }
-CHANGE_CAUSE = {"kind": "event", "message_id": "a1b2", "name": "Order Completed"}
+CHANGE_CAUSE: dict[str, Any] = {"kind": "event", "message_id": "a1b2", "name": "Order Completed"}
 PROFILE_ID = "01981c6e-7a4b-7c3e-9d2f-0a1b2c3d4e5f"
 NODES = (
     "The condition language, with examples of every node: docs/segments.md. One object with exactly one of `all`, `any`, `not`, "
-    "`trait`, `event`, `spend`, `life_event`, `sequence`, `segment`, `bucket`; `POST /v1/segments/preview` tries it."
+    "`trait`, `trait_changed`, `event`, `spend`, `life_event`, `sequence`, `segment`, `bucket`; `POST /v1/segments/preview` tries it."
 )
 KEY = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$"
 
@@ -193,8 +193,9 @@ class PreviewShown(BaseModel):
 
 
 class Explanation(BaseModel):
-    """The condition tree: a node is `kind`, `value`, `children`; a leaf has its `condition`, `facts` (the numbers behind it) and
-    `next_at` (when it may next change by itself). `segments`: those it refers to, each explained once."""
+    """The condition tree: a node is `kind`, `value`, `next_at` (when it may next change by itself), `children`; a leaf has its
+    `condition` and `facts` (the numbers and the newest events behind it). `segments`: those it refers to, each explained once.
+    `member_since` and `last_change` are what was recorded last."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -204,6 +205,13 @@ class Explanation(BaseModel):
                     "version": 1,
                     "profile_id": PROFILE_ID,
                     "user_id": "ann",
+                    "member_since": "2026-05-01T10:15:30Z",
+                    "last_change": {
+                        "change": "entered",
+                        "at": "2026-05-01T10:15:30Z",
+                        "version": 1,
+                        "cause": CHANGE_CAUSE,
+                    },
                     "kind": "spend",
                     "value": True,
                     "condition": CONDITION["all"][0],
@@ -220,6 +228,8 @@ class Explanation(BaseModel):
     version: int
     profile_id: UUID
     user_id: str | None
+    member_since: datetime | None
+    last_change: dict[str, Any] | None
     kind: str
     value: bool
     as_of: datetime

@@ -1,5 +1,6 @@
 """Who is in, who came and went, why, and who would be."""
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,20 +15,23 @@ from services.segments.api.documents import (
     PreviewShown,
     refusals,
 )
+from services.segments.api.person import Person, id_of
 from services.segments.service.catalogue import get_segment
 from services.segments.service.questions import START, ListedChange, explain_membership, list_changes, preview
 from services.segments.store.memberships import Member, members_after
+from services.segments.store.past import LAST, members_at
 from services.segments.store.profiles import FIRST
 from shared.plumbing.auth import Reader
 from shared.plumbing.db import Database
 from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.instants import Instant, in_utc
 from shared.plumbing.lanes import LANES
 from shared.plumbing.pages import Cursor, Limit, encode_cursor, page, read_cursor
 
 router = APIRouter(route_class=ExactRoute, tags=["segments"])
-ProfileId = Annotated[
-    UUID,
-    Query(description="The profile's `id`, as `GET /v1/profiles/lookup?user_id=` of the profiles service gives it"),
+At = Annotated[
+    Instant | None,
+    Query(description="Who was in at this instant, by the changes recorded until now; now, if none is given"),
 ]
 
 
@@ -50,13 +54,20 @@ async def preview_(request: Request, body: PreviewRequest) -> Response:
 
 @router.get(
     "/v1/segments/{key}/members",
-    summary="Who is in",
+    summary="Who is in, or was",
+    description="With `at`, who was in at that instant as it was recorded: by the condition that served then and what was known "
+    "then, less those who were erased since. Empty for a time before the segment was. (`preview` with `as_of` says who would "
+    "have been in by what is known now.) The cursor keeps the instant.",
     response_model=MemberPage,
     responses=refusals(404, 422),
     dependencies=[Reader],
 )
-async def members(request: Request, key: str, limit: Limit = 100, cursor: Cursor = None) -> Response:
-    return JsonResponse(await members_page(desk_of(request).db, key, limit=limit, cursor=cursor))
+async def members(request: Request, key: str, at: At = None, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    db = desk_of(request).db
+    place = read_cursor(cursor, _read_past_place) or (0, LAST, at)
+    if place[2] is None:
+        return JsonResponse(await members_page(db, key, limit=limit, cursor=cursor))
+    return JsonResponse(await _past_members_page(db, key, place[2], place[:2], limit=limit))
 
 
 @router.get(
@@ -79,14 +90,15 @@ async def changes(request: Request, key: str, limit: Limit = 100, cursor: Cursor
 @router.get(
     "/v1/segments/{key}/explain",
     summary="Why a profile is in, or not",
-    description="Every node's value for the profile, now, and the numbers behind it. Whose id is not known: "
-    "`GET /v1/profiles/lookup?user_id=` of the profiles service gives it.",
+    description="Every node's value for the profile, now, the numbers and events behind it, and when it may next change by itself. "
+    "Name the profile by exactly one of `profile_id`, `user_id`, `anonymous_id`, `email`, `phone`, or a namespace of yours.",
     response_model=Explanation,
     responses=refusals(404, 422),
     dependencies=[Reader],
 )
-async def explain(request: Request, key: str, profile_id: ProfileId) -> Response:
+async def explain(request: Request, key: str, person: Annotated[Person, Query()]) -> Response:
     desk = desk_of(request)
+    profile_id = await id_of(request, person)
     async with desk.db.snapshot() as tx:
         tree = await explain_membership(
             tx, key=key, profile_id=profile_id, now=desk.clock.now(), default_zone=desk.default_zone
@@ -100,6 +112,22 @@ async def members_page(db: Database, key: str, *, limit: int, cursor: str | None
     after = read_cursor(cursor, _read_place) or (0, FIRST)
     found = await members_after(db, segment.id, after, limit=limit + 1)
     return page(found, limit=limit, item=_member, cursor=lambda member: [member.lane, member.profile_id])
+
+
+async def _past_members_page(
+    db: Database, key: str, at: datetime, after: tuple[int, UUID], *, limit: int
+) -> dict[str, Any]:
+    segment = await get_segment(db, key)
+    found = await members_at(db, segment.id, at, after, limit=limit + 1)
+    return page(found, limit=limit, item=_member, cursor=lambda member: [member.lane, member.profile_id, at])
+
+
+def _read_past_place(value: Any) -> tuple[int, UUID, datetime | None]:
+    lane, profile_id = _read_place(value[:2])
+    if len(value) == 2:
+        return lane, profile_id, None
+    [at] = value[2:]
+    return lane, profile_id, in_utc(datetime.fromisoformat(at))
 
 
 def _read_place(value: Any) -> tuple[int, UUID]:

@@ -9,9 +9,10 @@ from uuid import UUID
 from services.segments.domain.explain import explain
 from services.segments.domain.sql.query import compile_query
 from services.segments.service.catalogue import get_segment, known_conditions, read_condition, states_of
+from services.segments.service.history_of import NEWEST
 from services.segments.service.rules import definition_of
 from services.segments.service.subject import facts_of
-from services.segments.store import changes, history, profiles
+from services.segments.store import changes, history, past, profiles
 from services.segments.store.changes import RecordedChange
 from services.segments.store.preview import Preview, find_members
 from shared.plumbing.db import Connection, Database
@@ -67,7 +68,7 @@ def _with_cursors(listed: Sequence[RecordedChange], after: Sequence[int]) -> lis
 async def explain_membership(
     tx: Connection, *, key: str, profile_id: UUID, now: datetime, default_zone: str
 ) -> dict[str, Any]:
-    """The tree of the version that serves, with every node's value. Raises NotFound for either."""
+    """The tree of the version that serves, with every node's value, and what was recorded last. Raises NotFound for either."""
     segment = await get_segment(tx, key)
     [state] = await states_of(tx, [segment])
     stored = await profiles.find_profile(tx, profile_id)
@@ -77,7 +78,17 @@ async def explain_membership(
     events = (await history.events_of(tx, [stored.id]))[stored.id]
     facts = facts_of(stored.id, stored.traits, stored.life_events, default_zone)
     tree = explain(definition_of(version.condition, version.segments), events, facts, now)
-    return {"segment": key, "version": version.number, "profile_id": stored.id, "user_id": stored.user_id, **tree}
+    who = {"segment": key, "version": version.number, "profile_id": stored.id, "user_id": stored.user_id}
+    return who | await _last_change(tx, segment.id, stored.id) | tree
+
+
+async def _last_change(tx: Connection, segment_id: UUID, profile_id: UUID) -> dict[str, Any]:
+    found = await past.changes_of(tx, profile_id, segment_id, before=NEWEST, limit=1)
+    if not found:
+        return {"member_since": None, "last_change": None}
+    last = found[0].change
+    shown = {"change": last.change, "at": last.at, "version": last.version, "cause": last.cause}
+    return {"member_since": last.at if last.change == "entered" else None, "last_change": shown}
 
 
 async def preview(db: Database, *, condition: dict[str, Any], as_of: datetime, default_zone: str) -> Preview:

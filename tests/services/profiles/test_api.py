@@ -306,6 +306,14 @@ async def test_a_lookup_needs_exactly_one_name(standing: Standing, query: str, s
     await standing.call("GET", f"/v1/profiles/lookup?{query}", status=status)
 
 
+async def test_the_other_services_learn_whom_a_name_leads_to(standing: Standing) -> None:
+    ann = await standing.make("ann", email="ann@example.com")
+    for query in ("user_id=ann", "email=ann@example.com"):
+        assert await standing.call("GET", f"/internal/lookup?{query}") == {"id": ann}
+    for query in ("user_id=nobody", "user_id=null", "user_id=%00", ""):
+        await standing.call("GET", f"/internal/lookup?{query}", status=404)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlencode
 from uuid import UUID
 
 import httpx
@@ -54,11 +55,12 @@ class HandClock:
 
 
 class Others(httpx.AsyncBaseTransport):
-    """What the other services answer: the key list, profiles' feed, the campaigns that use a segment."""
+    """What the other services answer: the key list, profiles' feed, whom a name leads to, the campaigns that use a segment."""
 
     def __init__(self) -> None:
         self.feed: dict[int, list[dict[str, Any]]] = {lane: [] for lane in range(LANES)}
         self.campaigns: dict[str, list[str]] = {}
+        self.names: dict[tuple[str, str], UUID] = {}
         self.away: set[str] = set()
 
     def tell(self, *messages: Message) -> None:
@@ -88,6 +90,8 @@ class Others(httpx.AsyncBaseTransport):
             if not page["items"]:
                 await asyncio.sleep(min(asked["wait"], 0.05))
             return _answer(page)
+        if path == "/internal/lookup" and (named := next(iter(request.url.params.items()))) in self.names:
+            return _answer({"id": self.names[named]})
         if path.endswith("/uses"):
             return _answer({"campaigns": self.campaigns.get(path.split("/")[3], [])})
         return httpx.Response(404)
@@ -167,12 +171,13 @@ class Standing:
             await self.worker.work()
         return made
 
-    async def items(self, path: str, *, limit: int = 1000) -> list[Any]:
+    async def items(self, path: str, *, limit: int = 1000, **asked: Any) -> list[Any]:
         """All items of a list."""
         found: list[Any] = []
         cursor = None
         while True:
-            page = await self.call("GET", f"{path}?limit={limit}" + (f"&cursor={cursor}" if cursor else ""))
+            query = urlencode({"limit": limit, **asked} | ({"cursor": cursor} if cursor else {}))
+            page = await self.call("GET", f"{path}?{query}")
             found += page["items"]
             cursor = page["next"]
             if cursor is None:

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -128,9 +129,50 @@ async def test_explain_shows_the_numbers_behind_a_truth(segments: Standing) -> N
     explained = await segments.call("GET", f"/v1/segments/two/explain?profile_id={person('ann')}")
     assert (explained["value"], explained["user_id"], explained["segment"]) == (False, "ann", "two")
     assert explained["facts"]["actual"] == 1
+    assert [event["name"] for event in explained["facts"]["events"]] == ["Order Completed"]
+    assert (explained["member_since"], explained["last_change"]) == (None, None)
     await segments.call("GET", f"/v1/segments/two/explain?profile_id={person('nobody')}", status=404)
     await segments.call("GET", "/v1/segments/two/explain?profile_id=x", status=422)
     await segments.call("GET", "/v1/segments/two/explain", status=422)
+
+
+async def test_explain_says_since_when_and_by_what(segments: Standing) -> None:
+    await segments.define("recent", {**BOUGHT, "within": "P1D"})
+    await segments.take(did("ann", "Order Completed", message_id="o1", profile=known("ann")))
+    path = f"/v1/segments/recent/explain?profile_id={person('ann')}"
+    explained = await segments.call("GET", path)
+    assert explained["member_since"] == "2026-05-01T12:00:00Z"
+    cause = {"kind": "event", "message_id": "o1", "name": "Order Completed"}
+    entered = {"change": "entered", "at": "2026-05-01T12:00:00Z", "version": 1, "cause": cause}
+    assert explained["last_change"] == entered
+    await segments.later(days=2)
+    explained = await segments.call("GET", path)
+    assert explained["member_since"] is None
+    assert explained["last_change"] == {
+        "change": "left",
+        "at": explained["last_change"]["at"],
+        "version": 1,
+        "cause": {"kind": "time"},
+    }
+
+
+async def test_explain_takes_any_name(segments: Standing) -> None:
+    await segments.define("buyers", BOUGHT)
+    await segments.take(did("ann", "Order Completed", profile=known("ann")))
+    names = [("user_id", "ann"), ("anonymous_id", "a1"), ("email", "a+b@example.com"), ("loyalty_card", "7/8 & 9")]
+    segments.others.names = {name: person("ann") for name in names} | {("user_id", "stranger"): person("stranger")}
+    for namespace, value in names:
+        asked = urlencode({namespace: value})
+        assert (await segments.call("GET", f"/v1/segments/buyers/explain?{asked}"))["value"] is True
+        assert len((await segments.call("GET", f"/v1/changes?{asked}"))["items"]) == 1
+    for query in ("user_id=nobody", "user_id=stranger"):
+        await segments.call("GET", f"/v1/segments/buyers/explain?{query}", status=404)
+    for query in ("", "user_id=ann&email=x", f"user_id=ann&profile_id={person('ann')}"):
+        await segments.call("GET", f"/v1/segments/buyers/explain?{query}", status=422)
+    segments.others.away = {"profiles"}
+    away = await segments.call("GET", "/v1/segments/buyers/explain?user_id=ann", status=503)
+    assert away["code"] == "unavailable"
+    await segments.call("GET", f"/v1/segments/buyers/explain?profile_id={person('ann')}")
 
 
 async def test_a_preview_counts_who_would_be_a_member_at_an_instant(segments: Standing) -> None:
