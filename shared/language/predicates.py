@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
-from shared.language.compare import Op, holds
+from shared.language.compare import Op, equal, holds, same
 from shared.language.paths import find_all, find_one
 from shared.language.reading import Loc, Object, Reading
 
@@ -33,7 +33,19 @@ class Each:
     where: "tuple[Predicate, ...]"
 
 
-Predicate = PropertyTest | ContextTest | Each
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What the properties' `before` has at `path` is another value than what their `after` has; both have one.
+
+    Not to be written by callers. `old` and `new`: what the values must be; None for any.
+    """
+
+    path: str
+    old: object = None
+    new: object = None
+
+
+Predicate = PropertyTest | ContextTest | Each | Changed
 
 
 def parse_predicates(json: object, loc: Loc = ()) -> tuple[Predicate, ...]:
@@ -85,8 +97,24 @@ def evaluate(predicate: Predicate, properties: object, context: Mapping[str, obj
         case Each(path, where):
             elements = find_one(properties, path)
             return isinstance(elements, list) and any(all_hold(where, element, context) for element in elements)
+        case Changed():
+            return is_changed(predicate, properties)
         case _:
             assert_never(predicate)
+
+
+def is_changed(predicate: Changed, properties: object) -> bool:
+    before, after = values_changed(predicate, properties)
+    if before is None or after is None or same(before, after):
+        return False
+    fits = predicate.old is None or equal(before, predicate.old)
+    return fits and (predicate.new is None or equal(after, predicate.new))
+
+
+def values_changed(predicate: Changed, properties: object) -> tuple[object, object]:
+    """What there was and what there is at the path; None for nothing."""
+    before, after = (find_one(find_one(properties, key), predicate.path) for key in ("before", "after"))
+    return before, after
 
 
 def predicate_to_json(predicate: Predicate) -> Object:
@@ -97,6 +125,8 @@ def predicate_to_json(predicate: Predicate) -> Object:
             return {"context": path, **comparison_to_json(op, value)}
         case Each(path, where):
             return {"each": path, "where": [predicate_to_json(inner) for inner in where]}
+        case Changed(path, old, new):
+            return {"changed": path, "from": old, "to": new}
         case _:
             assert_never(predicate)
 

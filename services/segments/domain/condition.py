@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, assert_never
 
+from services.segments.domain.facts import TRAITS_CHANGED
 from shared.language.compare import Cmp, Op
 from shared.language.exact import Number
-from shared.language.predicates import Predicate
+from shared.language.predicates import Changed, Predicate
 
 Aggregate = Literal["count", "sum", "avg", "min", "max", "distinct"]
 Basis = Literal["total", "revenue", "subtotal"]
@@ -96,6 +97,17 @@ class Bucket:
     start: Number
     end: Number
     salt: str
+
+
+def trait_changed(changed: Changed, within: timedelta) -> EventAggregate:
+    """At least one such change of the traits in the window."""
+    return EventAggregate(Selection((TRAITS_CHANGED,), (changed,)), ">=", 1, within=within)
+
+
+def change_meant(leaf: EventAggregate) -> Changed | None:
+    """The change of a trait that the leaf is about; None where it is about events."""
+    where = leaf.selection.where
+    return where[0] if leaf.selection.names == (TRAITS_CHANGED,) and isinstance(where[0], Changed) else None
 
 
 OfEvents = EventAggregate | Spend | Sequence

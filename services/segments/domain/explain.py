@@ -23,6 +23,7 @@ from services.segments.domain.condition import (
     Sequence,
     Spend,
     Trait,
+    change_meant,
 )
 from services.segments.domain.definition import Definition
 from services.segments.domain.evaluate import (
@@ -42,6 +43,7 @@ from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.spending import orders_at
 from shared.language.exact import Number, as_decimal, subtract
 from shared.language.paths import find_all, find_one
+from shared.language.predicates import Changed, values_changed
 from shared.language.reading import Object
 
 MOST_SHOWN = 100  # events and orders, the newest
@@ -114,6 +116,8 @@ class _Explainer:
             case Trait(path):
                 return {"found": find_all(self.facts.traits, path)}
             case EventAggregate(within=within):
+                if (changed := change_meant(leaf)) is not None:
+                    return {**self._trait_changes(leaf, changed), "window": self._window(within)}
                 return {**_aggregate(leaf, in_window(self.happened, within, self.t)), "window": self._window(within)}
             case Spend(within=within):
                 return {**self._spend(leaf), "window": self._window(within)}
@@ -130,6 +134,12 @@ class _Explainer:
         """The events with after < timestamp ≤ until."""
         after = None if within is None else instant(micros(self.t) - micros_of(within))
         return {"after": after, "until": self.t}
+
+    def _trait_changes(self, leaf: EventAggregate, changed: Changed) -> Object:
+        found = selected(leaf.selection, in_window(self.happened, leaf.within, self.t))
+        values = [(event.timestamp, *values_changed(changed, event.properties)) for event in found]
+        shown = [{"at": at, "from": before, "to": after} for at, before, after in values[-MOST_SHOWN:]]
+        return {"count": len(found), "changes": shown, "now": find_one(self.facts.traits, changed.path)}
 
     def _spend(self, leaf: Spend) -> Object:
         orders = orders_at(leaf, self.happened, self.t)

@@ -11,6 +11,9 @@ MICROSECOND = timedelta(microseconds=1)
 LATEST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
 EARLIEST = (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
 
+# The name under which a change of traits stands in a profile's history. No event has it: a name is never blank.
+TRAITS_CHANGED = "\x1f"
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

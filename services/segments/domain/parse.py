@@ -20,11 +20,13 @@ from services.segments.domain.condition import (
     Spend,
     Subtrahend,
     Trait,
+    trait_changed,
 )
+from services.segments.domain.facts import TRAITS_CHANGED
 from shared.language.compare import CMPS, Cmp
 from shared.language.durations import parse_day_offset, parse_duration
 from shared.language.exact import Number, is_number
-from shared.language.predicates import read_predicates
+from shared.language.predicates import Changed, read_predicates
 from shared.language.reading import Loc, Object, Reading
 
 MOST_DAYS = 366
@@ -74,6 +76,17 @@ def _read_trait(found: Object, loc: Loc, reading: Reading) -> Trait | None:
     return None if test is None else Trait(path, *test)
 
 
+def _read_trait_changed(found: Object, loc: Loc, reading: Reading) -> EventAggregate | None:
+    reading.keys(found, loc, required=("trait_changed", "within"), optional=("from", "to"))
+    for key in ("from", "to"):
+        reading.value(found.get(key), (*loc, key))
+        if key in found and found[key] is None:
+            reading.fault((*loc, key), "must not be null")
+    changed = Changed(reading.text(found, "trait_changed", loc), found.get("from"), found.get("to"))
+    within = _read_within(found, loc, reading)
+    return None if within is None else trait_changed(changed, within)
+
+
 def _read_event(found: Object, loc: Loc, reading: Reading) -> EventAggregate | None:
     optional = ("where", "aggregate", "property", "minus", "within")
     reading.keys(found, loc, required=("event", "op", "value"), optional=optional)
@@ -109,12 +122,13 @@ def _read_selection(found: Object, loc: Loc, reading: Reading) -> Selection:
 
 def _read_names(json: object, loc: Loc, reading: Reading) -> tuple[str, ...]:
     if isinstance(json, str):
-        reading.value(json, loc)
-        return (json,)
+        return _read_names([json], loc, reading)
     if not isinstance(json, list) or not all(isinstance(name, str) for name in json):
         reading.fault(loc, "must be an event's name or a list of them")
         return ()
     reading.value(json, loc)
+    if TRAITS_CHANGED in json:
+        reading.fault(loc, "is not the name of any event")
     return tuple(sorted(set(json)))
 
 
@@ -203,6 +217,7 @@ READERS: dict[str, _Reader] = {
     "any": _read_any,
     "not": _read_not,
     "trait": _read_trait,
+    "trait_changed": _read_trait_changed,
     "event": _read_event,
     "spend": _read_spend,
     "life_event": _read_life_event,

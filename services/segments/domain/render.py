@@ -19,6 +19,7 @@ from services.segments.domain.condition import (
     Sequence,
     Spend,
     Trait,
+    change_meant,
 )
 from shared.language.durations import format_day_offset, format_duration
 from shared.language.exact import is_number, normal
@@ -68,6 +69,10 @@ def leaf_key(leaf: Leaf) -> str:
 
 
 def _event_to_json(leaf: EventAggregate) -> Object:
+    changed = change_meant(leaf)
+    if changed is not None:
+        ends = {"from": changed.old, "to": changed.new}
+        return _present({"trait_changed": changed.path, **ends, "within": leaf.within})
     minus = leaf.minus and {**_selection_to_json(leaf.minus.selection), "property": leaf.minus.path}
     aggregate = None if leaf.aggregate == "count" else leaf.aggregate
     what = {"aggregate": aggregate, "property": leaf.path, "minus": minus, "within": leaf.within}

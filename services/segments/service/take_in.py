@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, assert_never
 from uuid import UUID
 
-from services.segments.domain.facts import Event
+from services.segments.domain.facts import TRAITS_CHANGED, Event
 from services.segments.service import subject as work
 from services.segments.service.batch import Batch, begin, taking_turns
 from services.segments.service.endings import erase, merge
@@ -22,6 +22,7 @@ from shared.schemas.resolved import (
     ProfileErased,
     ProfilesMerged,
     Resolved,
+    TraitsChanged,
     parse_resolved,
 )
 
@@ -98,43 +99,50 @@ async def _take_plain(batch: Batch, messages: Sequence[Plain]) -> None:
         Told(message, subject) for message in messages if (subject := batch.target(message.profile_id)) is not None
     ]
     past = await batch.histories({told.subject.id: told.subject for told in living}.values())
-    events = [(told.subject.lane, told.subject.id, told.event) for told in living if told.event is not None]
+    events = [(told.subject.lane, told.subject.id, event) for told in living for event in told.events]
     fresh = await history.insert_events(batch.tx, events) if events else set()
     async for told in taking_turns(living):
-        event, key = told.event, told.key
-        if key is not None and key not in fresh:
-            event = None
-        elif key is not None:
-            fresh.discard(key)  # a repeat may stand in the same batch
-        _apply(batch, told.subject, told.message, event, past.get(told.subject.id, []))
+        news = [event for event in told.events if told.key(event) in fresh]
+        fresh.difference_update(map(told.key, news))  # a repeat may stand in the same batch
+        _apply(batch, told.subject, told.message, news, past.get(told.subject.id, []))
 
 
 class Told:
-    """A message, whom it is about, and the event that a condition can look at (None for what has no name)."""
+    """A message, whom it is about, and what it adds to the history: an event that has a name, a change of traits."""
 
-    __slots__ = ("event", "key", "message", "subject")
+    __slots__ = ("events", "message", "subject")
 
     def __init__(self, message: Plain, subject: Subject) -> None:
         self.message = message
         self.subject = subject
-        self.event: Event | None = None
-        self.key: EventKey | None = None
-        if isinstance(message, EventResolved) and message.event.name is not None:
-            e = message.event
-            self.event = Event(e.timestamp, e.message_id, e.source, message.event.name, e.properties, e.context)
-            self.key = subject.id, e.timestamp, e.source, e.message_id
+        self.events: list[Event] = []
+        e = message.event if isinstance(message, EventResolved) else None
+        if e is not None and e.name is not None and e.name != TRAITS_CHANGED:
+            self.events.append(Event(e.timestamp, e.message_id, e.source, e.name, e.properties, e.context))
+        if message.traits_changed is not None:
+            self.events.append(change_of_traits(message.traits_changed))
+
+    def key(self, event: Event) -> EventKey:
+        return self.subject.id, event.timestamp, event.source, event.message_id
 
 
-def _apply(batch: Batch, subject: Subject, message: Plain, event: Event | None, past: Sequence[Event]) -> None:
+def change_of_traits(told: TraitsChanged) -> Event:
+    """As it stands in the history: beside the event of the same message, whose key it must not have."""
+    ends = {"before": told.before, "after": told.after}
+    return Event(told.at, told.message_id, f"{TRAITS_CHANGED}{told.source}", TRAITS_CHANGED, ends)
+
+
+def _apply(batch: Batch, subject: Subject, message: Plain, events: Sequence[Event], past: Sequence[Event]) -> None:
     rules = batch.rules
     news = message.profile is not None and message.profile.version > subject.version
-    relevant = event is not None and event.name in rules.event_names
+    relevant = any(event.name in rules.event_names for event in events)
     if subject.judged and not (news or relevant or subject.is_behind(rules)):
         return
     work.catch_up(subject, rules, batch.now, past)
-    learned = message.profile is not None and work.learn(subject, rules, message.profile)
-    noticed = event is not None and work.fold(subject, rules, event)
-    if learned or noticed or not subject.judged:
+    changed = message.profile is not None and work.learn(subject, rules, message.profile)
+    for event in events:
+        changed = work.fold(subject, rules, event) or changed
+    if changed or not subject.judged:
         work.judge(subject, rules, cause_of(message))
 
 

@@ -15,6 +15,7 @@ from shared.schemas.resolved import (
     ProfileErased,
     ProfilesMerged,
     ProfileSnapshot,
+    TraitsChanged,
 )
 from tests.services.segments.standing import NOW
 
@@ -50,6 +51,19 @@ def changed(name: str, **fields: Any) -> ProfileChanged:
     return ProfileChanged(profile_id=person(name), profile=known(name, **fields), at=NOW)
 
 
+def told_change(before: dict[str, Any], after: dict[str, Any], at: datetime = NOW) -> TraitsChanged:
+    """What became of some traits."""
+    return TraitsChanged(at=at, message_id=f"t{next(_numbers)}", source="web", before=before, after=after)
+
+
+def became(
+    name: str, before: dict[str, Any], after: dict[str, Any], at: datetime = NOW, *, version: int = 1
+) -> ProfileChanged:
+    """All its traits were these, and are those from then on."""
+    told = told_change(before, after, at)
+    return changed(name, version=version, **after).model_copy(update={"at": at, "traits_changed": told})
+
+
 def did(
     name: str,
     event: str | None,
@@ -58,6 +72,7 @@ def did(
     message_id: str | None = None,
     imported: bool = False,
     profile: ProfileSnapshot | None = None,
+    traits_changed: TraitsChanged | None = None,
     context: dict[str, Any] | None = None,
     **properties: Any,
 ) -> EventResolved:
@@ -77,6 +92,7 @@ def did(
         log=LogPosition(lane=0, seq=number, received_at=at),
         imported=imported,
         profile=profile,
+        traits_changed=traits_changed,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
-from services.segments.domain.facts import Event, LifeEventFact
+from services.segments.domain.facts import TRAITS_CHANGED, Event, LifeEventFact
 from tests.unit.segments.case import NOON, TICK, Case, D, Json, days, event
 from tests.unit.segments.spend_cases import spend_cases
 
@@ -188,6 +188,45 @@ def _life_events() -> Iterable[Case]:
     yield Case(**{**vars(other), "life_events": (LifeEventFact("birthday", june, "yearly"),)})
 
 
+def _trait_changes() -> Iterable[Case]:
+    def case(
+        rule: str, expected: bool, before: Json, after: Json, ago: timedelta = timedelta(0), /, **asked: object
+    ) -> Case:
+        changed = Event(NOON - ago, "c", "web", TRAITS_CHANGED, {"before": before, "after": after})
+        return Case(f"trait_changed: {rule}", {"trait_changed": "p", "within": "P7D", **asked}, expected, (changed,))
+
+    one, two = {"p": 1}, {"p": 2}
+    yield case("at its instant", True, one, two)
+    yield case("up to the window's end", True, one, two, days(7) - TICK)
+    yield case("and no longer", False, one, two, days(7))
+    yield case("not before it", False, one, two, -TICK)
+    yield case("a first value is none", False, {}, one)
+    yield case("nor is its loss", False, one, {})
+    yield case("nor is null", False, {"p": None}, one)
+    yield case("of another trait", False, {"p": 1, "q": 1}, {"p": 1, "q": 2})
+    yield case("1.0 is 1", False, one, {"p": D("1.0")})
+    yield case("true is not 1", True, one, {"p": True})
+    yield case("from", True, one, two, **{"from": D("1.0")})
+    yield case("from another value", False, one, two, **{"from": 2})
+    yield case("from a value of another type", False, one, two, **{"from": "1"})
+    yield case("to", True, one, two, to=2)
+    yield case("to another value", False, one, two, to=1)
+    yield case("from and to", True, one, two, **{"from": 1, "to": 2})
+    yield case("to a list is never", False, one, {"p": [1]}, to=[1])
+    yield case("a list that changed", True, {"p": [1]}, {"p": [1, 1]})
+    yield case("a list with true for 1", True, {"p": [1]}, {"p": [True]})
+    yield case("a list that is the same", False, {"p": [1]}, {"p": [D("1.0")]})
+    inner, other = {"p": {"x": 1, "y": 1}}, {"p": {"x": 1, "y": D("2")}}
+    yield case("an object in which something changed", True, inner, other)
+    yield case("a path to what changed", True, inner, other, trait_changed="p.y", to=2)
+    yield case("a path to what did not", False, inner, other, trait_changed="p.x")
+    yield case("a path to nothing", False, inner, other, trait_changed="p.z")
+    whole, changed = {"p": {"x": 1}, "p.x": 1}, {"p": {"x": 2}, "p.x": 1}
+    yield case("a whole dotted key wins", False, whole, changed, trait_changed="p.x")
+    lists = {"p": [{"x": 1}]}, {"p": [{"x": 2}]}
+    yield case("a path through a list is missing", False, *lists, timedelta(0), trait_changed="p.x")
+
+
 def _sequences() -> Iterable[Case]:
     gap = {"sequence": [{"event": "A"}, {"event": "B"}], "gap": "PT1H"}
     absent = {"sequence": [{"event": "A"}, {"event": "B", "absent": True}], "gap": "PT1H"}
@@ -287,5 +326,5 @@ def _buckets() -> Iterable[Case]:
 
 
 CASES: list[Case] = [
-    *_windows(), *_aggregates(), *_comparisons(), *_life_events(), *_sequences(), *spend_cases(), *_lists(), *_buckets(),
+    *_windows(), *_aggregates(), *_comparisons(), *_life_events(), *_trait_changes(), *_sequences(), *spend_cases(), *_lists(), *_buckets(),
 ]  # fmt: skip

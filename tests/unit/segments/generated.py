@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts
+from services.segments.domain.facts import TRAITS_CHANGED, Event, LifeEventFact, ProfileFacts
 
 START = datetime(2024, 2, 27, tzinfo=UTC)
 STEP = timedelta(hours=6)
@@ -17,6 +17,10 @@ Json = dict[str, object]
 ORDER_NAMES = ["Order Completed", "Order Updated", "Order Cancelled", "Order Refunded", "Completed Order"]
 NUMBERS: list[object] = [0, 1, 2, Decimal("0.1"), Decimal("1.0"), -1, Decimal("2.5")]
 VALUES: list[object] = [*NUMBERS, "1", "a", True, False, None, ["a", 1], [{"k": 1}, {"k": 2}], {"k": 2}]
+
+ZONES: list[object] = [
+    "Pacific/Kiritimati", "America/New_York", "europe/berlin", "nowhere", "Pacific/Pago_Pago", 5
+]  # fmt: skip
 
 durations = st.sampled_from(["PT6H", "PT12H", "P1D", "P2D", "PT1S", "P100W"])
 day_offsets = st.integers(-3, 3)
@@ -114,8 +118,12 @@ buckets = st.builds(
     st.tuples(st.integers(0, 99), st.integers(0, 99)),
     st.sampled_from(["", "x", "é"]),
 )
+trait_values = st.sampled_from([value for value in VALUES if value is not None])
+moves: SearchStrategy[Json] = st.fixed_dictionaries(
+    {"trait_changed": paths, "within": durations}, optional={"from": trait_values, "to": trait_values}
+)
 leaves: SearchStrategy[Json] = st.one_of(
-    traits, counts, aggregates, differences, spends, life_events, sequences, buckets
+    traits, moves, counts, aggregates, differences, spends, life_events, sequences, buckets
 )
 
 
@@ -150,7 +158,25 @@ properties = st.fixed_dictionaries(
         "currency": st.sampled_from(["EUR", "USD", 5]),
     },
 )
-_events = st.builds(
+_traits = st.fixed_dictionaries(
+    {},
+    optional={
+        "v": st.sampled_from(VALUES),
+        "w": st.sampled_from(VALUES),
+        "a": st.sampled_from([{"b": 2}, {"b": 1, "c": 1}, {"b": None}, 3]),
+        "a.b": st.sampled_from([1, 2]),
+        "timezone": st.sampled_from(ZONES),
+    },
+)
+trait_changes = st.builds(
+    Event,
+    timestamp=instants,
+    message_id=st.sampled_from(["m1", "m2", "é", "Z"]),
+    source=st.just("web"),
+    name=st.just(TRAITS_CHANGED),
+    properties=st.fixed_dictionaries({"before": _traits, "after": _traits}),
+)
+_named_events = st.builds(
     Event,
     timestamp=instants,
     message_id=st.sampled_from(["m1", "m2", "m3", "é", "Z"]),
@@ -159,6 +185,9 @@ _events = st.builds(
     properties=properties,
     context=st.fixed_dictionaries({}, optional={"v": st.sampled_from(VALUES)}),
 )
+
+
+_events = st.one_of(_named_events, _named_events, _named_events, trait_changes)
 
 
 def _without_duplicates(events: list[Event]) -> list[Event]:
@@ -195,9 +224,7 @@ facts = st.builds(
             "v": st.sampled_from(VALUES),
             "w": st.sampled_from(VALUES),
             "a": st.just({"b": 2}),
-            "timezone": st.sampled_from(
-                ["Pacific/Kiritimati", "America/New_York", "europe/berlin", "nowhere", "Pacific/Pago_Pago", 5]
-            ),
+            "timezone": st.sampled_from(ZONES),
         },
     ),
     life_events=st.lists(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from services.segments.domain.definition import define
 from services.segments.domain.evaluate import is_true
 from services.segments.domain.explain import explain
-from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts
+from services.segments.domain.facts import TRAITS_CHANGED, Event, LifeEventFact, ProfileFacts
 from services.segments.domain.parse import parse
 from shared.plumbing import json
 from tests.unit.segments import generated
@@ -24,6 +24,7 @@ EVENTS = [
     event("Order Refunded", days(2), order_id="1", total=30),
     event("Order Completed", days(1), order_id="2", total=5),
     event("Order Refunded", days(1), order_id="2"),
+    event(TRAITS_CHANGED, days(3), before={"plan": "free"}, after={"plan": "gold"}),
 ]
 FACTS = ProfileFacts(
     PROFILE_ID, {"plan": "gold", "timezone": "Asia/Tokyo"}, (LifeEventFact("birthday", date(1990, 6, 15), "yearly"),)
@@ -69,6 +70,13 @@ def test_life_events_sequences_and_buckets_show_what_they_go_by() -> None:
     steps = explained({"sequence": [{"event": "A"}, {"event": "B"}], "gap": "P1D"})["facts"]
     assert (steps["first"]["count"], steps["second"]["events"][0]["timestamp"]) == (3, NOON - days(0.5))
     assert explained({"bucket": [0, 100], "salt": "salt"})["facts"] == {"bucket": 24}
+
+
+def test_a_change_of_a_trait_shows_what_it_was_and_what_it_is() -> None:
+    tree = explained({"trait_changed": "plan", "within": "P7D"})
+    assert (tree["kind"], tree["value"], tree["next_at"]) == ("trait_changed", True, NOON + days(4))
+    assert tree["facts"]["changes"] == [{"at": NOON - days(3), "from": "free", "to": "gold"}]
+    assert (tree["facts"]["now"], tree["facts"]["window"]["after"]) == ("gold", NOON - days(7))
 
 
 def test_segments_are_explained_once_beside_the_tree() -> None:

@@ -14,6 +14,7 @@ from shared.language.errors import ConditionError
 D = Decimal
 BOUGHT = {"event": "Order Completed", "op": ">=", "value": 1}
 TRAIT = {"trait": "a", "op": "=", "value": 1}
+MOVED = {"trait_changed": "city", "within": "P7D"}
 
 
 def nested(depth: int) -> object:
@@ -54,6 +55,8 @@ def nested(depth: int) -> object:
         {"bucket": [0, 100], "salt": ""},
         nested(20),
         {"all": [TRAIT] * 499},
+        MOVED,
+        {"trait_changed": "a.b", "from": 1, "to": "x", "within": "PT1H"},
     ],
 )
 def test_a_condition_is_read_and_written_back_with_the_same_meaning(written: object) -> None:
@@ -163,6 +166,15 @@ LIFE = {"life_event": "birthday", "from": "P0D", "until": "P1D"}
         ({"bucket": ["0", "9"], "salt": "s"}, [["bucket"]]),
         ({"bucket": [0], "salt": "s"}, [["bucket"]]),
         ({"bucket": [0, 9], "salt": 7}, [["salt"]]),
+        ({"trait_changed": "city"}, [["within"]]),
+        ({**MOVED, "within": "P0D"}, [["within"]]),
+        ({**MOVED, "trait_changed": 5}, [["trait_changed"]]),
+        ({**MOVED, "from": None}, [["from"]]),
+        ({**MOVED, "to": D("1e-101")}, [["to"]]),
+        ({**MOVED, "op": "="}, [["op"]]),
+        ({**EVENT, "event": "\x1f"}, [["event"]]),
+        ({**EVENT, "event": ["A", "\x1f"]}, [["event"]]),
+        ({**SEQUENCE, "sequence": [{"event": "A"}, {"event": "\x1f"}]}, [["sequence", 1, "event"]]),
         (nested(21), [["not"] * 20]),
         ({"all": [TRAIT] * 500}, [["all", 499]]),
         ({"all": [TRAIT] * 600}, [["all", 499]]),

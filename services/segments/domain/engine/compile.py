@@ -14,7 +14,7 @@ from services.segments.domain.condition import Trait
 from services.segments.domain.engine import values
 from services.segments.domain.engine.keeper import Keeper, Leaves, Use
 from services.segments.domain.facts import Event
-from shared.language.predicates import ContextTest, Each, Predicate, PropertyTest
+from shared.language.predicates import Changed, ContextTest, Each, Predicate, PropertyTest
 
 # `touched` collects the keepers that may have taken something in, some of them twice.
 Give = Callable[[Leaves, Event, int, list[Keeper]], None]
@@ -156,6 +156,8 @@ class _Body:
                 return self._compared("context", predicate)
             case Each(path, where):
                 return f"some({self._one('properties', path)}, {self.module.test(where)}, context)"
+            case Changed():
+                return f"is_changed({self.module.constant(predicate)}, properties)"
             case _:
                 assert_never(predicate)
 

@@ -8,8 +8,20 @@ from services.segments.domain.spending import order_id_of
 from shared.language.compare import NEGATED, Op, holds, kind_of
 from shared.language.exact import is_number, normal
 from shared.language.paths import find_all, find_one
+from shared.language.predicates import is_changed
 
-__all__ = ["NUMBERS", "SWITCHED", "find_all", "find_one", "holds", "normal", "order_id_of", "some", "text_of"]
+__all__ = [
+    "NUMBERS",
+    "SWITCHED",
+    "find_all",
+    "find_one",
+    "holds",
+    "is_changed",
+    "normal",
+    "order_id_of",
+    "some",
+    "text_of",
+]
 
 NUMBERS: Final = frozenset({int, Decimal})
 SWITCHED: Final = frozenset({int, Decimal, str})  # which are equal only if of one kind; true would be 1

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from services.segments.domain.sql.parameters import Parameters
 from shared.language.compare import NEGATED, Op, kind_of
-from shared.language.predicates import ContextTest, Each, Predicate, PropertyTest
+from shared.language.predicates import Changed, ContextTest, Each, Predicate, PropertyTest
 
 
 def all_of(expressions: Iterable[str]) -> str:
@@ -29,8 +29,19 @@ def _predicate_holds(predicate: Predicate, event: str, root: str, parameters: Pa
             element = parameters.alias("element")
             holds = predicates_hold(where, event, f"{element}.value", parameters)
             return f"EXISTS (SELECT FROM jsonb_array_elements({_list_or_nothing(found)}) AS {element} WHERE {holds})"
+        case Changed():
+            return _is_changed(predicate, root, parameters)
         case _:
             assert_never(predicate)
+
+
+def _is_changed(predicate: Changed, root: str, parameters: Parameters) -> str:
+    before, after = (f"({one_at(f'({root} -> {key})', predicate.path, parameters)})" for key in ("'before'", "'after'"))
+    fits = [f"jsonb_typeof({value}) <> 'null'" for value in (before, after)]
+    for value, asked in ((before, predicate.old), (after, predicate.new)):
+        if asked is not None:
+            fits.append(f"{value} = {parameters.add(asked, 'jsonb')}" if kind_of(asked) else "false")
+    return f"coalesce({before} <> {after} AND {all_of(fits)}, false)"
 
 
 def one_at(root: str, path: str, parameters: Parameters) -> str:
