@@ -14,6 +14,7 @@ from services.segments.api.segments import router as segment_router
 from services.segments.api.templates import router as template_router
 from services.segments.clients import load_roles
 from services.segments.config import Settings
+from services.segments.service.alarms import Alarms
 from services.segments.service.rules import RuleBook
 from services.segments.service.take_in import TakeIn
 from services.segments.store.changes import find_oldest_change, read_changes
@@ -85,6 +86,7 @@ async def _start(
         frame.db, frame.wake, consumers=("messaging",), reading=read_changes, finding=find_oldest_change
     )
     frame.tasks.start("feed", lambda: feed.run(drop=False))
+    frame.tasks.start("alarms", Alarms(frame.db, frame.clock).run)
     if settings.role != "api":
         pull = profiles.pull
         _start_worker(frame, settings, book, pull=pull, apply=app.state.take_in, builds_due=builds_due)

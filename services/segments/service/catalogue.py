@@ -41,6 +41,11 @@ class SegmentState:
         """The one whose truths are the memberships."""
         return next((version for version in reversed(self.versions) if version.serves), self.versions[0])
 
+    @property
+    def failing(self) -> Version | None:
+        """The one that cannot be computed, if it is the newest or the one that serves."""
+        return next((version for version in (self.newest, self.serving) if version.status == "failing"), None)
+
 
 def read_condition(condition: Mapping[str, Any], known: Mapping[str, Condition], *, key: str | None) -> Definition:
     """The condition, closed over the segments it refers to. Raises Invalid with the path of every fault."""
@@ -203,3 +208,12 @@ async def states_of(tx: Connection, segments: Sequence[Segment]) -> list[Segment
         for segment in segments
         if segment.id in by_segment
     ]
+
+
+async def failing_since(tx: Connection) -> dict[str, datetime | None]:
+    """Every segment by key, and since when it is failing; None for those that are well."""
+    keys = await catalogue.all_keys(tx)
+    failing = sorted({version.key for version in await catalogue.versions(tx, ("failing",))})
+    states = await states_of(tx, [await get_segment(tx, key) for key in failing]) if failing else []
+    since = {state.segment.key: state.failing.stale_since for state in states if state.failing}
+    return {key: since.get(key) for key in keys}

@@ -4,8 +4,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from prometheus_client import Gauge
-
 from services.segments.domain.condition import Condition
 from services.segments.domain.definition import Definition
 from services.segments.domain.parse import parse
@@ -17,10 +15,6 @@ from shared.plumbing.db import Connection, Database
 from shared.plumbing.log import get_logger
 
 log = get_logger()
-failing = Gauge(
-    "regulars_segment_versions_failing", "Versions of segments that cannot be evaluated; see GET /v1/segments"
-)
-
 
 T = TypeVar("T")
 Build = Callable[[Mapping[int, Definition]], Ruleset[int]]
@@ -161,7 +155,6 @@ class RuleBook:
                 )
             except VersionFails as failure:
                 await self.set_aside(failure)
-            failing.set(sum(version.status == "failing" for version in versions))
         assert self._rules is not None
         return self._rules
 

@@ -87,6 +87,10 @@ async def find_segment(tx: "Connection | Database", key: str) -> Segment | None:
     return None if row is None else Segment(*row)
 
 
+async def all_keys(tx: Connection) -> list[str]:
+    return [row["key"] for row in await tx.fetch("SELECT key FROM segments ORDER BY key")]
+
+
 async def segments_from(tx: Connection, after: str, *, limit: int) -> list[Segment]:
     """The next segments by key."""
     rows = await tx.fetch(

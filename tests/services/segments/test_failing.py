@@ -6,10 +6,13 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families as parse_metrics
+
 from services.segments.domain.definition import Definition
 from services.segments.domain.facts import ProfileFacts
 from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.standing import Standing as Stands
+from services.segments.service.alarms import Alarms
 from shared.plumbing.lanes import lane_of
 from tests.services.segments.standing import NOW, Standing
 from tests.services.segments.told import changed, did, known, person
@@ -49,6 +52,89 @@ async def test_a_segment_that_cannot_be_evaluated_is_set_aside_and_the_others_go
         await segments.worker.work()
         assert (await segments.call("GET", "/v1/segments/cursed"))["status"] == "live"
         assert await segments.members("cursed") == await segments.replayed("cursed") == {person("ann"), person("bob")}
+
+
+async def _metrics(segments: Standing, key: str) -> tuple[float | None, float | None]:
+    """`regulars_segment_failing` and `regulars_segment_stale_seconds` of a segment, as they are scraped."""
+    scraped = (await segments.http.get("/metrics")).text
+    found = {
+        sample.name: sample.value
+        for family in parse_metrics(scraped)
+        for sample in family.samples
+        if sample.labels == {"segment": key}
+    }
+    return found.get("regulars_segment_failing"), found.get("regulars_segment_stale_seconds")
+
+
+async def test_an_alert_can_name_a_failing_segment_until_it_is_well_again(url: str) -> None:
+    async with Standing(url, build=build_cursed) as segments:
+        alarms = Alarms(segments.db, segments.clock)
+        await segments.define("well", BOUGHT)
+        await segments.define("ill", {"any": [CURSED, BOUGHT]})
+        await alarms.look()
+        assert (await _metrics(segments, "well"), await _metrics(segments, "ill")) == ((0, 0), (0, 0))
+        await segments.take(changed("bob", cursed=True))
+        segments.clock.step(minutes=2)
+        await alarms.look()
+        assert (await _metrics(segments, "well"), await _metrics(segments, "ill")) == ((0, 0), (1, 120))
+        await segments.call("PUT", "/v1/segments/ill", {"condition": BOUGHT})
+        await alarms.look()
+        assert await _metrics(segments, "ill") == (1, 120)  # its members are still old ones
+        await segments.worker.work()
+        await alarms.look()
+        assert await _metrics(segments, "ill") == (0, 0)
+        await segments.call("DELETE", "/v1/segments/ill", status=204)
+        await alarms.look()
+        assert (await _metrics(segments, "well"), await _metrics(segments, "ill")) == ((0, 0), (None, None))
+
+
+async def test_a_process_shows_what_failed_in_another(url: str) -> None:
+    async with Standing(url, build=build_cursed) as segments:
+        await segments.define("failed-elsewhere", {"any": [CURSED, BOUGHT]})
+        await segments.take(changed("bob", cursed=True))
+    async with Standing(url) as segments, asyncio.timeout(10):
+        shown = await _metrics(segments, "failed-elsewhere")
+        while shown != (1, 0):
+            await asyncio.sleep(0.01)
+            shown = await _metrics(segments, "failed-elsewhere")
+
+
+async def test_an_edit_that_cannot_be_evaluated_leaves_the_old_version_serving(url: str) -> None:
+    async with Standing(url, build=build_cursed) as segments:
+        await segments.take(changed("bob", cursed=True))
+        await segments.define("s", BOUGHT)
+        await segments.define("others", {"not": {"segment": "s"}})
+        await segments.call("PUT", "/v1/segments/s", {"condition": {"any": [CURSED, BOUGHT]}})
+        await segments.worker.work()
+        shown = await segments.call("GET", "/v1/segments/s")
+        assert (shown["status"], shown["version"], shown["newest_version"]) == ("failing", 1, 2)
+        await segments.take(did("ann", "Order Completed", profile=known("ann")))
+        assert await segments.members("s") == {person("ann")}
+        assert await segments.members("others") == {person("bob")}
+        await segments.call("PUT", "/v1/segments/s", {"condition": {"not": BOUGHT}})
+        await segments.worker.work()
+        for key, status, members in (("s", "live", {person("bob")}), ("others", "live", {person("ann")})):
+            assert (await segments.call("GET", f"/v1/segments/{key}"))["status"] == status
+            assert await segments.members(key) == await segments.replayed(key) == members
+
+
+async def test_a_failing_segment_keeps_its_members_while_time_passes_and_others_change(url: str) -> None:
+    async with Standing(url, build=build_cursed) as segments:
+        recent = {**BOUGHT, "within": "P1D"}
+        await segments.define("ill", {"any": [CURSED, recent]})
+        await segments.define("recent", recent)
+        await segments.take(did("ann", "Order Completed", profile=known("ann")))
+        await segments.take(changed("bob", cursed=True))
+        await segments.later(days=2)
+        assert (await segments.members("ill"), await segments.members("recent")) == ({person("ann")}, set())
+        shown = await segments.call("GET", "/v1/segments/ill")
+        assert datetime.fromisoformat(shown["stale_since"]) == NOW
+        same = {"condition": {"any": [CURSED, recent]}}
+        await segments.take(changed("bob", version=2))
+        await segments.call("PUT", "/v1/segments/ill", same)  # the same again is built anew: it may have been mended
+        await segments.worker.work()
+        assert (await segments.call("GET", "/v1/segments/ill"))["status"] == "live"
+        assert await segments.members("ill") == await segments.replayed("ill") == set()
 
 
 async def test_a_version_of_a_newer_release_is_set_aside(segments: Standing) -> None:
