@@ -29,11 +29,11 @@ class Settings(CommonSettings):
         description="Resolved events taken in by one transaction, at most",
     )
     backfill_batch: int = Field(
-        default=500,
+        default=2000,
         ge=1,
-        le=5000,
+        le=20000,
         validation_alias="REGULARS_SEGMENTS_BACKFILL_BATCH",
-        description="Profiles that one transaction of a backfill evaluates, at most",
+        description="Profiles that one transaction of a backfill writes, at most",
     )
 
     @field_validator("default_timezone")

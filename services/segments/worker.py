@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
-from services.segments.service.builds import build_some, find_build, finish_build, remove_some
+from services.segments.service.builds import find_build, finish_build, remove_some
+from services.segments.service.first_truths import FirstTruths
 from services.segments.service.passing import let_time_pass
 from services.segments.service.rules import RuleBook
 from services.segments.store.profiles import earliest_due
@@ -15,6 +16,7 @@ from shared.plumbing.leases import LeaseLost, Leases
 
 LOOK_AGAIN = 1.0  # seconds: a change by time shows within two
 DUE_AT_ONCE = 1024
+PROFILES_AT_ONCE = 250_000  # that one query of a build looks at
 
 
 class Timers:
@@ -80,14 +82,14 @@ class Builder:
         due: asyncio.Event,
         committed: Callable[[], None],
         batch: int,
+        at_once: int = PROFILES_AT_ONCE,
     ) -> None:
         self._db = db
-        self._book = book
         self._leases = leases
         self._clock = clock
         self._due = due
         self._committed = committed
-        self._batch = batch
+        self._first_truths = FirstTruths(db, book, leases, clock, batch=batch, at_once=at_once)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -104,18 +106,12 @@ class Builder:
 
     async def step(self) -> bool:
         """Some of the oldest build. False when there is nothing for these lanes."""
+        build = await self._db.run(find_build)
+        if build is None:
+            return False
         lanes: Sequence[int] = sorted(self._leases.held)
-
-        async def work(tx: Connection) -> bool:
-            build = await find_build(tx)
-            if build is None:
-                return False
-            now = self._clock.now()
-            if lanes and await build_some(tx, self._book, self._leases, build, lanes, now=now, limit=self._batch):
-                return True
-            return await finish_build(tx, build, clock=self._clock)
-
-        worked = await self._db.run(work)
+        worked = bool(lanes) and await self._first_truths.step(build, lanes)
+        worked = worked or await self._db.run(lambda tx: finish_build(tx, build, clock=self._clock))
         if worked:
             self._committed()
         return worked

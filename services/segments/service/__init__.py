@@ -5,7 +5,8 @@
 ``batch.py``      the profiles of one transaction: locked, worked on, written set-based
 ``take_in.py``    what the profiles service tells: events, changes, merges, erasures
 ``passing.py``    what time alone changes
-``builds.py``     new and edited versions: evaluated over all profiles, then taking over
+``first_truths.py`` what new versions say of everybody, lane by lane
+``builds.py``     builds taking over; what deleted segments left behind
 ``catalogue.py``  segments as callers define them
 ``questions.py``  members, changes, explanations, previews
 """

@@ -53,9 +53,9 @@ class Batch:
         return None if subject.erased else subject
 
     async def histories(self, subjects: Iterable[Subject]) -> dict[UUID, list[Event]]:
-        """The events that new versions look at, of those that are behind; nothing of the others, who need none."""
-        behind = [subject for subject in subjects if subject.judged and subject.is_behind(self.rules)]
-        made = (self.rules.made_since(revision).event_names for revision in {s.revision for s in behind})
+        """The events that new versions look at, of those that lack their states; nothing of the others, who need none."""
+        behind = [subject for subject in subjects if subject.judged and subject.lacks_states(self.rules)]
+        made = (self.rules.made_since(revision).event_names for revision in {s.states_revision for s in behind})
         names = frozenset[str]().union(*made)
         return await history.events_of(self.tx, (s.id for s in behind), names=names) if names else {}
 

@@ -1,52 +1,17 @@
-"""New and edited versions: evaluated over all profiles lane by lane while everything goes on, then taking over in one step."""
+"""Builds of new and edited versions: the oldest first, taking over in one step; and what deleted segments leave behind."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
-from services.segments.service.batch import begin, taking_turns
-from services.segments.service.rules import RuleBook, VersionFails
-from services.segments.service.subject import catch_up
-from services.segments.store import builds, catalogue, changes, memberships, profiles
-from services.segments.store.builds import Build, Difference, LaneStep
+from services.segments.store import builds, catalogue, changes, memberships
+from services.segments.store.builds import Build, Difference
 from services.segments.store.catalogue import Version
 from services.segments.store.changes import Change
 from services.segments.store.memberships import Membership
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection
 from shared.plumbing.lanes import LANES
-from shared.plumbing.leases import Leases
 
 REMOVED_AT_ONCE = 5000
-LANES_AT_ONCE = 8  # few, so that a statement writes many rows of one lane
-
-
-async def build_some(
-    tx: Connection, book: RuleBook, leases: Leases, build: Build, lanes: Sequence[int], *, now: datetime, limit: int
-) -> bool:
-    """Give the next profiles of these lanes their first truths in the new versions. False when the lanes are done."""
-    cursors = dict(list((await builds.open_lanes(tx, build.id, lanes)).items())[:LANES_AT_ONCE])
-    if not cursors:
-        return False
-    await leases.check(tx, list(cursors))
-    batch = await begin(tx, book, now)
-    per_lane = max(1, limit // len(cursors))
-    found = dict(await profiles.ids_after(tx, cursors, per_lane=per_lane))
-    await batch.lock_only(profile_id for ids in found.values() for profile_id in ids)
-    living = [s for s in batch.subjects.values() if s.merged_into is None and not s.erased and s.is_behind(batch.rules)]
-    past = await batch.histories(living)
-    try:
-        async for subject in taking_turns(living):
-            catch_up(subject, batch.rules, now, past.get(subject.id, []))
-        await batch.write()
-    except VersionFails as failure:
-        await book.set_aside(failure)
-    await builds.move_on(tx, build.id, [_step(lane, cursors[lane], found.get(lane, []), per_lane) for lane in cursors])
-    return True
-
-
-def _step(lane: int, cursor: UUID | None, passed: Sequence[UUID], per_lane: int) -> LaneStep:
-    return LaneStep(lane, passed[-1] if passed else cursor, len(passed), done=len(passed) < per_lane)
 
 
 async def find_build(tx: Connection) -> Build | None:

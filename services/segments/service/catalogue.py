@@ -134,8 +134,8 @@ async def _begin_build(
     revision: int,
     now: datetime,
 ) -> None:
-    build = Build(new_id(), revision, kind)
-    await builds.insert_build(tx, build, total=await stored_profiles.count_profiles(tx), at=now)
+    build = Build(new_id(), revision, kind, await stored_profiles.count_profiles(tx))
+    await builds.insert_build(tx, build, at=now)
     ids = await catalogue.take_version_ids(tx, len(made))
     for version_id, (segment, condition, definition) in zip(ids, made, strict=True):
         version = Version(

@@ -136,7 +136,7 @@ class RuleBook:
     ) -> None:
         self._db = db
         self._clock = clock
-        self._default_zone = default_zone
+        self.default_zone = default_zone
         self._build = build
         self._rules: Rules | None = None
 
@@ -149,7 +149,7 @@ class RuleBook:
                 self._rules = build_rules(
                     revision,
                     versions,
-                    default_zone=self._default_zone,
+                    default_zone=self.default_zone,
                     build=self._build,
                     before=self._rules,
                 )

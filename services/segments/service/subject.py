@@ -11,6 +11,7 @@ from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.standing import Standing
 from services.segments.domain.timeline import advance
 from services.segments.service.rules import Rules
+from services.segments.store.catalogue import Version
 from services.segments.store.changes import Change
 from services.segments.store.profiles import StoredProfile
 from shared.plumbing.lanes import lane_of
@@ -23,7 +24,8 @@ Cause = Mapping[str, Any]
 class Subject:
     """`truths`: ids of the versions that are true at `evaluated_at`. `stored` is None for one that is new.
 
-    `judged`: its truths were worked out at least once. `learned`, `moved`: what is known of it, or where its
+    `states_revision`: up to which revision its leaf states are complete; `due_at`: when it is to be looked at, where those
+    alone don't say. `judged`: its truths were worked out at least once. `learned`, `moved`: what is known of it, or where its
     conditions stand, differs from what is stored. `touched`: the formulas to judge again, None for all.
     """
 
@@ -33,6 +35,8 @@ class Subject:
     created_at: datetime
     evaluated_at: datetime
     revision: int
+    states_revision: int
+    due_at: datetime | None = None
     user_id: str | None = None
     version: int = -1  # of a snapshot; none yet
     traits: dict[str, Any] = field(default_factory=dict)
@@ -51,7 +55,7 @@ class Subject:
     @classmethod
     def new(cls, profile_id: UUID, rules: Rules, now: datetime) -> "Subject":
         """A profile that was never heard of."""
-        return cls(lane_of(profile_id), profile_id, None, now, now, rules.revision, learned=True)
+        return cls(lane_of(profile_id), profile_id, None, now, now, rules.revision, rules.revision, learned=True)
 
     @classmethod
     def of(cls, stored: StoredProfile) -> "Subject":
@@ -62,6 +66,8 @@ class Subject:
             stored.created_at,
             stored.evaluated_at,
             stored.revision,
+            stored.states_revision,
+            stored.next_due_at,
             stored.user_id,
             stored.version,
             stored.traits,
@@ -76,6 +82,8 @@ class Subject:
 
     @property
     def next_due_at(self) -> datetime | None:
+        if self.states_revision < self.revision:
+            return self.due_at
         at = self.standing.next_at
         return None if at is None else instant(at)
 
@@ -91,6 +99,7 @@ class Subject:
             self.standing.to_json(),
             frozenset(self.truths),
             self.revision,
+            self.states_revision,
             self.evaluated_at,
             self.next_due_at,
             self.merged_into,
@@ -102,9 +111,17 @@ class Subject:
             self.known_facts = facts_of(self.id, self.traits, self.life_events, rules.default_zone)
         return self.known_facts
 
-    def is_behind(self, rules: Rules) -> bool:
-        """Whether versions were made since it was last worked on: it must be refolded, and given their first truths."""
+    @property
+    def lives(self) -> bool:
+        return self.merged_into is None and not self.erased
+
+    def lacks_truths(self, rules: Rules) -> bool:
+        """Whether versions were made of which it has no first truth yet."""
         return self.revision < rules.newest
+
+    def lacks_states(self, rules: Rules) -> bool:
+        """Whether versions were made since its states were folded, so that their leaves must be folded from its history."""
+        return self.states_revision < rules.newest
 
 
 def facts_of(
@@ -120,26 +137,28 @@ def facts_of(
 def catch_up(subject: Subject, rules: Rules, now: datetime, history: Sequence[Event] = ()) -> None:
     """Bring it to `now` and to the present rules: first what time changed, then the first truths of new versions.
 
-    `history` (all its events of the names that the new versions look at) is needed only when it is behind. Its clock
-    never runs backwards.
+    `history` (all its events of the names that the new versions look at) is needed only when it lacks their states. Its
+    clock never runs backwards.
     """
     until = max(now, subject.evaluated_at)
-    due, behind = _is_due(subject, until), subject.judged and subject.is_behind(rules)
+    due = _is_due(subject, until)
     since = subject.evaluated_at if due else until
     known = _known_truths(subject, rules) if due else {}
-    if behind:
+    if subject.judged and subject.lacks_states(rules):
         _add_states(subject, rules, history, since)
+    else:
+        subject.states_revision = max(subject.states_revision, subject.revision)  # what it lacked is no more
     if due:
         _pass_time(subject, rules, known, until)
     subject.evaluated_at = until
-    if behind:
+    if subject.judged and subject.lacks_truths(rules):
         _give_first_truths(subject, rules)
 
 
 def _add_states(subject: Subject, rules: Rules, history: Sequence[Event], t: datetime) -> None:
     """Fold the leaves of new versions anew; what stands under their keys may be of a version that is long gone. So may any
     plan: those of the versions it knows are made once more."""
-    made, standing, facts = rules.made_since(subject.revision), subject.standing, subject.facts(rules)
+    made, standing, facts = rules.made_since(subject.states_revision), subject.standing, subject.facts(rules)
     added = rules.attempt(lambda ruleset: ruleset.refold(history, t), on=made)
     for key in made.leaf_keys & standing.leaves.keys():
         del standing.leaves[key]
@@ -148,6 +167,7 @@ def _add_states(subject: Subject, rules: Rules, history: Sequence[Event], t: dat
     rules.ruleset.forget_others(standing)
     known = _known_truths(subject, rules)
     rules.attempt(lambda ruleset: ruleset.judge(standing, facts, t, ruleset.formulas_of(_of(ruleset, known))))
+    subject.states_revision, subject.moved = rules.revision, True
 
 
 def _pass_time(subject: Subject, rules: Rules, known: Mapping[int, bool], until: datetime) -> None:
@@ -180,10 +200,14 @@ def _give_first_truths(subject: Subject, rules: Rules) -> None:
     truths = rules.attempt(lambda ruleset: ruleset.judge(subject.standing, facts, at), on=made)
     for version_id, truth in truths.items():
         if truth:
-            cause = {"kind": "backfill" if rules.versions[version_id].build_kind == "create" else "edit"}
-            _record(subject, rules, version_id, truth, at, cause)
+            _record(subject, rules, version_id, truth, at, first_cause(rules.versions[version_id]))
     subject.truths &= rules.versions.keys()
     subject.revision, subject.moved = rules.revision, True
+
+
+def first_cause(version: Version) -> Cause:
+    """Why a profile's first truth in a version is one."""
+    return {"kind": "backfill" if version.build_kind == "create" else "edit"}
 
 
 def learn(subject: Subject, rules: Rules, snapshot: ProfileSnapshot) -> bool:

@@ -136,7 +136,7 @@ def _apply(batch: Batch, subject: Subject, message: Plain, events: Sequence[Even
     rules = batch.rules
     news = message.profile is not None and message.profile.version > subject.version
     relevant = any(event.name in rules.event_names for event in events)
-    if subject.judged and not (news or relevant or subject.is_behind(rules)):
+    if subject.judged and not (news or relevant or subject.lacks_truths(rules)):
         return
     work.catch_up(subject, rules, batch.now, past)
     changed = message.profile is not None and work.learn(subject, rules, message.profile)

@@ -1,6 +1,6 @@
 """Builds: versions that are made together, how far each lane is with them, and what deleted segments left behind."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,37 +11,22 @@ from shared.plumbing.lanes import LANES
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """`number`: the revision that made it; builds finish in this order. `kind`: create or edit."""
+    """`number`: the revision that made it; builds finish in this order. `kind`: create or edit. `total`: profiles there were."""
 
     id: UUID
     number: int
     kind: str
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
 class BuildProgress:
     done_lanes: int
-    passed: int
-    total: int
 
     @property
     def fraction(self) -> float:
         """Between 0 and 1; 1 only when it is done."""
-        by_lanes = self.done_lanes / LANES
-        by_profiles = self.passed / self.total if self.total else by_lanes
-        return round(
-            min(1.0, max(by_lanes, by_profiles)) if by_lanes == 1 else min(0.99, max(by_lanes, by_profiles)), 4
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class LaneStep:
-    """How far one lane came: up to `cursor`, having passed so many profiles more."""
-
-    lane: int
-    cursor: UUID | None
-    passed: int
-    done: bool
+        return round(self.done_lanes / LANES, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +40,14 @@ class Difference:
     next_due_at: datetime | None
 
 
-async def insert_build(tx: Connection, build: Build, *, total: int, at: datetime) -> None:
+async def insert_build(tx: Connection, build: Build, *, at: datetime) -> None:
     """With a row for each lane."""
     await tx.execute(
         "INSERT INTO builds (id, number, kind, total, created_at) VALUES ($1, $2, $3, $4, $5)",
         build.id,
         build.number,
         build.kind,
-        total,
+        build.total,
         at,
     )
     await tx.executemany(
@@ -73,19 +58,18 @@ async def insert_build(tx: Connection, build: Build, *, total: int, at: datetime
 
 async def next_build(tx: Connection) -> Build | None:
     """The oldest that is not done."""
-    row = await tx.fetchrow("SELECT id, number, kind FROM builds WHERE done_at IS NULL ORDER BY number LIMIT 1")
+    row = await tx.fetchrow("SELECT id, number, kind, total FROM builds WHERE done_at IS NULL ORDER BY number LIMIT 1")
     return None if row is None else Build(*row)
 
 
-async def open_lanes(tx: Connection, build_id: UUID, lanes: Sequence[int]) -> dict[int, UUID | None]:
-    """Of these lanes, those that are not done, with the last profile passed."""
+async def open_lanes(tx: Connection, lanes: Sequence[int]) -> dict[int, frozenset[UUID]]:
+    """Of these lanes, those of which a build is not done, with the builds."""
     rows = await tx.fetch(
-        """SELECT lane, cursor FROM build_lanes
-           WHERE lane = ANY($2::smallint[]) AND build_id = $1 AND NOT done ORDER BY lane""",
-        build_id,
+        """SELECT lane, array_agg(build_id) AS builds FROM build_lanes
+           WHERE lane = ANY($1::smallint[]) AND NOT done GROUP BY lane ORDER BY lane""",
         list(lanes),
     )
-    return {row["lane"]: row["cursor"] for row in rows}
+    return {row["lane"]: frozenset(row["builds"]) for row in rows}
 
 
 async def count_done_lanes(tx: Connection, build_id: UUID) -> int:
@@ -93,11 +77,11 @@ async def count_done_lanes(tx: Connection, build_id: UUID) -> int:
     return count
 
 
-async def move_on(tx: Connection, build_id: UUID, steps: Sequence[LaneStep]) -> None:
-    """Note how far these lanes came."""
+async def lanes_done(tx: Connection, lanes: Sequence[int], builds: Collection[UUID]) -> None:
+    """Note that these lanes are through with these builds."""
     await tx.executemany(
-        """UPDATE build_lanes SET cursor = $3, passed = passed + $4, done = $5 WHERE lane = $1 AND build_id = $2""",
-        [(step.lane, build_id, step.cursor, step.passed, step.done) for step in steps],
+        "UPDATE build_lanes SET done = true WHERE lane = $1 AND build_id = ANY($2::uuid[])",
+        [(lane, list(builds)) for lane in lanes],
     )
 
 
@@ -114,12 +98,11 @@ async def end_build(tx: Connection, build_id: UUID, *, at: datetime) -> bool:
 
 async def progress_of(tx: Connection, builds: Sequence[UUID]) -> Mapping[UUID, BuildProgress]:
     rows = await tx.fetch(
-        """SELECT builds.id, count(*) FILTER (WHERE done) AS done_lanes, coalesce(sum(passed), 0)::bigint AS passed, total
-           FROM builds LEFT JOIN build_lanes ON build_lanes.build_id = builds.id
-           WHERE builds.id = ANY($1::uuid[]) GROUP BY builds.id, total""",
+        """SELECT build_id, count(*) FILTER (WHERE done) AS done_lanes FROM build_lanes
+           WHERE build_id = ANY($1::uuid[]) GROUP BY build_id""",
         list(builds),
     )
-    return {row["id"]: BuildProgress(row["done_lanes"], row["passed"], row["total"]) for row in rows}
+    return {row["build_id"]: BuildProgress(row["done_lanes"]) for row in rows}
 
 
 async def differences(tx: Connection, *, lane: int, segment_id: UUID, version_id: int) -> list[Difference]:

@@ -1,6 +1,6 @@
 """What is known of each profile, and where its conditions stand."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,12 +14,15 @@ from shared.plumbing.lanes import by_lane, lane_of
 
 FIRST = UUID(int=0)
 COLUMNS = """lane, profile_id, user_id, version, traits, life_events, created_at, states, truths, revision,
-             evaluated_at, next_due_at, merged_into, erased"""
+             states_revision, evaluated_at, next_due_at, merged_into, erased"""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredProfile:
-    """`truths`: ids of the versions that are true. `merged_into` and `erased` mark tombstones."""
+    """`truths`: ids of the versions that are true, complete up to `revision`; `states` are up to `states_revision`.
+
+    `merged_into` and `erased` mark tombstones.
+    """
 
     lane: int
     id: UUID
@@ -31,6 +34,7 @@ class StoredProfile:
     states: dict[str, Any]
     truths: frozenset[int]
     revision: int
+    states_revision: int
     evaluated_at: datetime
     next_due_at: datetime | None
     merged_into: UUID | None
@@ -49,6 +53,7 @@ def _stored(row: Record) -> StoredProfile:
         row["states"],
         frozenset(row["truths"]),
         row["revision"],
+        row["revision"] if row["states_revision"] is None else row["states_revision"],
         row["evaluated_at"],
         row["next_due_at"],
         row["merged_into"],
@@ -104,21 +109,6 @@ async def earliest_due(db: Database, lanes: Sequence[int]) -> datetime | None:
     return earliest
 
 
-async def ids_after(
-    tx: Connection, cursors: Mapping[int, UUID | None], *, per_lane: int
-) -> list[tuple[int, list[UUID]]]:
-    """The next ids of each lane, tombstones among them."""
-    rows = await tx.fetch(
-        """SELECT next.lane, next.profile_id FROM unnest($1::smallint[], $2::uuid[]) AS after (lane, id),
-           LATERAL (SELECT lane, profile_id FROM profiles
-                    WHERE profiles.lane = after.lane AND profile_id > after.id ORDER BY profile_id LIMIT $3) AS next""",
-        list(cursors),
-        [cursor or FIRST for cursor in cursors.values()],
-        per_lane,
-    )
-    return [(lane, [row["profile_id"] for row in group]) for lane, group in by_lane(rows, lambda row: row["lane"])]
-
-
 async def count_profiles(tx: Connection) -> int:
     """Roughly how many there are, tombstones included."""
     count: int = await tx.fetchval("SELECT count(*) FROM profiles")
@@ -144,12 +134,12 @@ async def insert_profiles(tx: Connection, profiles: Iterable[StoredProfile]) -> 
     """How many were new; fewer than given when another transaction made one of them first."""
     rows = await tx.fetchmany(
         """INSERT INTO profiles (lane, profile_id, user_id, version, traits, life_events, created_at, states, truths,
-                                 revision, evaluated_at, next_due_at, merged_into, erased)
+                                 revision, states_revision, evaluated_at, next_due_at, merged_into, erased)
            SELECT $1, profile_id, user_id, version, traits, life_events::jsonb, created_at, states, truths::bigint[],
-                  revision, evaluated_at, next_due_at, merged_into, erased
-           FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::timestamptz[],
-                       $8::text[], $9::bigint[], $10::jsonb[], $11::text[], $12::timestamptz[], $13::uuid[], $14::bool[])
-                AS new (profile_id, revision, truths, states, evaluated_at, next_due_at,
+                  revision, states_revision, evaluated_at, next_due_at, merged_into, erased
+           FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::jsonb[], $7::timestamptz[], $8::timestamptz[],
+                       $9::text[], $10::bigint[], $11::jsonb[], $12::text[], $13::timestamptz[], $14::uuid[], $15::bool[])
+                AS new (profile_id, revision, states_revision, truths, states, evaluated_at, next_due_at,
                         user_id, version, traits, life_events, created_at, merged_into, erased)
            ON CONFLICT DO NOTHING RETURNING 1""",
         [(lane, *_evaluated(group), *_known(group)) for lane, group in by_lane(profiles, lambda p: p.lane)],
@@ -160,13 +150,14 @@ async def insert_profiles(tx: Connection, profiles: Iterable[StoredProfile]) -> 
 async def update_profiles(tx: Connection, profiles: Iterable[StoredProfile]) -> None:
     """Everything of them."""
     await tx.executemany(
-        """UPDATE profiles SET revision = new.revision, truths = new.truths::bigint[], states = new.states,
+        """UPDATE profiles SET revision = new.revision, states_revision = new.states_revision,
+                  truths = new.truths::bigint[], states = new.states,
                   evaluated_at = new.evaluated_at, next_due_at = new.next_due_at, user_id = new.user_id,
                   version = new.version, traits = new.traits, life_events = new.life_events::jsonb,
                   created_at = new.created_at, merged_into = new.merged_into, erased = new.erased
-           FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::timestamptz[],
-                       $8::text[], $9::bigint[], $10::jsonb[], $11::text[], $12::timestamptz[], $13::uuid[], $14::bool[])
-                AS new (profile_id, revision, truths, states, evaluated_at, next_due_at,
+           FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::jsonb[], $7::timestamptz[], $8::timestamptz[],
+                       $9::text[], $10::bigint[], $11::jsonb[], $12::text[], $13::timestamptz[], $14::uuid[], $15::bool[])
+                AS new (profile_id, revision, states_revision, truths, states, evaluated_at, next_due_at,
                         user_id, version, traits, life_events, created_at, merged_into, erased)
            WHERE profiles.lane = $1 AND profiles.profile_id = new.profile_id""",
         [(lane, *_evaluated(group), *_known(group)) for lane, group in by_lane(profiles, lambda p: p.lane)],
@@ -176,10 +167,11 @@ async def update_profiles(tx: Connection, profiles: Iterable[StoredProfile]) -> 
 async def update_states(tx: Connection, profiles: Iterable[StoredProfile]) -> None:
     """Where their conditions stand; what is known of them stays."""
     await tx.executemany(
-        """UPDATE profiles SET revision = new.revision, truths = new.truths::bigint[], states = new.states,
+        """UPDATE profiles SET revision = new.revision, states_revision = new.states_revision,
+                  truths = new.truths::bigint[], states = new.states,
                   evaluated_at = new.evaluated_at, next_due_at = new.next_due_at
-           FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::timestamptz[])
-                AS new (profile_id, revision, truths, states, evaluated_at, next_due_at)
+           FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::jsonb[], $7::timestamptz[], $8::timestamptz[])
+                AS new (profile_id, revision, states_revision, truths, states, evaluated_at, next_due_at)
            WHERE profiles.lane = $1 AND profiles.profile_id = new.profile_id""",
         [(lane, *_evaluated(group)) for lane, group in by_lane(profiles, lambda p: p.lane)],
     )
@@ -189,6 +181,7 @@ def _evaluated(group: Sequence[StoredProfile]) -> tuple[list[Any], ...]:
     return (
         [p.id for p in group],
         [p.revision for p in group],
+        [None if p.states_revision == p.revision else p.states_revision for p in group],
         ["{" + ",".join(map(str, sorted(p.truths))) + "}" for p in group],  # unnest would flatten an array of arrays
         [p.states for p in group],
         [p.evaluated_at for p in group],

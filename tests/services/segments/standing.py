@@ -228,7 +228,14 @@ class Worker:
         )
         self.timers = Timers(db, self.book, self.work_leases, clock, committed=lambda: None)
         self.builder = Builder(
-            db, self.book, self.work_leases, clock, due=asyncio.Event(), committed=lambda: None, batch=backfill_batch
+            db,
+            self.book,
+            self.work_leases,
+            clock,
+            due=asyncio.Event(),
+            committed=lambda: None,
+            batch=backfill_batch,
+            at_once=10 * backfill_batch,
         )
 
     async def renew(self) -> None:

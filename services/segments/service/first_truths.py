@@ -1,0 +1,173 @@
+"""What new versions say of everybody who was there before them.
+
+One query finds all of whom they are true, or whom time may change, in some lanes; it holds for each profile that has
+taken nothing in since these versions were made, and all others have been given their truths by then. So only those found are
+locked and written, some at a time. Where the query cannot judge, the engine does, as it does for whoever is due.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from services.segments.domain.definition import Definition
+from services.segments.domain.sql.first_truths import compile_first_truths
+from services.segments.service.batch import begin, taking_turns
+from services.segments.service.rules import RuleBook, Rules, VersionFails
+from services.segments.service.subject import catch_up, first_cause
+from services.segments.store import builds, changes, memberships
+from services.segments.store import first_truths as store
+from services.segments.store.builds import Build
+from services.segments.store.catalogue import confirm_revision
+from services.segments.store.changes import Change
+from services.segments.store.first_truths import Found, Given, Waiting
+from services.segments.store.memberships import Membership
+from shared.plumbing.clock import Clock
+from shared.plumbing.db import Connection, Database, is_unavailable
+from shared.plumbing.lanes import LANES
+from shared.plumbing.leases import Leases
+from shared.plumbing.log import get_logger
+
+log = get_logger()
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Some lanes, and the versions whose first truths these lack. `revision`: of the newest of them."""
+
+    lanes: Sequence[int]
+    builds: Collection[UUID]
+    definitions: Mapping[int, Definition]
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """`found` at an instant; `unjudged` are (lane, profile) that the engine has to judge."""
+
+    at: datetime
+    found: Sequence[Found]
+    unjudged: Sequence[tuple[int, UUID]]
+
+
+class FirstTruths:
+    """Gives new versions their first truths. `batch`: profiles written in one transaction, at most; `at_once`: looked at."""
+
+    def __init__(self, db: Database, book: RuleBook, leases: Leases, clock: Clock, *, batch: int, at_once: int) -> None:
+        self._db = db
+        self._book = book
+        self._leases = leases
+        self._clock = clock
+        self._batch = batch
+        self._at_once = at_once
+
+    async def step(self, build: Build, lanes: Sequence[int]) -> bool:
+        """Take some of these lanes through the oldest build, and through those begun since. False: all are through."""
+        look = await self._db.run(lambda tx: next_look(tx, self._book, build, lanes, at_once=self._at_once))
+        if look is None:
+            return False
+        seen = await self._see(look)
+        late: list[tuple[int, UUID]] = []
+        for some in _portions(sorted(seen.found, key=_place), self._batch):
+            late += await self._db.run(partial(self._give, look, seen.at, some))
+        for ids in _portions([*late, *seen.unjudged], max(1, self._batch // 10)):
+            await self._db.run(partial(self._bring, ids))
+        await self._db.run(partial(self._pass, look))
+        return True
+
+    async def _see(self, look: Look) -> Seen:
+        at = self._clock.now()
+        try:
+            query = compile_first_truths(look.definitions, at, self._book.default_zone)
+            async with self._db.snapshot() as tx:
+                return Seen(at, await store.find_first_truths(tx, query, look.lanes), ())
+        except asyncpg.PostgresError as error:
+            if is_unavailable(error):
+                raise
+            log.warning("first_truths_by_engine", kind=type(error).__name__)
+        async with self._db.snapshot() as tx:
+            return Seen(at, (), await store.waiting(tx, look.lanes, before=look.revision))
+
+    async def _give(self, look: Look, at: datetime, found: Sequence[Found], tx: Connection) -> list[tuple[int, UUID]]:
+        """Write what was found of those that still lack it. Returns those that time has changed by then."""
+        await self._leases.check(tx, sorted({one.lane for one in found}))
+        rules = await self._book.current(tx)
+        waiting = await store.lock_waiting(tx, [_place(one) for one in found], before=look.revision)
+        late = {one.profile_id for one in waiting.values() if one.next_due_at is not None and one.next_due_at <= at}
+        given = [
+            Given(waiting[one.profile_id], _lacking(one, waiting[one.profile_id], rules), one.due_at)
+            for one in found
+            if one.profile_id in waiting and one.profile_id not in late
+        ]
+        await store.give(tx, given, revision=look.revision, at=at)
+        await confirm_revision(tx, rules.revision)
+        await _record(tx, given, rules, at)
+        return [_place(one) for one in found if one.profile_id in late]
+
+    async def _bring(self, ids: Sequence[tuple[int, UUID]], tx: Connection) -> None:
+        """By the engine."""
+        now = self._clock.now()
+        await self._leases.check(tx, sorted({lane for lane, _ in ids}))
+        batch = await begin(tx, self._book, now)
+        await batch.lock_only(profile_id for _, profile_id in ids)
+        living = [s for s in batch.subjects.values() if s.lives and s.lacks_truths(batch.rules)]
+        past = await batch.histories(living)
+        try:
+            async for subject in taking_turns(living):
+                catch_up(subject, batch.rules, now, past.get(subject.id, []))
+            await batch.write()
+        except VersionFails as failure:
+            await self._book.set_aside(failure)
+
+    async def _pass(self, look: Look, tx: Connection) -> None:
+        await self._leases.check(tx, sorted(look.lanes))
+        await builds.lanes_done(tx, look.lanes, look.builds)
+
+
+async def next_look(tx: Connection, book: RuleBook, build: Build, lanes: Sequence[int], *, at_once: int) -> Look | None:
+    """The lanes to look at next, of those that are not through this build. None: all are."""
+    rules = await book.current(tx)
+    unfinished = {lane: found for lane, found in (await builds.open_lanes(tx, lanes)).items() if build.id in found}
+    if not unfinished:
+        return None
+    together = next(iter(unfinished.values()))
+    alike = [lane for lane, found in unfinished.items() if found == together]
+    count = max(1, LANES * at_once // max(1, build.total))
+    versions = [version for version in rules.versions.values() if version.build_id in together]
+    definitions = {
+        v.id: rules.definitions[v.id] for v in versions if v.status == "building" and v.id in rules.definitions
+    }
+    return Look(alike[:count], together, definitions, max((v.revision for v in versions), default=build.number))
+
+
+def _portions(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _place(one: Found) -> tuple[int, UUID]:
+    return one.lane, one.profile_id
+
+
+def _lacking(found: Found, profile: Waiting, rules: Rules) -> list[int]:
+    """Of the versions that are true of it, those that it doesn't know of yet and that still are."""
+    return [v for v in found.truths if v in rules.versions and rules.versions[v].revision > profile.revision]
+
+
+async def _record(tx: Connection, given: Sequence[Given], rules: Rules, at: datetime) -> None:
+    entered: list[Change] = []
+    for one in given:
+        for version in (rules.versions[v] for v in one.truths):
+            if version.serves:
+                cause = first_cause(version)
+                lane, profile_id, user_id = one.profile.lane, one.profile.profile_id, one.profile.user_id
+                entered.append(
+                    Change(lane, profile_id, user_id, version.segment_id, version.number, "entered", at, cause)
+                )
+    await memberships.enter(tx, [Membership(c.lane, c.segment_id, c.profile_id, c.at) for c in entered])
+    await changes.append_changes(tx, entered)
