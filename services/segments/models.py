@@ -1,7 +1,7 @@
 """The tables of the segments service, for migrations and for the test that compares them with the database.
 
 Catalogue (small, read by every transaction): `catalogue`, `segments`, `segment_versions`, `builds`, `removals`.
-Hot (by lane): `history`, `profiles`, `memberships`, `changes`, `build_lanes`.
+Hot (by lane): `history`, `profiles`, `memberships`, `changes`, `build_lanes`; seldom written: `event_names`, `currency_marks`.
 """
 
 from sqlalchemy import (
@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -173,4 +174,24 @@ Table(
     Index("changes_segment", "lane", "segment_id", "seq"),
     Index("changes_profile", "lane", "profile_id"),
     Index("changes_member", "lane", "segment_id", "profile_id", "at", "seq"),
+)
+
+# Every name that an event ever had, by hash, in the lane of the name.
+Table(
+    "event_names",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("lane", "hash"),
+)
+
+# In which currencies orders were completed, and by about how many profiles: of the marks that profiles leave in a slot, the highest.
+Table(
+    "currency_marks",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("slot", SmallInteger, nullable=False),
+    Column("rank", SmallInteger, nullable=False),
+    PrimaryKeyConstraint("lane", "currency", "slot"),
 )

@@ -18,8 +18,13 @@ CHANGE_CAUSE: dict[str, Any] = {"kind": "event", "message_id": "a1b2", "name": "
 PROFILE_ID = "01981c6e-7a4b-7c3e-9d2f-0a1b2c3d4e5f"
 NODES = (
     "The condition language, with examples of every node: docs/segments.md. One object with exactly one of `all`, `any`, `not`, "
-    "`trait`, `trait_changed`, `event`, `spend`, `life_event`, `sequence`, `segment`, `bucket`; `POST /v1/segments/preview` tries it."
+    "`trait`, `trait_changed`, `event`, `spend`, `life_event`, `trait_date`, `sequence`, `segment`, `bucket`; `POST /v1/segments/preview` tries it."
 )
+WARNING = {
+    "code": "mixed_currencies",
+    "message": "Amounts are added whatever their currency, and orders came in several; `currency` takes one of them.",
+    "currencies": [{"currency": "EUR", "profiles": 1210}, {"currency": "USD", "profiles": 340}],
+}
 KEY = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$"
 
 
@@ -57,9 +62,29 @@ class SegmentEdit(BaseModel):
     condition: dict[str, Any] | None = Field(default=None, description=NODES)
 
 
+class CurrencyShown(BaseModel):
+    """`profiles`: about how many have orders in it."""
+
+    currency: str
+    profiles: int
+
+
+class WarningShown(BaseModel):
+    """`mixed_currencies`: amounts are added whatever their currency, and there are orders in several (`currencies`).
+    `unknown_event`: no event has ever had the name in `event`."""
+
+    model_config = _example(**WARNING)
+
+    code: Literal["mixed_currencies", "unknown_event"]
+    message: str
+    currencies: list[CurrencyShown] | None = None
+    event: str | None = None
+
+
 class SegmentShown(BaseModel):
     """`status`: `building` with `progress` from 0 to 1 (an edited segment serves its old `version` meanwhile), `live`, or
-    `failing`: not evaluated since `stale_since`, for the reason in `error`; its members stay as they were."""
+    `failing`: not evaluated since `stale_since`, for the reason in `error`; its members stay as they were. `warnings`: what in the
+    condition may not be what is meant, by what has been seen so far."""
 
     model_config = _example(
         id="01981c6e-1111-7c3e-9d2f-0a1b2c3d4e5f",
@@ -73,6 +98,7 @@ class SegmentShown(BaseModel):
         version=1,
         newest_version=1,
         size=1234,
+        warnings=[WARNING],
         created_at="2026-05-01T09:00:00Z",
         updated_at="2026-05-01T09:00:00Z",
     )
@@ -88,6 +114,7 @@ class SegmentShown(BaseModel):
     version: int
     newest_version: int
     size: int
+    warnings: list[WarningShown]
     created_at: datetime
     updated_at: datetime
 

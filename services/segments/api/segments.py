@@ -1,5 +1,6 @@
 """Segments: defined, edited, listed, deleted."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -18,10 +19,11 @@ from services.segments.service.catalogue import (
     states_of,
 )
 from services.segments.service.dry_run import dry_run as try_edit
+from services.segments.service.met import read_warnings
 from services.segments.store import catalogue, memberships
 from services.segments.store.preview import Comparison, Preview
 from shared.plumbing.auth import Reader, Writer
-from shared.plumbing.db import Database
+from shared.plumbing.db import Connection, Database
 from shared.plumbing.errors import Conflict, Invalid
 from shared.plumbing.http import ExactRoute, JsonResponse
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
@@ -62,12 +64,13 @@ async def list_all(request: Request, limit: Limit = 100, cursor: Cursor = None) 
     async with db.snapshot() as tx:
         segments = await catalogue.segments_from(tx, after or "", limit=limit + 1)
         states = await states_of(tx, segments)
+        warnings = await _warnings_of(tx, states)
     sizes = await memberships.sizes(db, [segment.id for segment in segments])
     return JsonResponse(
         page(
             states,
             limit=limit,
-            item=lambda state: _shown(state, sizes.get(state.segment.id, 0)),
+            item=lambda state: _shown(state, sizes.get(state.segment.id, 0), warnings),
             cursor=lambda state: state.segment.key,
         )
     )
@@ -151,13 +154,17 @@ async def _show(db: Database, key: str) -> dict[str, Any]:
     async with db.snapshot() as tx:
         segment = await get_segment(tx, key)
         [state] = await states_of(tx, [segment])
+        warnings = await _warnings_of(tx, [state])
     sizes = await memberships.sizes(db, [segment.id])
-    return _shown(state, sizes.get(segment.id, 0))
+    return _shown(state, sizes.get(segment.id, 0), warnings)
 
 
-def _shown(state: SegmentState, size: int) -> dict[str, Any]:
-    newest, serving = state.newest, state.serving
-    failing = next((v for v in (newest, serving) if v.status == "failing"), None)
+async def _warnings_of(tx: Connection, states: Iterable[SegmentState]) -> dict[str, list[dict[str, Any]]]:
+    return await read_warnings(tx, {state.segment.key: state.newest.condition for state in states})
+
+
+def _shown(state: SegmentState, size: int, warnings: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    newest, serving, failing = state.newest, state.serving, state.failing
     return {
         "id": state.segment.id,
         "key": state.segment.key,
@@ -170,6 +177,7 @@ def _shown(state: SegmentState, size: int) -> dict[str, Any]:
         "version": serving.number,
         "newest_version": newest.number,
         "size": size,
+        "warnings": warnings.get(state.segment.key, []),
         "created_at": state.segment.created_at,
         "updated_at": state.segment.updated_at,
     }

@@ -1,6 +1,6 @@
 """What the profiles service tells, taken in: events, changes of profiles, merges, erasures, each once in effect."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, assert_never
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from services.segments.domain.facts import TRAITS_CHANGED, Event
 from services.segments.service import subject as work
 from services.segments.service.batch import Batch, begin, taking_turns
 from services.segments.service.endings import erase, merge
+from services.segments.service.met import Happened, Met
 from services.segments.service.rules import RuleBook, VersionFails
 from services.segments.service.subject import Subject
 from services.segments.store import history
@@ -36,6 +37,7 @@ class TakeIn:
     def __init__(self, book: RuleBook, clock: Clock) -> None:
         self._book = book
         self._clock = clock
+        self._met = Met()
 
     async def __call__(self, tx: Connection, items: Sequence[Incoming]) -> None:
         try:
@@ -58,7 +60,18 @@ class TakeIn:
                     await merge(batch, ending)
                 else:
                     await erase(batch, ending)
+        await self._met.note(tx, _happened(batch, lanes.values()))
         await batch.write()
+
+
+def _happened(batch: Batch, lanes: Iterable[Sequence[Resolved]]) -> list[Happened]:
+    """Those of the living."""
+    return [
+        (message.profile_id, message.event.name, message.event.properties)
+        for messages in lanes
+        for message in messages
+        if isinstance(message, EventResolved) and message.event.name and batch.target(message.profile_id) is not None
+    ]
 
 
 def _ids_of(message: Resolved) -> tuple[UUID, ...]:
