@@ -12,6 +12,9 @@ _ORDER_ID = """CASE jsonb_typeof(event.properties -> 'order_id')
     WHEN 'number' THEN CASE WHEN (event.properties ->> 'order_id')::numeric = trunc((event.properties ->> 'order_id')::numeric)
                             THEN trunc((event.properties ->> 'order_id')::numeric)::text END END"""
 
+SPEND = "CASE WHEN everything_refunded THEN 0 ELSE greatest(amount - refunded, 0) END"
+"""What is left of an order: of one that was cancelled 0, for `greatest` passes over null."""
+
 
 def spend_holds(leaf: Spend, plan: Plan) -> str:
     return f"coalesce({spend_join(leaf, plan)}.spend, 0) {leaf.op} {plan.parameters.add(leaf.value, 'numeric')}"
@@ -29,34 +32,36 @@ def spend_join(leaf: Spend, plan: Plan) -> str:
     return plan.join(
         f"""SELECT lane, profile_id, min(upcoming_at) AS upcoming_at,
                 min(completed_at) FILTER (WHERE {counts}) AS first_completed_at,
-                sum(CASE WHEN everything_refunded THEN 0 ELSE greatest(amount - refunded, 0) END) FILTER (WHERE {counts}) AS spend
-            FROM ({_orders(leaf, plan)}) AS an_order
+                sum({SPEND}) FILTER (WHERE {counts}) AS spend
+            FROM ({orders_of(leaf.basis, plan)}) AS an_order
             GROUP BY lane, profile_id"""
     )
 
 
-def _orders(leaf: Spend, plan: Plan) -> str:
+def orders_of(basis: str, plan: Plan, history: str = "history") -> str:
+    """Each order of the events in `history`, also those without a completion: there `completed_at` is null. `amount` is null
+    where the order was cancelled."""
     return f"""SELECT lane, profile_id, min(timestamp) FILTER (WHERE completes AND happened) AS completed_at,
             (array_agg(currency ORDER BY {_EARLIER_FIRST}) FILTER (WHERE completes AND happened))[1] AS currency,
             (array_agg(amount ORDER BY {_LATER_FIRST}) FILTER (WHERE NOT refunds AND happened))[1] AS amount,
             coalesce(sum(refund) FILTER (WHERE refunds AND happened), 0) AS refunded,
             coalesce(bool_or(refund IS NULL) FILTER (WHERE refunds AND happened), false) AS everything_refunded,
             min(timestamp) FILTER (WHERE NOT happened) AS upcoming_at
-        FROM ({_order_events(leaf, plan)}) AS event
+        FROM ({_order_events(basis, plan, history)}) AS event
         WHERE order_id IS NOT NULL OR completes
         GROUP BY lane, profile_id, order_id, CASE WHEN order_id IS NULL THEN (timestamp, source, message_id) END"""
 
 
-def _order_events(leaf: Spend, plan: Plan) -> str:
+def _order_events(basis_name: str, plan: Plan, history: str) -> str:
     def is_any(names: frozenset[str]) -> str:
         return f"event.name = ANY ({plan.parameters.add(sorted(names), 'text[]')})"
 
-    basis = as_number(f"(event.properties -> {plan.parameters.add(leaf.basis, 'text')})")
+    basis = as_number(f"(event.properties -> {plan.parameters.add(basis_name, 'text')})")
     total = as_number("(event.properties -> 'total')")
     return f"""SELECT event.lane, event.profile_id, event.timestamp, event.message_id, event.source,
             {plan.happened("event")} AS happened,
             {is_any(COMPLETED)} AS completes, {is_any(REFUNDED)} AS refunds, {_ORDER_ID} AS order_id,
-            CASE WHEN {is_any(CANCELLED)} THEN 0 ELSE coalesce({basis}, 0) END AS amount,
+            CASE WHEN NOT {is_any(CANCELLED)} THEN coalesce({basis}, 0) END AS amount,
             abs(coalesce({basis}, {total})) AS refund, event.properties -> 'currency' AS currency
-        FROM history AS event
+        FROM {history} AS event
         WHERE event.lane = ANY ($1::smallint[]) AND {is_any(SPEND_EVENTS)} AND {plan.known("event")}"""
