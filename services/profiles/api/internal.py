@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request, Response
 from services.profiles.api.desk import desk_of
 from services.profiles.domain.names import names_of
 from services.profiles.domain.values import faults
+from services.profiles.service.finding import find_people
 from services.profiles.service.reading import look_up, read_recipients
 from services.profiles.service.resolve import WORK, applies
 from services.profiles.service.wishes import take_consent_change
@@ -13,6 +14,7 @@ from shared.plumbing.errors import NotFound
 from shared.plumbing.http import ExactRoute, JsonResponse
 from shared.plumbing.internal import feed_route, parked_routes, read_progress
 from shared.schemas.feed import FeedRequest
+from shared.schemas.identifiers import IdentifiersRequest
 from shared.schemas.recipients import ConsentChange, RecipientsRequest
 
 router = APIRouter(route_class=ExactRoute, include_in_schema=False, dependencies=[Internal])
@@ -41,6 +43,13 @@ async def lookup(request: Request) -> Response:
     if given.best is None or any(faults(dict(request.query_params))):
         raise NotFound("There is no such profile.")
     return JsonResponse({"id": (await look_up(book.db, given)).id})
+
+
+@router.post("/internal/identifiers")
+async def identifiers(request: Request, body: IdentifiersRequest) -> Response:
+    """Whom many identifiers stand for."""
+    book = desk_of(request).book
+    return JsonResponse(await find_people(book.db, body.identifiers, book.rules))
 
 
 @router.post("/internal/consents")

@@ -53,6 +53,22 @@ async def read_profiles(db: "Database | Connection", profile_ids: Iterable[UUID]
     return [_profile(row) for row in rows]
 
 
+async def read_living_ids(tx: Connection, profile_ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """The living profiles by the ids asked for, also by ids that were merged away."""
+    led = {profile_id: profile_id for profile_id in profile_ids}
+    living: dict[UUID, UUID] = {}
+    while led:
+        rows = await tx.fetch(
+            "SELECT id, merged_into, erased_at FROM profiles WHERE lane = ANY($1::smallint[]) AND id = ANY($2::uuid[])",
+            sorted({lane_of(profile_id) for profile_id in led.values()}),
+            list(set(led.values())),
+        )
+        found = {row["id"]: row for row in rows if row["erased_at"] is None}
+        living |= {asked: at for asked, at in led.items() if at in found and found[at]["merged_into"] is None}
+        led = {asked: found[at]["merged_into"] for asked, at in led.items() if at in found and asked not in living}
+    return living
+
+
 async def list_profiles(db: "Database | Connection", *, after: tuple[int, UUID] | None, limit: int) -> list[Profile]:
     """Living profiles, lane by lane."""
     rows = await db.fetch(

@@ -1,0 +1,22 @@
+"""segments asks profiles for whom many identifiers stand (`POST /internal/identifiers`), as when a list is uploaded."""
+
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.schemas.message import Message
+from shared.schemas.resolved import Identifier
+
+MOST_IDENTIFIERS = 5_000
+
+
+class IdentifiersRequest(Message):
+    """The namespace `profile_id` stands for the profiles' own ids."""
+
+    identifiers: tuple[Identifier, ...] = Field(max_length=MOST_IDENTIFIERS)
+
+
+class IdentifiersAnswer(Message):
+    """For each, in order, the living profiles it leads to: none, one, or several for an e-mail address or a phone number."""
+
+    profile_ids: tuple[tuple[UUID, ...], ...]
