@@ -11,6 +11,7 @@ from services.segments.api.desk import Desk
 from services.segments.api.history import router as history_router
 from services.segments.api.membership import router as membership_router
 from services.segments.api.segments import router as segment_router
+from services.segments.api.stats import router as stats_router
 from services.segments.api.templates import router as template_router
 from services.segments.clients import load_roles
 from services.segments.config import Settings
@@ -61,6 +62,7 @@ def create_app(
             segment_router,
             membership_router,
             history_router,
+            stats_router,
             internal_routes(),
             feed_route(FeedRequest),
             parked_routes(lambda request: {FEED: request.app.state.take_in}),

@@ -212,8 +212,8 @@ async def states_of(tx: Connection, segments: Sequence[Segment]) -> list[Segment
 
 async def failing_since(tx: Connection) -> dict[str, datetime | None]:
     """Every segment by key, and since when it is failing; None for those that are well."""
-    keys = await catalogue.all_keys(tx)
-    failing = sorted({version.key for version in await catalogue.versions(tx, ("failing",))})
-    states = await states_of(tx, [await get_segment(tx, key) for key in failing]) if failing else []
+    segments = await catalogue.all_segments(tx)
+    failing = {version.segment_id for version in await catalogue.versions(tx, ("failing",))}
+    states = await states_of(tx, [segment for segment in segments if segment.id in failing]) if failing else []
     since = {state.segment.key: state.failing.stale_since for state in states if state.failing}
-    return {key: since.get(key) for key in keys}
+    return {segment.key: since.get(segment.key) for segment in segments}

@@ -87,8 +87,10 @@ async def find_segment(tx: "Connection | Database", key: str) -> Segment | None:
     return None if row is None else Segment(*row)
 
 
-async def all_keys(tx: Connection) -> list[str]:
-    return [row["key"] for row in await tx.fetch("SELECT key FROM segments ORDER BY key")]
+async def all_segments(tx: Connection) -> list[Segment]:
+    """By key."""
+    rows = await tx.fetch("SELECT id, key, name, created_at, updated_at FROM segments ORDER BY key")
+    return [Segment(*row) for row in rows]
 
 
 async def segments_from(tx: Connection, after: str, *, limit: int) -> list[Segment]:
