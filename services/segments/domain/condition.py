@@ -79,6 +79,14 @@ class LifeEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class TraitDate:
+    path: str
+    first_day: int  # as of a life event
+    last_day: int
+    recurs: Literal["yearly"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sequence:
     first: Selection
     second: Selection
@@ -111,7 +119,7 @@ def change_meant(leaf: EventAggregate) -> Changed | None:
 
 
 OfEvents = EventAggregate | Spend | Sequence
-OfFacts = Trait | LifeEvent | Bucket
+OfFacts = Trait | LifeEvent | TraitDate | Bucket
 Leaf = OfEvents | OfFacts
 Condition = All | Any | Not | SegmentRef | Leaf
 
@@ -124,7 +132,7 @@ def leaves(condition: Condition) -> Iterator[Leaf | SegmentRef]:
                 yield from leaves(child)
         case Not(child):
             yield from leaves(child)
-        case Trait() | EventAggregate() | Spend() | LifeEvent() | Sequence() | SegmentRef() | Bucket():
+        case Trait() | EventAggregate() | Spend() | LifeEvent() | TraitDate() | Sequence() | SegmentRef() | Bucket():
             yield condition
         case _:
             assert_never(condition)

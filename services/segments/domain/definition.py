@@ -16,6 +16,7 @@ from services.segments.domain.condition import (
     Sequence,
     Spend,
     Trait,
+    TraitDate,
     leaves,
 )
 from shared.language.errors import ConditionError, Fault
@@ -42,7 +43,7 @@ def references(condition: Condition, loc: Loc = ()) -> dict[str, Loc]:
             found = references(child, (*loc, "not"))
         case SegmentRef(key):
             found = {key: (*loc, "segment")}
-        case Trait() | EventAggregate() | Spend() | LifeEvent() | Sequence() | Bucket():
+        case Trait() | EventAggregate() | Spend() | LifeEvent() | TraitDate() | Sequence() | Bucket():
             pass
         case _:
             assert_never(condition)

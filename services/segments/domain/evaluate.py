@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from services.segments.domain.condition import (
     All,
@@ -20,12 +21,14 @@ from services.segments.domain.condition import (
     Sequence,
     Spend,
     Trait,
+    TraitDate,
 )
 from services.segments.domain.definition import Definition
-from services.segments.domain.facts import Event, ProfileFacts
+from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts
 from services.segments.domain.local_time import local_date, zone_of
-from services.segments.domain.occurrences import holds_on
+from services.segments.domain.occurrences import holds_on, is_meant
 from services.segments.domain.spending import spend_at
+from services.segments.domain.trait_dates import fact_in
 from shared.language.compare import compare, holds, kind_of
 from shared.language.exact import Number, add, is_number, multiply, normal, subtract
 from shared.language.paths import find_all, find_one
@@ -53,7 +56,7 @@ def _is_true(
             return not _is_true(child, happened, facts, t, segments)
         case SegmentRef(key):
             return segments[key]
-        case Trait() | EventAggregate() | Spend() | LifeEvent() | Sequence() | Bucket():
+        case Trait() | EventAggregate() | Spend() | LifeEvent() | TraitDate() | Sequence() | Bucket():
             return leaf_is_true(condition, happened, facts, t)
         case _:
             assert_never(condition)
@@ -68,15 +71,24 @@ def leaf_is_true(leaf: Leaf, happened: list[Event], facts: ProfileFacts, t: date
             return aggregate_holds(leaf, in_window(happened, leaf.within, t))
         case Spend():
             return compare(leaf.op, spend_at(leaf, happened, t), leaf.value)
-        case LifeEvent():
-            day = local_date(t, zone_of(facts.traits, facts.default_zone))
-            return any(holds_on(leaf, fact, day) for fact in facts.life_events)
+        case LifeEvent() | TraitDate():
+            place = zone_of(facts.traits, facts.default_zone)
+            day = local_date(t, place)
+            return any(holds_on(leaf, fact, day) for fact in dates_meant(leaf, facts, place))
         case Sequence():
             return sequence_holds(leaf, happened, t)
         case Bucket(start, end, salt):
             return start <= bucket_of(salt, facts.id) < end
         case _:
             assert_never(leaf)
+
+
+def dates_meant(leaf: LifeEvent | TraitDate, facts: ProfileFacts, place: ZoneInfo) -> list[LifeEventFact]:
+    """The dates that the leaf looks at."""
+    if isinstance(leaf, LifeEvent):
+        return [fact for fact in facts.life_events if is_meant(leaf, fact)]
+    fact = fact_in(leaf, facts.traits, place)
+    return [] if fact is None else [fact]
 
 
 def in_window(happened: Iterable[Event], within: timedelta | None, t: datetime) -> list[Event]:

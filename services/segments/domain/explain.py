@@ -23,11 +23,13 @@ from services.segments.domain.condition import (
     Sequence,
     Spend,
     Trait,
+    TraitDate,
     change_meant,
 )
 from services.segments.domain.definition import Definition
 from services.segments.domain.evaluate import (
     bucket_of,
+    dates_meant,
     distinct_values,
     in_window,
     leaf_is_true,
@@ -37,7 +39,7 @@ from services.segments.domain.evaluate import (
 )
 from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts, instant, micros, micros_of
 from services.segments.domain.local_time import local_date, zone_of
-from services.segments.domain.occurrences import holds_on, is_meant
+from services.segments.domain.occurrences import holds_on
 from services.segments.domain.render import to_json
 from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.spending import orders_at
@@ -95,7 +97,7 @@ class _Explainer:
             case SegmentRef(key):
                 value, next_at = self.segments[key]["value"], self.segments[key]["next_at"]
                 return {"kind": "segment", "value": value, "next_at": next_at, "condition": to_json(condition)}
-            case Trait() | EventAggregate() | Spend() | LifeEvent() | Sequence() | Bucket():
+            case Trait() | EventAggregate() | Spend() | LifeEvent() | TraitDate() | Sequence() | Bucket():
                 return self._leaf(condition)
             case _:
                 assert_never(condition)
@@ -121,8 +123,8 @@ class _Explainer:
                 return {**_aggregate(leaf, in_window(self.happened, within, self.t)), "window": self._window(within)}
             case Spend(within=within):
                 return {**self._spend(leaf), "window": self._window(within)}
-            case LifeEvent():
-                return self._life_events(leaf)
+            case LifeEvent() | TraitDate():
+                return self._dates(leaf)
             case Sequence(within=within):
                 return {**self._steps(leaf), "window": self._window(within)}
             case Bucket(salt=salt):
@@ -156,16 +158,18 @@ class _Explainer:
         ]
         return {"actual": total(order.spend for order in orders), "count": len(orders), "orders": shown}
 
-    def _life_events(self, leaf: LifeEvent) -> Object:
+    def _dates(self, leaf: LifeEvent | TraitDate) -> Object:
         place = zone_of(self.facts.traits, self.facts.default_zone)
         day = local_date(self.t, place)
 
         def shown(fact: LifeEventFact) -> Object:
-            named: Object = {"date": fact.date, "recurs": fact.recurs, "subject": fact.subject}
-            return {**named, "occurrence": holds_on(leaf, fact, day)}
+            named: Object = {"date": fact.date, "recurs": fact.recurs}
+            subject: Object = {"subject": fact.subject} if isinstance(leaf, LifeEvent) else {}
+            return {**named, **subject, "occurrence": holds_on(leaf, fact, day)}
 
-        dates = [shown(fact) for fact in self.facts.life_events if is_meant(leaf, fact)]
-        return {"local_date": day, "timezone": place.key, "dates": dates}
+        dates = [shown(fact) for fact in dates_meant(leaf, self.facts, place)]
+        found = {} if isinstance(leaf, LifeEvent) else {"found": find_one(self.facts.traits, leaf.path)}
+        return {"local_date": day, "timezone": place.key, **found, "dates": dates}
 
     def _steps(self, leaf: Sequence) -> Object:
         first, second = (selected(step, self.happened) for step in (leaf.first, leaf.second))

@@ -1,9 +1,9 @@
 """What conditions are about: one profile as recorded now, and its events."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,6 +39,17 @@ class ProfileFacts:
     traits: Mapping[str, object] = field(default_factory=dict)
     life_events: tuple[LifeEventFact, ...] = ()
     default_zone: str = "UTC"
+
+
+def facts_of(
+    profile_id: UUID, traits: Mapping[str, object], life_events: Iterable[Mapping[str, Any]], default_zone: str
+) -> ProfileFacts:
+    """Life events are as they are stored."""
+    dates = tuple(
+        LifeEventFact(kind=e["kind"], date=date.fromisoformat(e["date"]), recurs=e["recurs"], subject=e["subject"])
+        for e in life_events
+    )
+    return ProfileFacts(profile_id, traits, dates, default_zone)
 
 
 def micros(instant: datetime) -> int:

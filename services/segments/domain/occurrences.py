@@ -1,10 +1,10 @@
-"""When a life event occurs, and on which days a condition on it holds."""
+"""When a date in somebody's life occurs, and on which days a condition on it holds."""
 
 from calendar import isleap
 from collections.abc import Iterator
 from datetime import MAXYEAR, MINYEAR, date, timedelta
 
-from services.segments.domain.condition import LifeEvent
+from services.segments.domain.condition import LifeEvent, TraitDate
 from services.segments.domain.facts import LifeEventFact
 
 
@@ -29,17 +29,15 @@ def occurrences_around(fact: LifeEventFact, day: date) -> Iterator[date]:
         yield occurrence_in(year, fact)
 
 
-def holds_on(leaf: LifeEvent, fact: LifeEventFact, day: date) -> date | None:
-    """The occurrence by which the condition holds on the local date, if one does."""
-    if not is_meant(leaf, fact):
-        return None
+def holds_on(leaf: LifeEvent | TraitDate, fact: LifeEventFact, day: date) -> date | None:
+    """The occurrence of a date that is meant by which the condition holds on the local date, if one does."""
     for occurrence in occurrences_around(fact, day):
         if leaf.first_day <= (day - occurrence).days <= leaf.last_day:
             return occurrence
     return None
 
 
-def turning_days(leaf: LifeEvent, fact: LifeEventFact, day: date) -> Iterator[date]:
+def turning_days(leaf: LifeEvent | TraitDate, fact: LifeEventFact, day: date) -> Iterator[date]:
     """The days around `day` on which the condition begins to hold or no longer holds."""
     for occurrence in occurrences_around(fact, day):
         for days in (leaf.first_day, leaf.last_day + 1):

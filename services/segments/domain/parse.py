@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 
 from services.segments.domain.condition import (
     Aggregate,
@@ -20,6 +20,7 @@ from services.segments.domain.condition import (
     Spend,
     Subtrahend,
     Trait,
+    TraitDate,
     trait_changed,
 )
 from services.segments.domain.facts import TRAITS_CHANGED
@@ -156,12 +157,25 @@ def _read_life_event(found: Object, loc: Loc, reading: Reading) -> LifeEvent | N
     reading.keys(found, loc, required=("life_event", "from", "until"), optional=("subject",))
     kind = reading.text(found, "life_event", loc)
     subject = reading.text(found, "subject", loc) if "subject" in found else None
+    days = _read_days(found, loc, reading)
+    return None if days is None else LifeEvent(kind, *days, subject)
+
+
+def _read_trait_date(found: Object, loc: Loc, reading: Reading) -> TraitDate | None:
+    reading.keys(found, loc, required=("trait_date", "from", "until"), optional=("recurs",))
+    path, days = reading.text(found, "trait_date", loc), _read_days(found, loc, reading)
+    recurs: tuple[Literal["yearly"] | None, ...] = ("yearly", None)
+    yearly = reading.choice(found, "recurs", loc, recurs)
+    return None if days is None else TraitDate(path, *days, yearly)
+
+
+def _read_days(found: Object, loc: Loc, reading: Reading) -> tuple[int, int] | None:
     first, last = (reading.converted(found, key, loc, _day_offset) for key in ("from", "until"))
     if first is None or last is None:
         return None
     if first > last:
         reading.fault((*loc, "from"), "must not be after until")
-    return LifeEvent(kind, first, last, subject)
+    return first, last
 
 
 def _day_offset(text: object) -> int:
@@ -221,6 +235,7 @@ READERS: dict[str, _Reader] = {
     "event": _read_event,
     "spend": _read_spend,
     "life_event": _read_life_event,
+    "trait_date": _read_trait_date,
     "sequence": _read_sequence,
     "segment": _read_segment,
     "bucket": _read_bucket,

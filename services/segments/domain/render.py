@@ -19,6 +19,7 @@ from services.segments.domain.condition import (
     Sequence,
     Spend,
     Trait,
+    TraitDate,
     change_meant,
 )
 from shared.language.durations import format_day_offset, format_duration
@@ -37,7 +38,7 @@ def to_json(condition: Condition) -> Object:
             return {"not": to_json(child)}
         case SegmentRef(key):
             return {"segment": key}
-        case Trait() | EventAggregate() | Spend() | LifeEvent() | Sequence() | Bucket():
+        case Trait() | EventAggregate() | Spend() | LifeEvent() | TraitDate() | Sequence() | Bucket():
             return _leaf_to_json(condition)
         case _:
             assert_never(condition)
@@ -54,6 +55,9 @@ def _leaf_to_json(leaf: Leaf) -> Object:
         case LifeEvent(kind, first, last, subject):
             days = {"from": format_day_offset(first), "until": format_day_offset(last)}
             return _present({"life_event": kind, "subject": subject, **days})
+        case TraitDate(path, first, last, recurs):
+            days = {"from": format_day_offset(first), "until": format_day_offset(last)}
+            return _present({"trait_date": path, **days, "recurs": recurs})
         case Sequence(first_step, second_step, gap, absent, within):
             second = {**_selection_to_json(second_step), **({"absent": True} if absent else {})}
             return _present({"sequence": [_selection_to_json(first_step), second], "gap": gap, "within": within})

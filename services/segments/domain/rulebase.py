@@ -17,6 +17,7 @@ from services.segments.domain.condition import (
     Sequence,
     Spend,
     Trait,
+    TraitDate,
     leaves,
 )
 from services.segments.domain.definition import Definition
@@ -35,7 +36,7 @@ class Rulebase(Generic[V]):
         self.keepers: dict[str, Keeper] = {}
         self.resting: dict[str, Verdict] = {}  # of leaves that look at events, where none has mattered
         self.traits: dict[str, Trait] = {}
-        self.others: dict[str, LifeEvent | Bucket] = {}
+        self.others: dict[str, LifeEvent | TraitDate | Bucket] = {}
         self.formulas: dict[str, Formula] = {}
         self.needs: dict[
             str, tuple[str, ...]
@@ -75,7 +76,7 @@ class Rulebase(Generic[V]):
                 return "not", (self._formula(child, segments),)
             case SegmentRef(key):
                 return segments[key]
-            case Trait() | EventAggregate() | Spend() | LifeEvent() | Sequence() | Bucket():
+            case Trait() | EventAggregate() | Spend() | LifeEvent() | TraitDate() | Sequence() | Bucket():
                 return self._keep_leaf(condition)
             case _:
                 assert_never(condition)
@@ -88,7 +89,7 @@ class Rulebase(Generic[V]):
         match leaf:
             case Trait():
                 self.traits[key] = leaf
-            case LifeEvent() | Bucket():
+            case LifeEvent() | TraitDate() | Bucket():
                 self.others[key] = leaf
             case EventAggregate() | Sequence() | Spend():
                 self._keep_keeper(key, leaf)

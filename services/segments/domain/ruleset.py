@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from services.segments.domain.condition import Leaf, LifeEvent
+from services.segments.domain.condition import Leaf, LifeEvent, TraitDate
 from services.segments.domain.definition import Definition
 from services.segments.domain.engine.compile import Give, Test, compiled_for, compiled_traits
 from services.segments.domain.engine.keeper import TRUTH, UNTIL, Keeper, Kept, Leaves
@@ -43,7 +43,7 @@ class Ruleset(Generic[V]):
         self._tests: dict[str, Test] | None = None
         self._by_trait = self._formulas_by_trait()
         self._by_life_events = self._formulas_with(
-            key for key, leaf in self._base.others.items() if isinstance(leaf, LifeEvent)
+            key for key, leaf in self._base.others.items() if isinstance(leaf, LifeEvent | TraitDate)
         )
 
     @classmethod
@@ -52,8 +52,10 @@ class Ruleset(Generic[V]):
 
     def _formulas_by_trait(self) -> dict[str, dict[str, None]]:
         found: dict[str, dict[str, None]] = {}
-        for key, leaf in self._base.traits.items():
-            for name in {leaf.path, leaf.path.split(".")[0]}:
+        paths = {key: leaf.path for key, leaf in self._base.traits.items()}
+        paths |= {key: leaf.path for key, leaf in self._base.others.items() if isinstance(leaf, TraitDate)}
+        for key, path in paths.items():
+            for name in {path, path.split(".")[0]}:
                 found.setdefault(name, {}).update(self._base.formulas_with[key])
         return found
 

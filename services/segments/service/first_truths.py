@@ -85,7 +85,9 @@ class FirstTruths:
         try:
             query = compile_first_truths(look.definitions, at, self._book.default_zone)
             async with self._db.snapshot() as tx:
-                return Seen(at, await store.find_first_truths(tx, query, look.lanes), ())
+                found = await store.find_first_truths(tx, query, look.lanes)
+            unjudged = [_place(one) for one in found if one.truths is None]
+            return Seen(at, [one for one in found if one.truths is not None], unjudged)
         except asyncpg.PostgresError as error:
             if is_unavailable(error):
                 raise
@@ -156,7 +158,7 @@ def _place(one: Found) -> tuple[int, UUID]:
 
 def _lacking(found: Found, profile: Waiting, rules: Rules) -> list[int]:
     """Of the versions that are true of it, those that it doesn't know of yet and that still are."""
-    return [v for v in found.truths if v in rules.versions and rules.versions[v].revision > profile.revision]
+    return [v for v in found.truths or () if v in rules.versions and rules.versions[v].revision > profile.revision]
 
 
 async def _record(tx: Connection, given: Sequence[Given], rules: Rules, at: datetime) -> None:

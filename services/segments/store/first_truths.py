@@ -17,11 +17,14 @@ SCAN_MEMORY = "64MB"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A profile of which some new versions are true, or that time may change. `due_at`: when that may be, at the earliest."""
+    """A profile of which some new versions are true, or that time may change. `due_at`: when that may be, at the earliest.
+
+    `truths` is None where the query cannot judge.
+    """
 
     lane: int
     profile_id: UUID
-    truths: Sequence[int]
+    truths: Sequence[int] | None
     due_at: datetime | None
 
 

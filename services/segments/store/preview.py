@@ -5,6 +5,7 @@ from uuid import UUID
 
 from services.segments.domain.sql.query import Query
 from services.segments.store.memberships import LANES_AT_ONCE
+from services.segments.store.undecided import arguments_of
 from shared.plumbing.db import Connection
 from shared.plumbing.lanes import LANES
 
@@ -24,11 +25,12 @@ async def find_members(tx: Connection, query: Query, *, sample: int) -> Preview:
     count = 0
     found: list[tuple[UUID, str | None]] = []
     for first in range(0, LANES, LANES_AT_ONCE):
+        lanes = list(range(first, first + LANES_AT_ONCE))
         rows = await tx.fetch(
             f"""WITH member AS MATERIALIZED ({query.sql})
                 SELECT (SELECT count(*) FROM member) AS count, profile_id, user_id FROM member LIMIT {sample:d}""",
-            list(range(first, first + LANES_AT_ONCE)),
-            *query.arguments,
+            lanes,
+            *await arguments_of(tx, query, lanes, timeout=TIMEOUT),
             timeout=TIMEOUT,
         )
         count += rows[0]["count"] if rows else 0
@@ -50,10 +52,11 @@ async def compare_members(tx: Connection, query: Query, segment_id: UUID, *, sam
     counts = {"enter": 0, "leave": 0, "stay": 0}
     found: dict[str, list[tuple[UUID, str | None]]] = {"enter": [], "leave": []}
     for first in range(0, LANES, LANES_AT_ONCE):
+        lanes = list(range(first, first + LANES_AT_ONCE))
         rows = await tx.fetch(
             _compared(query, sample),
-            list(range(first, first + LANES_AT_ONCE)),
-            *query.arguments,
+            lanes,
+            *await arguments_of(tx, query, lanes, timeout=TIMEOUT),
             segment_id,
             timeout=TIMEOUT,
         )
@@ -72,7 +75,7 @@ def _compared(query: Query, sample: int) -> str:
           SELECT lane, profile_id, CASE WHEN would.profile_id IS NULL THEN 'leave' WHEN member.profile_id IS NULL THEN 'enter'
                                         ELSE 'stay' END AS move
           FROM would FULL JOIN (SELECT lane, profile_id FROM memberships
-                                WHERE lane = ANY ($1::smallint[]) AND segment_id = ${len(query.arguments) + 2}::uuid) AS member
+                                WHERE lane = ANY ($1::smallint[]) AND segment_id = ${query.parameters + 1}::uuid) AS member
                USING (lane, profile_id))
         SELECT move, count(*) AS count,
                (SELECT jsonb_agg(jsonb_build_object('profile_id', person.profile_id, 'user_id', profiles.user_id))

@@ -66,6 +66,14 @@ def lanes_of(ids: Iterable[UUID]) -> list[tuple[int, list[UUID]]]:
     return by_lane(sorted(set(ids)), lane_of)
 
 
+async def find_profiles(tx: Connection, ids: Iterable[UUID]) -> list[StoredProfile]:
+    """Those that exist."""
+    rows = await tx.fetchmany(
+        f"SELECT {COLUMNS} FROM profiles WHERE lane = $1 AND profile_id = ANY($2::uuid[])", lanes_of(ids)
+    )
+    return [_stored(row) for row in rows]
+
+
 async def lock_profiles(tx: Connection, ids: Iterable[UUID]) -> dict[UUID, StoredProfile]:
     """Those that exist, held to commit; taken in the order of lane and id, so that two workers do not deadlock."""
     rows = await tx.fetchmany(

@@ -188,6 +188,49 @@ def _life_events() -> Iterable[Case]:
     yield Case(**{**vars(other), "life_events": (LifeEventFact("birthday", june, "yearly"),)})
 
 
+def _trait_dates() -> Iterable[Case]:
+    def case(
+        rule: str, kept: object, t: datetime, expected: bool, ends: tuple[str, str] = ("P0D", "P0D"), /, **more: object
+    ) -> Case:
+        zone = {"timezone": more.pop("zone")} if "zone" in more else {}
+        condition = {"trait_date": "p.on", "from": ends[0], "until": ends[1], **more}
+        return Case(f"trait_date: {rule}", condition, expected, traits={"p": {"on": kept}, **zone}, t=t)
+
+    start, end = datetime(2026, 6, 15, tzinfo=UTC), datetime(2026, 6, 16, tzinfo=UTC)
+    east, west = "Pacific/Kiritimati", "Pacific/Pago_Pago"
+    june, hours = "2026-06-15", timedelta(hours=1)
+    yield case("the day itself begins at local midnight", june, start, True)
+    yield case("and not before", june, start - TICK, False)
+    yield case("it lasts to its end", june, end - TICK, True)
+    yield case("and no longer", june, end, False)
+    yield case("in the person's zone", june, start - 14 * hours, True, zone=east)
+    yield case("until its midnight", june, end - 14 * hours, False, zone=east)
+    yield case("within the next days", june, start - days(7), True, ("-P7D", "P0D"))
+    yield case("no day earlier", june, start - days(7) - TICK, False, ("-P7D", "P0D"))
+    yield case("another year is another date", "2025-06-15", start, False)
+    yield case("unless it recurs", "2025-06-15", start, True, recurs="yearly")
+    yield case("and then not before the date", "2027-06-15", start, False, recurs="yearly")
+    leap = datetime(2026, 2, 28, tzinfo=UTC)
+    yield case("29 February occurs on 28 February", "2024-02-29", leap, True, recurs="yearly")
+    yield case("not on 1 March", "2024-02-29", leap + days(1), False, recurs="yearly")
+    yield case("nor if it does not recur", "2024-02-29", leap, False)
+    yield case("there is no such day", "2026-02-29", leap, False)
+    yield case("nor such a month", "2026-13-01", leap, False, ("-P366D", "P366D"))
+    yield case("an instant at its local date", "2026-06-15T23:30:00Z", start, True)
+    yield case("which may be the next day", "2026-06-15T23:30:00Z", start, False, zone="Europe/Berlin")
+    yield case("it is, in fact", "2026-06-15T23:30:00Z", end, True, zone="Europe/Berlin")
+    yield case("or the day before", "2026-06-16T00:30:00.25+00:00", start + 12 * hours, True, zone=west)
+    yield case("an offset of its own", "2026-06-16T01:30:00+02:00", start, True)
+    yield case("in small letters", "2026-06-15t00:00:00z", start, True)
+    yield case("an instant that recurs", "2020-06-14T12:00:00Z", start, True, zone=east, recurs="yearly")
+    for other in (
+        "2026-06-15T10:00:00", "2026-06-15T10:00Z", "2026-06-15T24:00:00Z", "2026-06-15T10:00:60Z", "15.06.2026", "2026-6-15",
+        "20260615", " 2026-06-15", "2026-06-15 ", "2026-06-15\n", "2026-06-15T10:00:00+16:00", "0001-01-01T00:00:00+14:00",
+        "0000-06-15", "２０２６-06-15", "", 20260615, True, None, ["2026-06-15"], {"on": "2026-06-15"},
+    ):  # fmt: skip
+        yield case(f"{other!r} is no date", other, start + 12 * hours, False, recurs="yearly")
+
+
 def _trait_changes() -> Iterable[Case]:
     def case(
         rule: str, expected: bool, before: Json, after: Json, ago: timedelta = timedelta(0), /, **asked: object
@@ -326,5 +369,5 @@ def _buckets() -> Iterable[Case]:
 
 
 CASES: list[Case] = [
-    *_windows(), *_aggregates(), *_comparisons(), *_life_events(), *_trait_changes(), *_sequences(), *spend_cases(), *_lists(), *_buckets(),
+    *_windows(), *_aggregates(), *_comparisons(), *_life_events(), *_trait_dates(), *_trait_changes(), *_sequences(), *spend_cases(), *_lists(), *_buckets(),
 ]  # fmt: skip

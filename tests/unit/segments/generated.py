@@ -106,6 +106,22 @@ life_events = st.builds(
     st.tuples(day_offsets, day_offsets),
     _optional(subject=st.sampled_from(["self", "child"])),
 )
+DATES: list[object] = [
+    "2024-02-29", "2020-02-29", "1990-02-28", "2024-03-01", "2030-03-02", "2023-02-29", "0000-03-01", "2024-2-28",
+    "2024-02-29T11:00:00Z", "2024-02-28t23:30:00.5+05:30", "2024-03-01 04:59:59-11:00", "2020-02-29T24:00:00Z",
+    "2024-03-01T00:00:00", "9999-12-31T23:59:59Z", "9999-12-31", "0001-01-01", 20240229, None,
+]  # fmt: skip
+trait_dates: SearchStrategy[Json] = st.builds(
+    lambda path, ends, recurs: {
+        "trait_date": path,
+        "from": f"{'-' if min(ends) < 0 else ''}P{abs(min(ends))}D",
+        "until": f"{'-' if max(ends) < 0 else ''}P{abs(max(ends))}D",
+        **recurs,
+    },
+    st.sampled_from(["on", "its.on"]),
+    st.tuples(day_offsets, day_offsets),
+    _optional(recurs=st.just("yearly")),
+)
 sequences = st.builds(
     lambda first, second, absent, times: {"sequence": [first, {**second, **absent}], **times},
     _selected,
@@ -123,7 +139,7 @@ moves: SearchStrategy[Json] = st.fixed_dictionaries(
     {"trait_changed": paths, "within": durations}, optional={"from": trait_values, "to": trait_values}
 )
 leaves: SearchStrategy[Json] = st.one_of(
-    traits, moves, counts, aggregates, differences, spends, life_events, sequences, buckets
+    traits, moves, counts, aggregates, differences, spends, life_events, trait_dates, sequences, buckets
 )
 
 
@@ -224,6 +240,8 @@ facts = st.builds(
             "v": st.sampled_from(VALUES),
             "w": st.sampled_from(VALUES),
             "a": st.just({"b": 2}),
+            "on": st.sampled_from(DATES),
+            "its": st.fixed_dictionaries({"on": st.sampled_from(DATES)}),
             "timezone": st.sampled_from(ZONES),
         },
     ),

@@ -27,7 +27,9 @@ EVENTS = [
     event(TRAITS_CHANGED, days(3), before={"plan": "free"}, after={"plan": "gold"}),
 ]
 FACTS = ProfileFacts(
-    PROFILE_ID, {"plan": "gold", "timezone": "Asia/Tokyo"}, (LifeEventFact("birthday", date(1990, 6, 15), "yearly"),)
+    PROFILE_ID,
+    {"plan": "gold", "timezone": "Asia/Tokyo", "renewal": "2026-06-15T20:00:00Z"},
+    (LifeEventFact("birthday", date(1990, 6, 15), "yearly"),),
 )
 
 
@@ -70,6 +72,13 @@ def test_life_events_sequences_and_buckets_show_what_they_go_by() -> None:
     steps = explained({"sequence": [{"event": "A"}, {"event": "B"}], "gap": "P1D"})["facts"]
     assert (steps["first"]["count"], steps["second"]["events"][0]["timestamp"]) == (3, NOON - days(0.5))
     assert explained({"bucket": [0, 100], "salt": "salt"})["facts"] == {"bucket": 24}
+
+
+def test_a_date_in_a_trait_shows_what_was_found_and_what_day_it_is() -> None:
+    tree = explained({"trait_date": "renewal", "from": "P0D", "until": "P0D"})
+    facts = tree["facts"]
+    assert (tree["value"], facts["found"], facts["local_date"]) == (False, "2026-06-15T20:00:00Z", date(2026, 6, 15))
+    assert facts["dates"] == [{"date": date(2026, 6, 16), "recurs": None, "occurrence": None}]
 
 
 def test_a_change_of_a_trait_shows_what_it_was_and_what_it_is() -> None:

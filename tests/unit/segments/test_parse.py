@@ -56,6 +56,8 @@ def nested(depth: int) -> object:
         nested(20),
         {"all": [TRAIT] * 499},
         MOVED,
+        {"trait_date": "a.b", "from": "-P7D", "until": "P0D"},
+        {"trait_date": "a", "from": "-P366D", "until": "P366D", "recurs": "yearly"},
         {"trait_changed": "a.b", "from": 1, "to": "x", "within": "PT1H"},
     ],
 )
@@ -76,6 +78,7 @@ def test_defaults_and_durations_are_read() -> None:
 
 EVENT = {"event": "A", "op": ">", "value": 1}
 SEQUENCE = {"sequence": [{"event": "A"}, {"event": "B"}], "gap": "P1D"}
+DATE = {"trait_date": "a", "from": "P0D", "until": "P1D"}
 LIFE = {"life_event": "birthday", "from": "P0D", "until": "P1D"}
 
 
@@ -166,6 +169,13 @@ LIFE = {"life_event": "birthday", "from": "P0D", "until": "P1D"}
         ({"bucket": ["0", "9"], "salt": "s"}, [["bucket"]]),
         ({"bucket": [0], "salt": "s"}, [["bucket"]]),
         ({"bucket": [0, 9], "salt": 7}, [["salt"]]),
+        ({**DATE, "from": "P2D"}, [["from"]]),
+        ({**DATE, "until": "PT12H"}, [["until"]]),
+        ({**DATE, "from": "-P367D"}, [["from"]]),
+        ({**DATE, "recurs": "monthly"}, [["recurs"]]),
+        ({**DATE, "subject": "self"}, [["subject"]]),
+        ({**DATE, "trait_date": 5}, [["trait_date"]]),
+        ({"trait_date": "a"}, [["from"], ["until"]]),
         ({"trait_changed": "city"}, [["within"]]),
         ({**MOVED, "within": "P0D"}, [["within"]]),
         ({**MOVED, "trait_changed": 5}, [["trait_changed"]]),

@@ -17,7 +17,7 @@ from services.segments.domain.definition import Definition, define
 from services.segments.domain.evaluate import is_true
 from services.segments.domain.facts import Event, ProfileFacts
 from services.segments.domain.parse import parse
-from services.segments.domain.sql.query import compile_query
+from services.segments.domain.sql.query import Doubts, compile_query
 from services.segments.models import metadata
 from shared.plumbing import json
 from tests.unit.segments import generated
@@ -68,10 +68,22 @@ async def members(
         answers = []
         for lanes, definition, as_of, default_zone in asked:
             query = compile_query(definition, as_of, default_zone)
-            answers.append({row["lane"] for row in await connection.fetch(query.sql, lanes, *query.arguments)})
+            arguments = [*query.arguments]
+            if query.doubts is not None:
+                rows = await connection.fetch(query.doubts.sql, lanes, *arguments)
+                arguments.append(
+                    [profiles[row["lane"]][0].id for row in rows if is_member(profiles[row["lane"]], query.doubts)]
+                )
+            answers.append({row["lane"] for row in await connection.fetch(query.sql, lanes, *arguments)})
         return answers
     finally:
         await transaction.rollback()
+
+
+def is_member(profile: Profile, doubts: Doubts) -> bool:
+    facts, events = profile
+    located = ProfileFacts(facts.id, facts.traits, facts.life_events, doubts.default_zone)
+    return is_true(doubts.definition, events, located, doubts.as_of)
 
 
 async def insert(connection: "asyncpg.Connection[asyncpg.Record]", profiles: Sequence[Profile]) -> None:
@@ -143,3 +155,36 @@ def test_segments_that_double_at_every_step_make_a_query_that_does_not(
         segments[f"s{n}"] = parse({"all": [{"segment": f"s{n - 1}"}, {"segment": f"s{n - 1}"}]})
     definition = define(parse({"segment": "s39"}), segments)
     assert run(members(connection, [(ProfileFacts(UUID(int=1)), [])], [([0], definition, NOON, "UTC")])) == [{0}]
+
+
+@pytest.mark.parametrize(
+    ("kept", "is_in_doubt"),
+    [
+        ("2026-06-15", False),
+        ("2026-06-20", False),
+        ("2026-06-15T12:00:00Z", True),
+        ("2026-06-18T00:30:00+00:00", True),
+        ("2026-06-20T00:30:00+00:00", False),
+        ("1999-01-01T00:00:00Z", False),
+        ("anything", False),
+        (None, False),
+    ],
+)
+def test_only_of_instants_near_the_edge_the_query_asks_back(
+    connection: "asyncpg.Connection[asyncpg.Record]", run: Run, kept: object, is_in_doubt: bool
+) -> None:
+    written = {"trait_date": "on", "from": "-P2D", "until": "P0D", "recurs": "yearly"}
+    query = compile_query(define(parse(written), {}), NOON)
+    assert query.doubts is not None
+    facts = ProfileFacts(UUID(int=1), {"on": kept, "timezone": "Pacific/Kiritimati"})
+
+    async def doubted() -> Any:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await insert(connection, [(facts, [])])
+            return await connection.fetch(query.doubts.sql, [0], *query.arguments)  # type: ignore[union-attr]
+        finally:
+            await transaction.rollback()
+
+    assert bool(run(doubted())) is is_in_doubt

@@ -103,6 +103,15 @@ def test_a_birthday_comes_and_goes_at_local_midnight() -> None:
     assert len(flips(written, facts=facts, until=3 * 365 * DAY)) == 6
 
 
+def test_a_date_in_a_trait_comes_and_goes_at_local_midnight() -> None:
+    facts = ProfileFacts(FACTS.id, {"timezone": "Europe/Berlin", "renewal": "2026-03-29"})
+    written = {"trait_date": "renewal", "from": "P0D", "until": "P0D"}
+    begins = datetime(2026, 3, 28, 23, tzinfo=UTC) - T0
+    assert flips(written, facts=facts) == [(True, begins), (False, begins + 23 * HOUR)]
+    assert len(flips(written, facts=facts, until=3 * 365 * DAY)) == 2
+    assert len(flips({**written, "recurs": "yearly"}, facts=facts, until=3 * 365 * DAY)) == 6
+
+
 def test_the_end_of_the_walk_is_inside_it_and_its_beginning_not() -> None:
     at_end = flips(COUNT, ("A", -DAY), ("A", -2 * DAY), until=5 * DAY)
     assert at_end == [(False, 5 * DAY)]

@@ -12,14 +12,15 @@ from services.segments.domain.condition import (
     OfEvents,
     Sequence,
     Spend,
+    TraitDate,
 )
 from services.segments.domain.engine import orders, points, steps
 from services.segments.domain.engine.keeper import Keeper
 from services.segments.domain.engine.verdict import Verdict
-from services.segments.domain.evaluate import bucket_of
+from services.segments.domain.evaluate import bucket_of, dates_meant
 from services.segments.domain.facts import EPOCH, MICROSECOND, LifeEventFact, ProfileFacts
 from services.segments.domain.local_time import local_date, starts_of, zone_of
-from services.segments.domain.occurrences import holds_on, is_meant, turning_days
+from services.segments.domain.occurrences import holds_on, turning_days
 
 
 def keeper_of(key: str, leaf: OfEvents) -> Keeper:
@@ -34,21 +35,21 @@ def keeper_of(key: str, leaf: OfEvents) -> Keeper:
             assert_never(leaf)
 
 
-def judge_facts(leaf: LifeEvent | Bucket, facts: ProfileFacts, t: int) -> Verdict:
+def judge_facts(leaf: LifeEvent | TraitDate | Bucket, facts: ProfileFacts, t: int) -> Verdict:
     match leaf:
-        case LifeEvent():
-            return _life_event(leaf, facts, t)
+        case LifeEvent() | TraitDate():
+            return _date(leaf, facts, t)
         case Bucket(start, end, salt):
             return start <= bucket_of(salt, facts.id) < end, None
         case _:
             assert_never(leaf)
 
 
-def _life_event(leaf: LifeEvent, facts: ProfileFacts, t: int) -> Verdict:
-    meant = [fact for fact in facts.life_events if is_meant(leaf, fact)]
+def _date(leaf: LifeEvent | TraitDate, facts: ProfileFacts, t: int) -> Verdict:
+    place = zone_of(facts.traits, facts.default_zone)
+    meant = dates_meant(leaf, facts, place)
     if not meant:
         return False, None
-    place = zone_of(facts.traits, facts.default_zone)
     day = local_date(EPOCH + t * MICROSECOND, place)
     found = [_around(leaf, fact, day, place) for fact in meant]
     next_at = min((at for _, turns in found for at in turns if at > t), default=None)
@@ -56,7 +57,9 @@ def _life_event(leaf: LifeEvent, facts: ProfileFacts, t: int) -> Verdict:
 
 
 @lru_cache(maxsize=50_000)
-def _around(leaf: LifeEvent, fact: LifeEventFact, day: date, place: ZoneInfo) -> tuple[bool, tuple[int, ...]]:
+def _around(
+    leaf: LifeEvent | TraitDate, fact: LifeEventFact, day: date, place: ZoneInfo
+) -> tuple[bool, tuple[int, ...]]:
     """Whether it holds on the local `day`, and the instants around it at which it begins to hold or no longer does."""
     turns = (at for turn in turning_days(leaf, fact, day) for at in starts_of(turn, place))
     return holds_on(leaf, fact, day) is not None, tuple(turns)

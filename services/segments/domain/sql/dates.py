@@ -1,13 +1,15 @@
-"""Life events: at one instant the whole world has two or three local dates, so everything but the profile is known."""
+"""Dates of life events and traits: at one instant the whole world has two or three local dates, so everything but the profile is known."""
 
 from calendar import isleap
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from services.segments.domain.condition import LifeEvent
+from services.segments.domain.condition import LifeEvent, TraitDate
 from services.segments.domain.local_time import local_date, zone, zone_names
 from services.segments.domain.sql.parameters import Parameters
 from services.segments.domain.sql.plan import Plan
+from services.segments.domain.sql.values import one_at
+from services.segments.domain.trait_dates import INSTANT, OFFSET
 
 _OCCURRENCES = """SELECT CASE WHEN recurs THEN make_date(year, month, CASE WHEN month = 2 AND day = 29 AND NOT is_leap THEN 28 ELSE day END)
                 ELSE date END AS day
@@ -18,10 +20,15 @@ _OCCURRENCES = """SELECT CASE WHEN recurs THEN make_date(year, month, CASE WHEN 
                                 CASE WHEN recurs THEN greatest(first_year, {year} + 2) + 1
                                      ELSE greatest(first_year, {year} - 2) END) AS year,
         LATERAL (SELECT year % 4 = 0 AND (year % 100 <> 0 OR year % 400 = 0) AS is_leap) AS leap"""
+# A text that begins with a day there is.
+_DAY = (
+    "^(?!0000)(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+    "|02-(?:0[1-9]|1[0-9]|2[0-8]))|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)"
+)
 FARTHEST = "interval '14 hours'"  # that a local midnight lies from that of UTC, at most
 
 
-def life_event_due(leaf: LifeEvent, plan: Plan) -> str:
+def life_event_due(leaf: LifeEvent | TraitDate, plan: Plan) -> str:
     """The first instant at which it may turn anywhere in the world: up to a day before it does where the profile is."""
     add = plan.parameters.add
     as_of = add(plan.as_of, "timestamptz")
@@ -30,20 +37,40 @@ def life_event_due(leaf: LifeEvent, plan: Plan) -> str:
         f"(VALUES (occurrence.day + {add(leaf.first_day, 'int')}), (occurrence.day + {add(leaf.last_day + 1, 'int')}))"
     )
     return f"""(SELECT min(greatest(turn.day::timestamp AT TIME ZONE 'UTC' - {FARTHEST}, {as_of}))
-        FROM jsonb_array_elements(profile.life_events) AS fact, LATERAL ({occurrences}) AS occurrence,
+        FROM {_facts(leaf, plan)} AS fact, LATERAL ({occurrences}) AS occurrence,
             LATERAL {turns} AS turn (day)
-        WHERE {_is_meant(leaf, plan)} AND turn.day <= date '9999-12-30'
+        WHERE turn.day <= date '9999-12-30'
           AND turn.day::timestamp AT TIME ZONE 'UTC' + {FARTHEST} > {as_of})"""
 
 
-def _is_meant(leaf: LifeEvent, plan: Plan) -> str:
-    kind = f"fact.value ->> 'kind' = {plan.parameters.add(leaf.kind, 'text')}"
-    if leaf.subject is None:
-        return kind
-    return f"{kind} AND fact.value ->> 'subject' = {plan.parameters.add(leaf.subject, 'text')}"
+def _facts(leaf: LifeEvent | TraitDate, plan: Plan) -> str:
+    """The dates that the leaf looks at, each a `value` as life events have it."""
+    if isinstance(leaf, TraitDate):
+        return _days_it_may_be(leaf, plan)
+    meant = f"value ->> 'kind' = {plan.parameters.add(leaf.kind, 'text')}"
+    if leaf.subject is not None:
+        meant += f" AND value ->> 'subject' = {plan.parameters.add(leaf.subject, 'text')}"
+    return f"(SELECT value FROM jsonb_array_elements(profile.life_events) WHERE {meant} OFFSET 0)"
 
 
-def life_event_holds(leaf: LifeEvent, plan: Plan) -> str:
+def _days_it_may_be(leaf: TraitDate, plan: Plan) -> str:
+    """Of an instant the date in UTC, the day before and the day after: it is another one elsewhere. CASE, for AND promises
+    no order: a cast of anything else would fail."""
+    add = plan.parameters.add
+    found = f"({one_at('profile.traits', leaf.path, plan.parameters)})"
+    text = f"({found} #>> '{{}}')"
+    at = f"(substr({text}, 1, 19) || substring({text} FROM {add(f'{OFFSET}$', 'text')}))::timestamptz"
+    day = f"""CASE WHEN jsonb_typeof({found}) = 'string' AND {text} ~ {add(_DAY, "text")} THEN
+        CASE WHEN length({text}) = 10 THEN {text}::date
+             WHEN {text} ~ {add(f"^{INSTANT}$", "text")} THEN ({at} AT TIME ZONE 'UTC')::date END END"""
+    value = f"jsonb_build_object('date', to_char(day + near, 'YYYY-MM-DD'), 'recurs', {add(leaf.recurs, 'text')})"
+    return f"""(SELECT {value} AS value
+        FROM (SELECT {day} AS day, CASE WHEN length({text}) > 10 THEN 1 ELSE 0 END AS apart OFFSET 0) AS kept,
+             generate_series(-apart, apart) AS near
+        WHERE day IS NOT NULL)"""
+
+
+def life_event_holds(leaf: LifeEvent | TraitDate, plan: Plan) -> str:
     parameters = plan.parameters
     days = _days(plan.as_of)
     default = local_date(plan.as_of, zone(plan.default_zone))
@@ -55,8 +82,11 @@ def life_event_holds(leaf: LifeEvent, plan: Plan) -> str:
     known = parameters.add([name for day, names in days.items() if day != default for name in names], "jsonb[]")
     elsewhere = f"coalesce(profile.traits -> 'timezone' = ANY ({known}), false)"
     holds = f"CASE WHEN NOT {elsewhere} THEN {_on(leaf, default, parameters)} {cases} END"
-    return f"""EXISTS (SELECT FROM jsonb_array_elements(profile.life_events) AS fact
-        WHERE {_is_meant(leaf, plan)} AND {holds})"""
+    if isinstance(leaf, LifeEvent):
+        return f"EXISTS (SELECT FROM {_facts(leaf, plan)} AS fact WHERE {holds})"
+    plan.doubts = True  # not by the zones that the database knows: they may be of another time
+    return f"""SELECT CASE WHEN bool_or(holds) IS NOT true THEN false WHEN bool_and(holds) THEN true END
+        FROM (SELECT {holds} AS holds FROM {_facts(leaf, plan)} AS fact) AS day"""
 
 
 def _days(as_of: datetime) -> dict[date, list[str]]:
@@ -66,7 +96,7 @@ def _days(as_of: datetime) -> dict[date, list[str]]:
     return found
 
 
-def _on(leaf: LifeEvent, day: date, parameters: Parameters) -> str:
+def _on(leaf: LifeEvent | TraitDate, day: date, parameters: Parameters) -> str:
     """Whether the life event `fact` has an occurrence by which the condition holds on that date."""
     first, last = _moved(day, -leaf.last_day), _moved(day, -leaf.first_day)
     on = "(fact.value ->> 'date') COLLATE \"C\""

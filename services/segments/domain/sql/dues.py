@@ -20,6 +20,7 @@ from services.segments.domain.condition import (
     Selection,
     Spend,
     Trait,
+    TraitDate,
 )
 from services.segments.domain.condition import Sequence as Steps
 from services.segments.domain.definition import Definition
@@ -52,7 +53,7 @@ def due_of(condition: Condition, dues: Known, truths: Mapping[str, str], plan: P
             return due_of(child, dues, truths, plan)
         case SegmentRef(key):
             return dues[key]
-        case Trait() | EventAggregate() | Spend() | LifeEvent() | Steps() | Bucket():
+        case Trait() | EventAggregate() | Spend() | LifeEvent() | TraitDate() | Steps() | Bucket():
             return _of_leaf(condition, plan, holds(condition, truths, plan))
         case _:
             assert_never(condition)
@@ -83,7 +84,7 @@ def _of_leaf(leaf: Leaf, plan: Plan, truth: str) -> str | None:
             return _of_aggregate(leaf, plan, truth)
         case Spend():
             return _of_spend(leaf, plan, truth)
-        case LifeEvent():
+        case LifeEvent() | TraitDate():
             return life_event_due(leaf, plan)
         case Steps():
             return _of_steps(leaf, plan, truth)

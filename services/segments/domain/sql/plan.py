@@ -11,11 +11,13 @@ from services.segments.domain.sql.values import predicates_hold
 
 @dataclass(slots=True)
 class Plan:
-    """`future`: whether what is dated later than the instant is looked at as well."""
+    """`future`: whether what is dated later than the instant is looked at as well. `doubts`: whether a truth can be null,
+    where it has to be found out from all that is known of the profile."""
 
     as_of: datetime
     default_zone: str
     future: bool = False
+    doubts: bool = False
     parameters: Parameters = field(default_factory=Parameters)
     joins: list[str] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)  # expressions over all that is joined, worked out once

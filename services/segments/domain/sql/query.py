@@ -18,6 +18,7 @@ from services.segments.domain.condition import (
     Sequence,
     Spend,
     Trait,
+    TraitDate,
 )
 from services.segments.domain.definition import Definition
 from services.segments.domain.render import leaf_key
@@ -30,19 +31,45 @@ from services.segments.domain.sql.values import all_of, comparison_holds
 
 
 @dataclass(frozen=True, slots=True)
+class Doubts:
+    """Whom a query cannot judge: `lane, profile_id` of them all by `fetch(sql, lanes, *query.arguments)`."""
+
+    sql: str
+    definition: Definition
+    as_of: datetime
+    default_zone: str
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
-    """Run it as `fetch(query.sql, lanes, *query.arguments)`; rows are `lane, profile_id, user_id`, in no order."""
+    """Run it as `fetch(query.sql, lanes, *query.arguments)`; rows are `lane, profile_id, user_id`, in no order.
+
+    With `doubts` it takes one argument more, the last: the ids of those among them who are members (uuid[]).
+    """
 
     sql: str
     arguments: list[object]
+    doubts: Doubts | None = None
+
+    @property
+    def parameters(self) -> int:
+        """How many there are, the lanes among them."""
+        return len(self.arguments) + (1 if self.doubts is None else 2)
 
 
 def compile_query(definition: Definition, as_of: datetime, default_zone: str = "UTC") -> Query:
     """Exactly those of whom `is_true` at `as_of`. jsonb parameters are plain values, for the connection's codec."""
     plan = Plan(as_of, default_zone)
     condition_holds = holds(definition.condition, segments_of(definition, plan), plan)
-    sql = f"""SELECT profile.lane, profile.profile_id, profile.user_id {from_profiles(plan)} AND {condition_holds}"""
-    return Query(sql, plan.parameters.values)
+    shown = "SELECT profile.lane, profile.profile_id, profile.user_id"
+    if not plan.doubts:
+        return Query(f"{shown} {from_profiles(plan)} AND {condition_holds}", plan.parameters.values)
+    truth = plan.column(condition_holds)
+    source = from_profiles(plan)
+    found_out = f"({truth} IS NULL AND profile.profile_id = ANY (${len(plan.parameters.values) + 2}::uuid[]))"
+    unknown = f"SELECT profile.lane, profile.profile_id {source} AND {truth} IS NULL"
+    doubts = Doubts(unknown, definition, as_of, default_zone)
+    return Query(f"{shown} {source} AND ({truth} OR {found_out})", plan.parameters.values, doubts)
 
 
 def segments_of(definition: Definition, plan: Plan) -> dict[str, str]:
@@ -62,7 +89,7 @@ WHERE profile.lane = ANY ($1::smallint[]) AND profile.merged_into IS NULL AND NO
 
 
 def holds(condition: Condition, segments: Mapping[str, str], plan: Plan) -> str:
-    """The truth of a condition; `segments` has that of each segment it refers to."""
+    """The truth of a condition, null where the plan has doubts; `segments` has that of each segment it refers to."""
     match condition:
         case All(of):
             return f"({all_of(holds(child, segments, plan) for child in of)})"
@@ -72,7 +99,7 @@ def holds(condition: Condition, segments: Mapping[str, str], plan: Plan) -> str:
             return f"(NOT {holds(child, segments, plan)})"
         case SegmentRef(key):
             return segments[key]
-        case Trait() | EventAggregate() | Spend() | LifeEvent() | Sequence() | Bucket():
+        case Trait() | EventAggregate() | Spend() | LifeEvent() | TraitDate() | Sequence() | Bucket():
             key = leaf_key(condition)
             if key not in plan.leaves:
                 plan.leaves[key] = f"({_leaf_holds(condition, plan)})"
@@ -89,7 +116,7 @@ def _leaf_holds(leaf: Leaf, plan: Plan) -> str:
             return aggregate_holds(leaf, plan)
         case Spend():
             return spend_holds(leaf, plan)
-        case LifeEvent():
+        case LifeEvent() | TraitDate():
             return life_event_holds(leaf, plan)
         case Sequence():
             return sequence_holds(leaf, plan)
