@@ -9,14 +9,17 @@ from services.segments.service.builds import find_build, finish_build, remove_so
 from services.segments.service.first_truths import FirstTruths
 from services.segments.service.passing import let_time_pass
 from services.segments.service.rules import RuleBook
+from services.segments.store.catalogue import RevisionChanged
 from services.segments.store.profiles import earliest_due
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.leases import LeaseLost, Leases
+from shared.plumbing.log import get_logger
 
+log = get_logger()
 LOOK_AGAIN = 1.0  # seconds: a change by time shows within two
 DUE_AT_ONCE = 1024
-PROFILES_AT_ONCE = 250_000  # that one query of a build looks at
+PROFILES_AT_ONCE = 500_000  # that one query of a build looks at
 
 
 class Timers:
@@ -93,16 +96,23 @@ class Builder:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            self._due.clear()
-            try:
-                worked = await self.step() or await self._db.run(remove_some)
-            except LeaseLost:
-                await self._leases.renew()
-                continue
-            if not worked:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._due.wait(), LOOK_AGAIN)
+        try:
+            while True:
+                self._due.clear()
+                if not await self._work():
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._due.wait(), LOOK_AGAIN)
+        finally:
+            self._first_truths.close()
+
+    async def _work(self) -> bool:
+        try:
+            return await self.step() or await self._db.run(remove_some)
+        except LeaseLost:
+            await self._leases.renew()
+        except RevisionChanged:
+            log.info("build_begins_again")  # segments are being changed all the time
+        return True
 
     async def step(self) -> bool:
         """Some of the oldest build. False when there is nothing for these lanes."""

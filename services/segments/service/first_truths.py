@@ -5,6 +5,7 @@ taken nothing in since these versions were made, and all others have been given 
 locked and written, some at a time. Where the query cannot judge, the engine does, as it does for whoever is due.
 """
 
+import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -65,13 +66,16 @@ class FirstTruths:
         self._clock = clock
         self._batch = batch
         self._at_once = at_once
+        self._ahead: tuple[Look, asyncio.Task[Seen]] | None = None
 
     async def step(self, build: Build, lanes: Sequence[int]) -> bool:
         """Take some of these lanes through the oldest build, and through those begun since. False: all are through."""
-        look = await self._db.run(lambda tx: next_look(tx, self._book, build, lanes, at_once=self._at_once))
-        if look is None:
+        looks = await self._db.run(lambda tx: next_looks(tx, self._book, build, lanes, at_once=self._at_once))
+        if not looks:
             return False
-        seen = await self._see(look)
+        look = looks[0]
+        seen = await self._seen(look)
+        self._look_ahead(looks[1:])
         late: list[tuple[int, UUID]] = []
         for some in _portions(sorted(seen.found, key=_place), self._batch):
             late += await self._db.run(partial(self._give, look, seen.at, some))
@@ -79,6 +83,24 @@ class FirstTruths:
             await self._db.run(partial(self._bring, ids))
         await self._db.run(partial(self._pass, look))
         return True
+
+    def close(self) -> None:
+        """Stop looking ahead."""
+        if self._ahead is not None:
+            self._ahead[1].cancel()
+            self._ahead = None
+
+    def _look_ahead(self, looks: Sequence[Look]) -> None:
+        """While what was found is written, the database looks at the next lanes."""
+        if looks:
+            self._ahead = looks[0], asyncio.create_task(self._see(looks[0]))
+
+    async def _seen(self, look: Look) -> Seen:
+        if self._ahead is None or self._ahead[0] != look:
+            self.close()
+            return await self._see(look)
+        task, self._ahead = self._ahead[1], None
+        return await task
 
     async def _see(self, look: Look) -> Seen:
         at = self._clock.now()
@@ -131,12 +153,12 @@ class FirstTruths:
         await builds.lanes_done(tx, look.lanes, look.builds)
 
 
-async def next_look(tx: Connection, book: RuleBook, build: Build, lanes: Sequence[int], *, at_once: int) -> Look | None:
-    """The lanes to look at next, of those that are not through this build. None: all are."""
+async def next_looks(tx: Connection, book: RuleBook, build: Build, lanes: Sequence[int], *, at_once: int) -> list[Look]:
+    """The next two looks at lanes that are not through this build, as far as there are any."""
     rules = await book.current(tx)
     unfinished = {lane: found for lane, found in (await builds.open_lanes(tx, lanes)).items() if build.id in found}
     if not unfinished:
-        return None
+        return []
     together = next(iter(unfinished.values()))
     alike = [lane for lane, found in unfinished.items() if found == together]
     count = max(1, LANES * at_once // max(1, build.total))
@@ -144,7 +166,8 @@ async def next_look(tx: Connection, book: RuleBook, build: Build, lanes: Sequenc
     definitions = {
         v.id: rules.definitions[v.id] for v in versions if v.status == "building" and v.id in rules.definitions
     }
-    return Look(alike[:count], together, definitions, max((v.revision for v in versions), default=build.number))
+    newest = max((v.revision for v in versions), default=build.number)
+    return [Look(some, together, definitions, newest) for some in _portions(alike[: 2 * count], count)]
 
 
 def _portions(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -11,8 +11,8 @@ from shared.plumbing.db import Connection
 from shared.plumbing.lanes import by_lane
 
 SCAN_TIMEOUT = 1800.0
-SCAN_MEMORY = "64MB"
-"""So that a sum for each of a quarter of a million profiles needs no file."""
+SCAN_MEMORY = "128MB"
+"""So that a sum for each of some hundred thousand profiles needs no file."""
 
 
 @dataclass(frozen=True, slots=True)

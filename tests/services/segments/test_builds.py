@@ -3,6 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from services.segments.domain.sql.query import Query
+from services.segments.service import first_truths
 from tests.services.segments.standing import NOW, Standing
 from tests.services.segments.told import changed, did, known, person
 
@@ -168,3 +172,29 @@ async def test_a_killed_builder_is_continued_by_another(url: str) -> None:
         await second.work()
         assert (await segments.call("GET", "/v1/segments/all"))["status"] == "live"
         assert len(await segments.members("all")) == len(await segments.changes("all")) == len(PEOPLE)
+
+
+async def test_what_the_query_cannot_judge_the_engine_does(segments: Standing, monkeypatch: pytest.MonkeyPatch) -> None:
+    await _people_who_bought(segments)
+    monkeypatch.setattr(first_truths, "compile_first_truths", lambda *_: Query("SELECT 1 / 0, $1::smallint[]", []))
+    await segments.define("buyers", {**BOUGHT, "within": "PT1H"})
+    assert len(await segments.members("buyers")) == len(PEOPLE)
+    await segments.later(hours=2)
+    assert await segments.members("buyers") == set()
+
+
+async def test_who_was_given_a_truth_by_the_query_goes_on_from_it(segments: Standing) -> None:
+    await _people_who_bought(segments)
+    segments.clock.step(minutes=30)
+    await segments.define("recent", {**BOUGHT, "within": "PT1H"})
+    await segments.define("twice", {**BOUGHT, "value": 2})
+    await segments.take(did("p0", "Order Completed", NOW + timedelta(minutes=30)))
+    assert await segments.members("twice") == {person("p0")}
+    await segments.later(minutes=45)
+    assert await segments.members("recent") == {person("p0")}
+    built = NOW + timedelta(minutes=30)
+    assert await segments.changes("recent", person("p1")) == [
+        ("entered", "backfill", built),
+        ("left", "time", NOW + timedelta(hours=1)),
+    ]
+    assert await segments.changes("recent", person("p0")) == [("entered", "backfill", built)]
