@@ -3,7 +3,9 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from tests.support.emptied import clean_database
 from tests.support.postgres import (
     database_url,
     make_database,
@@ -12,7 +14,25 @@ from tests.support.postgres import (
     pytest_unconfigure,
 )
 
-__all__ = ["database_url", "make_database", "postgres_server", "pytest_configure", "pytest_unconfigure"]
+__all__ = [
+    "clean_database",
+    "database_url",
+    "make_database",
+    "postgres_server",
+    "pytest_configure",
+    "pytest_unconfigure",
+]
+
+# The same examples everywhere and each time, however busy the machine: what fails here fails there. `make fuzz` has new ones.
+settings.register_profile(
+    "tests",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("tests")
 
 
 def pytest_xdist_auto_num_workers() -> int:

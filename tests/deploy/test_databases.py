@@ -3,6 +3,7 @@
 import asyncpg
 import pytest
 
+from tests.support.emptied import CleanDatabase
 from tests.support.postgres import MakeDatabase
 
 
@@ -29,3 +30,28 @@ async def test_a_worker_has_an_empty_database(database_url: str) -> None:
         assert await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize("leaves", ["rows", "a table", "a column", "nothing"])
+async def test_a_clean_database_is_as_if_just_migrated_whatever_was_left_in_it(
+    clean_database: CleanDatabase, leaves: str
+) -> None:
+    connection = await asyncpg.connect(await clean_database(migrate))
+    try:
+        assert await connection.fetch("SELECT * FROM migrated") == [(1,)]
+        assert await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 1
+        left = {
+            "rows": "DELETE FROM migrated; INSERT INTO migrated VALUES (2), (3)",
+            "a table": "CREATE TABLE other (n int)",
+            "a column": "ALTER TABLE migrated ADD COLUMN other int",
+            "nothing": "",
+        }
+        await connection.execute(left[leaves])
+    finally:
+        await connection.close()
+    again = await asyncpg.connect(await clean_database(migrate))
+    try:
+        assert await again.fetch("SELECT * FROM migrated") == [(1,)]
+        assert await again.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 1
+    finally:
+        await again.close()

@@ -1,14 +1,14 @@
-"""A world a test: its own database, cloned from a migrated one."""
+"""A world a test, on a database that is as if just migrated."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.postgres import MakeDatabase
+from tests.support.emptied import CleanDatabase
 from tests.support.world import World, migrate_all
 
 
 @pytest.fixture
-async def world(make_database: MakeDatabase) -> AsyncIterator[World]:
-    async with World(await make_database(migrate_all)) as running:
+async def world(clean_database: CleanDatabase) -> AsyncIterator[World]:
+    async with World(await clean_database(migrate_all)) as running:
         yield running

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.support.calls import Calls
+from tests.support.waiting import until
 
 SPENT_100 = {"spend": "total", "op": ">=", "value": 100}
 
@@ -34,13 +35,11 @@ async def thank_spenders(world: Calls, *, key: str = "spenders", **campaign: Any
 
 async def until_live(world: Calls, key: str) -> None:
     """Wait for a segment's backfill."""
-    import asyncio
 
-    for _ in range(500):
-        if (await world.call("GET", "segments", f"/v1/segments/{key}"))["status"] == "live":
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"{key} is not live")
+    async def is_live() -> bool:
+        return bool((await world.call("GET", "segments", f"/v1/segments/{key}"))["status"] == "live")
+
+    await until(is_live, f"{key} is live")
 
 
 async def consenting(world: Calls, user: str, **traits: Any) -> str:

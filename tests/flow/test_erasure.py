@@ -1,10 +1,9 @@
 """A person who asks to be forgotten is forgotten in every table of every service."""
 
-import asyncio
-
 import asyncpg
 
 from tests.flow.story import consenting, order, thank_spenders
+from tests.support.waiting import until
 from tests.support.world import SERVICES, World
 
 TRACES = ("zoe-user", "zoe-anon", "zoe@", "Zoelinde", "+4915112345678", "zoe-token")
@@ -48,12 +47,12 @@ async def test_nothing_of_an_erased_person_is_left_in_any_table(world: World) ->
 
     receipt = await world.call("DELETE", "profiles", f"/v1/profiles/{profile_id}", status=202)
     await world.settle()
-    for _ in range(200):
+
+    async def is_completed() -> bool:
         state = await world.call("GET", "profiles", f"/v1/erasures/{receipt['receipt_id']}")
-        if state["status"] == "completed":
-            break
-        await asyncio.sleep(0.1)
-    assert state["status"] == "completed"
+        return bool(state["status"] == "completed")
+
+    await until(is_completed, "all services say that they have forgotten")
 
     left = {name: trace for name, text in (await dump(world.url)).items() for trace in TRACES if trace in text}
     assert left == {}

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from schemathesis.core.result import Ok
 
 from tests.support.deployment import Deployment
 
-EXAMPLES = 12
+ASKED_FOR = os.environ.get("REGULARS_FUZZ_EXAMPLES")
+EXAMPLES = int(ASKED_FOR or "6")
+"""Of each operation: the same ones each time, or so many new ones as are asked for."""
 
 
 def _try(operation: Any, *, url: str, authorization: str, session: requests.Session) -> None:
@@ -24,6 +27,7 @@ def _try(operation: Any, *, url: str, authorization: str, session: requests.Sess
         max_examples=EXAMPLES,
         deadline=None,
         database=None,
+        derandomize=ASKED_FOR is None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

@@ -1,6 +1,5 @@
 """Calls to a deployment as its users make them, the same for one in memory and a real one."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ import httpx
 
 from shared.plumbing import json
 from shared.plumbing.ids import new_id
+from tests.support.waiting import until
 
 
 class Calls:
@@ -34,14 +34,13 @@ class Calls:
         assert answer.status_code == 200, answer.text
         return json.loads(answer.content)
 
-    async def settle(self, *, seconds: float = 30) -> None:
+    async def settle(self, *, seconds: float = 60) -> None:
         """Until `/v1/lag` says that everything has taken effect."""
-        for _ in range(int(seconds / 0.02)):
-            lag = await self.call("GET", "events", "/v1/lag")
-            if lag["events"] == 0:
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"still pending: {lag}")
+
+        async def nothing_is_pending() -> bool:
+            return bool((await self.call("GET", "events", "/v1/lag"))["events"] == 0)
+
+        await until(nothing_is_pending, "nothing is pending", seconds=seconds)
 
     async def items(self, service: str, path: str) -> list[Any]:
         """All items of a list."""

@@ -20,6 +20,7 @@ from shared.plumbing.auth import derive
 from shared.plumbing.clock import ShiftedClock
 from shared.plumbing.ids import new_id
 from shared.plumbing.migrate import upgrade
+from tests.support.emptied import CleanDatabase
 from tests.support.postgres import MakeDatabase
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -120,8 +121,8 @@ async def running(url: str, *, transport: httpx.AsyncBaseTransport | None = None
 
 
 @pytest.fixture
-async def events_url(make_database: MakeDatabase) -> str:
-    return await make_database(migrate)
+async def events_url(clean_database: CleanDatabase) -> str:
+    return await clean_database(migrate)
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.services.profiles.standing import Standing, migrate_profiles
-from tests.support.postgres import MakeDatabase
+from tests.support.emptied import CleanDatabase
 
 
 @pytest.fixture
-async def url(make_database: MakeDatabase) -> str:
-    return await make_database(migrate_profiles)
+async def url(clean_database: CleanDatabase) -> str:
+    return await clean_database(migrate_profiles)
 
 
 @pytest.fixture

@@ -1,16 +1,16 @@
-"""A segments service for each test, on a database of its own."""
+"""A segments service for each test, on a database that is as if just made."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.services.segments.standing import Standing, migrate_segments
-from tests.support.postgres import MakeDatabase
+from tests.support.emptied import CleanDatabase
 
 
 @pytest.fixture
-async def url(make_database: MakeDatabase) -> str:
-    return await make_database(migrate_segments)
+async def url(clean_database: CleanDatabase) -> str:
+    return await clean_database(migrate_segments)
 
 
 @pytest.fixture
