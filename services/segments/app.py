@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from services.segments.api.between import internal_routes
 from services.segments.api.desk import Desk
 from services.segments.api.history import router as history_router
+from services.segments.api.lists import router as list_router
 from services.segments.api.membership import router as membership_router
 from services.segments.api.segments import router as segment_router
 from services.segments.api.stats import router as stats_router
@@ -59,6 +60,7 @@ def create_app(
         start=start,
         routers=(
             template_router,
+            list_router,
             segment_router,
             membership_router,
             history_router,
@@ -83,7 +85,16 @@ async def _start(
     book = RuleBook(frame.db, clock=frame.clock, default_zone=settings.default_timezone)
     app.state.take_in = TakeIn(book, frame.clock)
     builds_due = asyncio.Event()
-    app.state.desk = Desk(frame.db, frame.clock, builds_due.set, messaging, profiles, settings.default_timezone)
+    app.state.desk = Desk(
+        frame.db,
+        frame.clock,
+        builds_due.set,
+        messaging,
+        profiles,
+        settings.default_timezone,
+        book,
+        frame.wake.hint,
+    )
     frame.feed = feed = FeedServer(
         frame.db, frame.wake, consumers=("messaging",), reading=read_changes, finding=find_oldest_change
     )

@@ -1,6 +1,6 @@
 """The tables of the segments service, for migrations and for the test that compares them with the database.
 
-Catalogue (small, read by every transaction): `catalogue`, `segments`, `segment_versions`, `builds`, `removals`.
+Catalogue (small, read by every transaction): `catalogue`, `segments`, `segment_versions`, `builds`, `removals`, `list_uploads`.
 Hot (by lane): `history`, `profiles`, `memberships`, `changes`, `build_lanes`; seldom written: `event_names`, `currency_marks`.
 """
 
@@ -82,6 +82,15 @@ Table(
     UniqueConstraint("segment_id", "number"),
 )
 
+# Who is uploading to a static list; nobody else may until they end, or are not heard of until `expires_at`.
+Table(
+    "list_uploads",
+    metadata,
+    Column("segment_id", UUID(as_uuid=True), ForeignKey("segments.id", ondelete="CASCADE"), primary_key=True),
+    Column("upload_id", UUID(as_uuid=True), nullable=False),
+    Column("expires_at", AT, nullable=False),
+)
+
 # Rows of segments that were deleted, to be removed lane by lane.
 Table(
     "removals",
@@ -117,7 +126,8 @@ Table(
     PrimaryKeyConstraint("lane", "profile_id", "timestamp", "source", "message_id"),
 )
 
-# What is known of a profile and what its conditions' leaves hold. `version`: of the newest snapshot. `truths`: ids of the
+# What is known of a profile and what its conditions' leaves hold. `traits`: also, under `$lists`, the static lists it is on.
+# `version`: of the newest snapshot. `truths`: ids of the
 # versions that were true at `evaluated_at`; they are complete up to the catalogue's `revision`, and so are `states` unless
 # `states_revision` says up to which: those of versions made since are folded when the profile is next worked on.
 # `merged_into`, `erased`: tombstones, of which nothing but the id is kept.

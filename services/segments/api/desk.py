@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from services.segments.service.rules import RuleBook
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Database
 from shared.plumbing.http import Neighbour
@@ -18,6 +19,8 @@ class Desk:
     messaging: Neighbour
     profiles: Neighbour
     default_zone: str
+    book: RuleBook
+    committed: Callable[[], None]  # to be called when memberships were
 
 
 def desk_of(request: Request) -> Desk:

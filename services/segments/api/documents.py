@@ -42,7 +42,8 @@ class TemplateGiven(BaseModel):
 
 
 class NewSegment(BaseModel):
-    """A key, a name, and who belongs to it: a `condition`, or a `template` that makes one. Exactly one of the two."""
+    """A key, a name, and who belongs to it: a `condition`, a `template` that makes one, or a `list` that people are put on by
+    name. Exactly one of the three."""
 
     model_config = _example(key="vip", name="Spent 200 in 90 days", condition=CONDITION)
 
@@ -50,6 +51,7 @@ class NewSegment(BaseModel):
     name: str = Field(default="", max_length=500, description="For people; the template's or the key, if none is given")
     condition: dict[str, Any] | None = Field(default=None, description=NODES)
     template: TemplateGiven | None = None
+    list: bool = Field(default=False, description="A static list, see `PUT /v1/segments/{key}/list`")
 
 
 class SegmentEdit(BaseModel):
@@ -84,12 +86,13 @@ class WarningShown(BaseModel):
 class SegmentShown(BaseModel):
     """`status`: `building` with `progress` from 0 to 1 (an edited segment serves its old `version` meanwhile), `live`, or
     `failing`: not evaluated since `stale_since`, for the reason in `error`; its members stay as they were. `warnings`: what in the
-    condition may not be what is meant, by what has been seen so far."""
+    condition may not be what is meant, by what has been seen so far. A `list` has no condition."""
 
     model_config = _example(
         id="01981c6e-1111-7c3e-9d2f-0a1b2c3d4e5f",
         key="vip",
         name="Spent 200 in 90 days",
+        kind="condition",
         condition=CONDITION,
         status="live",
         progress=None,
@@ -106,7 +109,8 @@ class SegmentShown(BaseModel):
     id: UUID
     key: str
     name: str
-    condition: dict[str, Any]
+    kind: Literal["condition", "list"]
+    condition: dict[str, Any] | None
     status: Literal["building", "live", "failing"]
     progress: float | None
     stale_since: datetime | None
@@ -286,10 +290,12 @@ class Refusal(BaseModel):
 
 
 _MEANINGS = {
+    400: "The body can't be read",
     401: "No API key, or an unknown one",
     403: "The key's role does not reach this far",
     404: "There is no such segment, or profile",
-    409: "The key is taken, or something refers to it",
+    409: "The key is taken, something refers to it, or it is not for this",
+    413: "The body is too large",
     422: "Not as it must be; `errors` says where",
     503: "The database, or a service this needs, is away",
 }

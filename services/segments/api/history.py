@@ -9,6 +9,7 @@ from services.segments.api.desk import desk_of
 from services.segments.api.documents import refusals
 from services.segments.api.person import Person, id_of
 from services.segments.api.records import ChangeOfProfilePage, VersionPage
+from services.segments.domain.lists import shown_condition
 from services.segments.service.history_of import Listed, Past, Place, changes_of_profile, versions_of
 from shared.plumbing.auth import Reader
 from shared.plumbing.http import ExactRoute, JsonResponse
@@ -82,7 +83,7 @@ def _version(past: Past) -> dict[str, Any]:
     version = past.version
     return {
         "number": version.number,
-        "condition": version.condition,
+        "condition": shown_condition(version.condition)["condition"],
         "status": version.status,
         "created_at": version.created_at,
         "live_at": version.live_at,

@@ -42,7 +42,7 @@ class ChangeOfProfilePage(BaseModel):
 
 
 class VersionShown(BaseModel):
-    """`live_at`: when it began to serve, null if it never did. `replaced_at`: when a later one took over."""
+    """`condition`: null of a list. `live_at`: when it began to serve, null if it never did. `replaced_at`: when a later one took over."""
 
     model_config = _example(
         number=1,
@@ -56,7 +56,7 @@ class VersionShown(BaseModel):
     )
 
     number: int
-    condition: dict[str, Any]
+    condition: dict[str, Any] | None
     status: Literal["building", "live", "replaced", "failing"]
     created_at: datetime
     live_at: datetime | None

@@ -10,6 +10,7 @@ from services.segments.api.desk import Desk, desk_of
 from services.segments.api.documents import DryRunShown, NewSegment, SegmentEdit, SegmentPage, SegmentShown, refusals
 from services.segments.api.templates import told
 from services.segments.clients import campaigns_using
+from services.segments.domain.lists import shown_condition
 from services.segments.service.catalogue import (
     SegmentState,
     create_segment,
@@ -169,7 +170,7 @@ def _shown(state: SegmentState, size: int, warnings: Mapping[str, list[dict[str,
         "id": state.segment.id,
         "key": state.segment.key,
         "name": state.segment.name,
-        "condition": newest.condition,
+        **shown_condition(newest.condition),
         "status": newest.status,
         "progress": state.progress.fraction if newest.status == "building" and state.progress else None,
         "stale_since": failing.stale_since if failing else None,

@@ -71,17 +71,19 @@ async def list_templates(limit: Limit = 100, cursor: Cursor = None) -> Response:
     )
 
 
-def told(body: NewSegment) -> tuple[str, dict[str, Any]]:
-    """The name and the condition of a new segment. Raises Invalid for none or two of `condition` and `template`."""
+def told(body: NewSegment) -> tuple[str, dict[str, Any] | None]:
+    """The name and the condition of a new segment, None for a list. Raises Invalid for none or two of the ways to say it."""
+    ways = {"condition": body.condition is not None, "template": body.template is not None, "list": body.list}
+    given = [way for way, is_given in ways.items() if is_given]
+    if not given:
+        raise _refused("condition", "is missing: give it, a template, or a list")
+    if len(given) > 1:
+        raise _refused(given[1], f"goes without a {given[0]}")
     if body.template is None:
-        if body.condition is None:
-            raise _refused("condition", "is missing: give it, or a template")
         return body.name or body.key, body.condition
-    if body.condition is not None:
-        raise _refused("template", "goes without a condition")
     template = get_template(body.template.key)
     return body.name or template.name, fill_template(template, body.template.parameters)
 
 
 def _refused(field: str, msg: str) -> Invalid:
-    return Invalid("A segment has a condition or a template.", errors=[{"loc": ["body", field], "msg": msg}])
+    return Invalid("A segment has a condition, a template or a list.", errors=[{"loc": ["body", field], "msg": msg}])

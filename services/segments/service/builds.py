@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from services.segments.store import builds, catalogue, changes, memberships
+from services.segments.store import builds, catalogue, changes, lists, memberships
 from services.segments.store.builds import Build, Difference
 from services.segments.store.catalogue import Version
 from services.segments.store.changes import Change
@@ -76,6 +76,7 @@ async def remove_some(tx: Connection) -> bool:
     if taken is None:
         return False
     segment_id, lane = taken
+    await lists.unlist(tx, segment_id, lane)
     removed = await memberships.remove_some(tx, segment_id, lane, limit=REMOVED_AT_ONCE)
     removed = max(removed, await changes.remove_some_changes(tx, segment_id, lane, limit=REMOVED_AT_ONCE))
     if removed < REMOVED_AT_ONCE:

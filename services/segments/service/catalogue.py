@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.segments.domain.condition import Condition
 from services.segments.domain.definition import Definition, define
+from services.segments.domain.lists import is_list, list_condition, reserved_places
 from services.segments.domain.parse import parse
 from services.segments.store import builds, catalogue
 from services.segments.store import profiles as stored_profiles
@@ -50,20 +51,31 @@ class SegmentState:
 def read_condition(condition: Mapping[str, Any], known: Mapping[str, Condition], *, key: str | None) -> Definition:
     """The condition, closed over the segments it refers to. Raises Invalid with the path of every fault."""
     try:
+        if reserved := reserved_places(condition):
+            raise ConditionError([{"loc": list(loc), "msg": "is a name that is not for conditions"} for loc in reserved])
         return define(parse(condition), known, key=key)
     except ConditionError as error:
         faults = [{"loc": ["body", "condition", *fault["loc"]], "msg": fault["msg"]} for fault in error.errors]
         raise Invalid("The condition does not say what it must; see `errors`.", errors=faults) from error
 
 
-async def create_segment(tx: Connection, *, key: str, name: str, condition: dict[str, Any], now: datetime) -> Segment:
-    """A first version begins to be built over all profiles. Raises Conflict if the key is taken, Invalid for a bad condition."""
+async def create_segment(
+    tx: Connection, *, key: str, name: str, condition: dict[str, Any] | None, now: datetime
+) -> Segment:
+    """A first version begins to be built over all profiles. Without a condition it is a static list, with nobody on it.
+
+    Raises Conflict if the key is taken, Invalid for a bad condition.
+    """
     revision = await catalogue.change_catalogue(tx)
     segment = Segment(new_id(), key, name, now, now)
     if not await catalogue.insert_segment(tx, segment):
         raise Conflict(f"There is a segment with the key {key!r}.", code="key_taken")
     newest = await newest_versions(tx)
-    definition = read_condition(condition, _readable(newest), key=key)
+    if condition is None:
+        condition = list_condition(segment.id)
+        definition = Definition(parse(condition))
+    else:
+        definition = read_condition(condition, _readable(newest), key=key)
     await _begin_build(tx, "create", [(segment, condition, definition)], newest, revision=revision, now=now)
     return segment
 
@@ -88,7 +100,10 @@ async def edit_segment(
 
 
 def rebuilt(segment: Segment, condition: dict[str, Any], newest: Mapping[str, Version]) -> list[Made]:
-    """The segment with another condition, and all that refer to it, closed over that. Raises Invalid for a bad one."""
+    """The segment with another condition, and all that refer to it, closed over that. Raises Invalid for a bad one, and for a
+    list, which has none."""
+    if is_list(newest[segment.key].condition):
+        raise Invalid("A list has no condition.", errors=[{"loc": ["body", "condition"], "msg": "does not go with a list"}])
     known = _readable(newest)
     definition = read_condition(condition, known, key=segment.key)
     known[segment.key] = definition.condition

@@ -1,5 +1,6 @@
 """When a profile is no more: merged into another, or erased."""
 
+from services.segments.domain.lists import lists_of, unite
 from services.segments.service import subject as work
 from services.segments.service.batch import Batch
 from services.segments.store import changes, history, memberships
@@ -18,8 +19,10 @@ async def merge(batch: Batch, message: ProfilesMerged) -> None:
         work.catch_up(subject, batch.rules, batch.now, past.get(subject.id, []))
     work.leave_all(loser, batch.rules, cause)
     await history.move_events(batch.tx, loser=loser.id, survivor=survivor.id)
+    lists = unite(lists_of(survivor.traits), lists_of(loser.traits))
     work.bury(loser, merged_into=survivor.id)
     work.learn(survivor, batch.rules, message.profile)
+    work.put_on_lists(survivor, batch.rules, lists)
     work.refold(survivor, batch.rules, await batch.history_of(survivor))
     work.judge(survivor, batch.rules, cause)
 

@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from services.segments.domain.explain import explain
+from services.segments.domain.facts import facts_of
+from services.segments.domain.lists import show_lists
 from services.segments.domain.sql.query import compile_query
 from services.segments.service.catalogue import get_segment, known_conditions, read_condition, states_of
 from services.segments.service.history_of import NEWEST
 from services.segments.service.rules import definition_of
-from services.segments.service.subject import facts_of
 from services.segments.store import changes, history, past, profiles
 from services.segments.store.changes import RecordedChange
 from services.segments.store.preview import Preview, find_members
@@ -77,7 +78,7 @@ async def explain_membership(
     version = state.serving
     events = (await history.events_of(tx, [stored.id]))[stored.id]
     facts = facts_of(stored.id, stored.traits, stored.life_events, default_zone)
-    tree = explain(definition_of(version.condition, version.segments), events, facts, now)
+    tree = show_lists(explain(definition_of(version.condition, version.segments), events, facts, now))
     who = {"segment": key, "version": version.number, "profile_id": stored.id, "user_id": stored.user_id}
     return who | await _last_change(tx, segment.id, stored.id) | tree
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts, instant
+from services.segments.domain.facts import Event, ProfileFacts, facts_of, instant
+from services.segments.domain.lists import Lists, lists_of, with_lists
 from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.standing import Standing
 from services.segments.domain.timeline import advance
@@ -124,16 +125,6 @@ class Subject:
         return self.states_revision < rules.newest
 
 
-def facts_of(
-    profile_id: UUID, traits: Mapping[str, Any], life_events: Sequence[Mapping[str, Any]], default_zone: str
-) -> ProfileFacts:
-    dates = tuple(
-        LifeEventFact(kind=e["kind"], date=date.fromisoformat(e["date"]), recurs=e["recurs"], subject=e["subject"])
-        for e in life_events
-    )
-    return ProfileFacts(profile_id, traits, dates, default_zone)
-
-
 def catch_up(subject: Subject, rules: Rules, now: datetime, history: Sequence[Event] = ()) -> None:
     """Bring it to `now` and to the present rules: first what time changed, then the first truths of new versions.
 
@@ -216,15 +207,26 @@ def learn(subject: Subject, rules: Rules, snapshot: ProfileSnapshot) -> bool:
         return False
     known = subject.facts(rules)
     subject.version, subject.user_id = snapshot.version, snapshot.user_id
-    subject.traits, subject.created_at = snapshot.traits, snapshot.created_at
+    subject.traits, subject.created_at = with_lists(snapshot.traits, lists_of(subject.traits)), snapshot.created_at
     subject.life_events = [
         {"kind": e.kind, "date": e.date.isoformat(), "recurs": e.recurs, "subject": e.subject}
         for e in snapshot.life_events
     ]
+    _note_new_facts(subject, rules, known)
+    return True
+
+
+def put_on_lists(subject: Subject, rules: Rules, lists: Lists) -> None:
+    """On these static lists, and on no others."""
+    known = subject.facts(rules)
+    subject.traits = with_lists(subject.traits, lists)
+    _note_new_facts(subject, rules, known)
+
+
+def _note_new_facts(subject: Subject, rules: Rules, known: ProfileFacts) -> None:
     subject.learned, subject.known_facts = True, None
     if subject.touched is not None:
         subject.touched.update(rules.ruleset.changed_by_facts(known, subject.facts(rules)))
-    return True
 
 
 def fold(subject: Subject, rules: Rules, event: Event) -> bool:

@@ -61,6 +61,7 @@ class Others(httpx.AsyncBaseTransport):
         self.feed: dict[int, list[dict[str, Any]]] = {lane: [] for lane in range(LANES)}
         self.campaigns: dict[str, list[str]] = {}
         self.names: dict[tuple[str, str], UUID] = {}
+        self.people: dict[tuple[str, str], list[UUID]] = {}
         self.away: set[str] = set()
 
     def tell(self, *messages: Message) -> None:
@@ -92,9 +93,15 @@ class Others(httpx.AsyncBaseTransport):
             return _answer(page)
         if path == "/internal/lookup" and (named := next(iter(request.url.params.items()))) in self.names:
             return _answer({"id": self.names[named]})
+        if path == "/internal/identifiers":
+            given = json.loads(request.content)["identifiers"]
+            return _answer({"profile_ids": [self._whom(each["namespace"], each["value"]) for each in given]})
         if path.endswith("/uses"):
             return _answer({"campaigns": self.campaigns.get(path.split("/")[3], [])})
         return httpx.Response(404)
+
+    def _whom(self, namespace: str, value: str) -> list[UUID]:
+        return [UUID(value)] if namespace == "profile_id" else self.people.get((namespace, value), [])
 
 
 def _answer(body: Any) -> httpx.Response:

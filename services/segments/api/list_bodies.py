@@ -1,0 +1,136 @@
+"""Who is meant by an upload: JSON, or CSV whose first line names the namespace."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from shared.plumbing import json
+from shared.plumbing.errors import Invalid, Malformed, TooLarge
+from shared.schemas.resolved import Identifier
+
+MOST = 100_000
+MOST_BYTES = 32 * 1024 * 1024
+_NAMESPACE = re.compile(r"[A-Za-z][\w.-]{0,63}")
+_DELIMITERS = (",", ";", "\t")
+Value = Annotated[str, Field(min_length=1, max_length=512)]
+
+
+class IdentifierGiven(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    namespace: Annotated[str, Field(min_length=1, max_length=64)]
+    value: Value
+
+
+class PeopleGiven(BaseModel):
+    """At least one of the three; all who are named in any are meant. An empty list is nobody."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    identifiers: list[IdentifierGiven] | None = None
+    user_ids: list[Value] | None = None
+    profile_ids: list[UUID] | None = None
+
+    @model_validator(mode="after")
+    def some(self) -> Self:
+        """Refuse what names nobody in any way."""
+        if self.identifiers is None and self.user_ids is None and self.profile_ids is None:
+            raise ValueError("give identifiers, user_ids or profile_ids")
+        return self
+
+    def all(self) -> list[Identifier]:
+        """Of all three."""
+        return [
+            *(Identifier(namespace=each.namespace, value=each.value) for each in self.identifiers or ()),
+            *(Identifier(namespace="user_id", value=value) for value in self.user_ids or ()),
+            *(Identifier(namespace="profile_id", value=str(value)) for value in self.profile_ids or ()),
+        ]
+
+
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": f"Up to {MOST:,} people. CSV: the first line names the namespace (`user_id`, `email`, `phone`, `profile_id` or one of "
+        "yours), each other line one value. Anything but `text/csv` is read as JSON.",
+        "content": {
+            "application/json": {
+                "schema": PeopleGiven.model_json_schema(ref_template="#/components/schemas/{model}"),
+                "example": {
+                    "identifiers": [{"namespace": "email", "value": "ann@example.com"}],
+                    "user_ids": ["ben", "cleo"],
+                },
+            },
+            "text/csv": {"schema": {"type": "string"}, "example": "user_id\nann\nben\n"},
+        },
+    }
+}
+
+
+async def read_people(request: Request, column: str | None) -> list[Identifier]:
+    """Everybody named, in order. Raises TooLarge, Malformed or Invalid."""
+    body = await _read(request)
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    people = list(_of_csv(body, column)) if kind == "text/csv" else _of_json(body)
+    if len(people) > MOST:
+        raise TooLarge(f"One upload names up to {MOST:,} people; send the others with POST, which adds them.")
+    return people
+
+
+async def _read(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise TooLarge(f"A body may have {MOST_BYTES:,} bytes.")
+    return bytes(body)
+
+
+def _of_json(body: bytes) -> list[Identifier]:
+    try:
+        return PeopleGiven.model_validate(json.loads(body)).all()
+    except json.JsonError as error:
+        raise Malformed("The body is not JSON. A CSV file goes with `Content-Type: text/csv`.") from error
+    except ValidationError as error:
+        faults = [{"loc": ["body", *fault["loc"]], "msg": fault["msg"]} for fault in error.errors()[:SHOWN_FAULTS]]
+        raise Invalid("Some fields are not as they should be; see `errors`.", errors=faults) from error
+
+
+SHOWN_FAULTS = 20
+
+
+def _of_csv(body: bytes, column: str | None) -> Iterator[Identifier]:
+    try:
+        text = body.decode("utf-8-sig")
+        first = text.partition("\n")[0]
+        delimiter = max(_DELIMITERS, key=first.count)
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        names = [cell.strip() for cell in next(rows, [])]
+        place = _place(names, column)
+        for row in rows:
+            value = row[place].strip() if place < len(row) else ""
+            if value:
+                yield Identifier(namespace=names[place], value=value)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise Malformed(f"The body is not CSV in UTF-8: {error}") from error
+
+
+def _place(names: Sequence[str], column: str | None) -> int:
+    if column is not None:
+        if column not in names:
+            raise _refused("column", f"is not in the first line, which has {', '.join(names)}"[:500], place="query")
+        return names.index(column)
+    if len(names) != 1:
+        raise _refused("column", "says which column names the people, where there are several", place="query")
+    if not _NAMESPACE.fullmatch(names[0]):
+        raise _refused("0", "the first line names the namespace: user_id, email, phone, profile_id or one of yours")
+    return 0
+
+
+def _refused(field: str, msg: str, *, place: str = "body") -> Invalid:
+    return Invalid("The CSV can't be read as people; see `errors`.", errors=[{"loc": [place, field], "msg": msg}])
