@@ -8,7 +8,7 @@ from uuid import UUID
 from services.segments.domain.figures import DAY, midnights
 from services.segments.service.catalogue import get_segment
 from services.segments.store import catalogue, memberships, stats
-from services.segments.store.stats import Sales
+from services.segments.store.stats import Crowd, Sales
 from shared.plumbing.db import Connection, Database
 
 
@@ -48,20 +48,22 @@ async def read_stats(db: Database, *, key: str, days: int, basis: str, now: date
         segment = await get_segment(tx, key)
         others = {other.id: other.key for other in await catalogue.all_segments(tx)}
         sizes = await memberships.sizes(tx, list(others))
+        crowd = Crowd(segment.id, sizes[segment.id])
+        await stats.plan_for_each(tx)
         return Stats(
             since,
             now,
-            sizes[segment.id],
-            await _sizes(tx, segment.id, now, days),
-            await stats.sum_sales(tx, segment.id, basis=basis, since=since, until=now),
-            _overlaps(await stats.count_shared(tx, segment.id), others, sizes, own=segment.id),
+            crowd.size,
+            await _sizes(tx, crowd, now, days),
+            await stats.sum_sales(tx, crowd, basis=basis, since=since, until=now),
+            _overlaps(await stats.count_shared(tx, crowd), others, sizes, own=segment.id),
         )
 
 
-async def _sizes(tx: Connection, segment_id: UUID, now: datetime, days: int) -> list[Size]:
+async def _sizes(tx: Connection, crowd: Crowd, now: datetime, days: int) -> list[Size]:
     """At each midnight and now, by the recorded changes: what is recorded at a later instant counts as now."""
     bounds = midnights(now, days)
-    (entered, left), *moves = await stats.count_moves(tx, segment_id, bounds)
+    (entered, left), *moves = await stats.count_moves(tx, crowd, bounds)
     size = entered - left
     points: list[Size] = []
     for at, (entered, left) in zip([*bounds[1:], now], moves, strict=True):

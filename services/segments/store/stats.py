@@ -1,4 +1,4 @@
-"""A segment in numbers: set-based statements over its members, a few lanes at a time."""
+"""A segment in numbers: set-based statements over its members, as many lanes at a time as a statement bears."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -9,12 +9,26 @@ from asyncpg import Record
 
 from services.segments.domain.sql.orders import SPEND, orders_of
 from services.segments.domain.sql.plan import Plan
-from services.segments.store.memberships import LANES_AT_ONCE
 from shared.language.exact import Number, add
 from shared.plumbing.db import Connection
 from shared.plumbing.lanes import LANES
 
-TIMEOUT = 60.0  # seconds for a few lanes
+TIMEOUT = 120.0  # seconds for one statement
+MEMBERS_AT_ONCE = 250_000
+SORT_MEMORY = "64MB"
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """A segment's members, and how many they are."""
+
+    segment_id: UUID
+    size: int
+
+    @property
+    def lanes_at_once(self) -> int:
+        """Many, for lanes lie among each other: to read some is to pass over all."""
+        return min(LANES, max(1, LANES * MEMBERS_AT_ONCE // max(1, self.size)))
 
 
 @dataclass(slots=True)
@@ -34,18 +48,24 @@ class Sales:
     returning: int = 0
 
 
-async def count_moves(tx: Connection, segment_id: UUID, bounds: Sequence[datetime]) -> list[tuple[int, int]]:
+async def plan_for_each(tx: Connection) -> None:
+    """For this transaction: a plan that suits a small segment does not suit a large one, nor the other way round."""
+    await tx.execute(f"SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL work_mem = '{SORT_MEMORY}'")
+
+
+async def count_moves(tx: Connection, crowd: Crowd, bounds: Sequence[datetime]) -> list[tuple[int, int]]:
     """How many entered and left, in this order: up to the first bound, up to each of the others, after the last.
 
     Exits by erasure are left out: the entries they end are forgotten with the person.
     """
     moves = [(0, 0)] * (len(bounds) + 1)
-    async for place, entered, left in _by_few_lanes(
+    async for place, entered, left in _by_lanes(
         tx,
+        crowd,
         """SELECT width_bucket(at - interval '1 microsecond', $3::timestamptz[]) AS place,
                   count(*) FILTER (WHERE change = 'entered') AS entered, count(*) FILTER (WHERE change = 'left') AS left
            FROM changes WHERE lane = ANY ($1::smallint[]) AND segment_id = $2 AND NOT cause ? 'erased' GROUP BY place""",
-        segment_id,
+        crowd.segment_id,
         list(bounds),
     ):
         before = moves[place]
@@ -53,26 +73,27 @@ async def count_moves(tx: Connection, segment_id: UUID, bounds: Sequence[datetim
     return moves
 
 
-async def count_shared(tx: Connection, segment_id: UUID) -> dict[UUID, int]:
+async def count_shared(tx: Connection, crowd: Crowd) -> dict[UUID, int]:
     """How many of its members each other segment has; none where there are none."""
     shared: dict[UUID, int] = {}
-    async for other, count in _by_few_lanes(
+    async for other, count in _by_lanes(
         tx,
+        crowd,
         """SELECT other.segment_id, count(*) FROM memberships AS own
            JOIN memberships AS other ON other.lane = own.lane AND other.profile_id = own.profile_id
            WHERE own.lane = ANY ($1::smallint[]) AND own.segment_id = $2 AND other.segment_id <> $2
            GROUP BY other.segment_id""",
-        segment_id,
+        crowd.segment_id,
     ):
         shared[other] = shared.get(other, 0) + count
     return shared
 
 
-async def sum_sales(tx: Connection, segment_id: UUID, *, basis: str, since: datetime, until: datetime) -> Sales:
+async def sum_sales(tx: Connection, crowd: Crowd, *, basis: str, since: datetime, until: datetime) -> Sales:
     """Of the orders of its members whose first completion lies in since < t ≤ until, less those that were cancelled."""
     sql, arguments = _sales(basis, until)
     sales = Sales()
-    async for kind, currency, count, amount in _by_few_lanes(tx, sql, *arguments, segment_id, since):
+    async for kind, currency, count, amount in _by_lanes(tx, crowd, sql, *arguments, crowd.segment_id, since):
         if kind == "currency":
             revenue = sales.by_currency.setdefault(currency, Revenue())
             revenue.orders, revenue.amount = revenue.orders + count, add(revenue.amount, amount)
@@ -107,8 +128,8 @@ def _sales(basis: str, until: datetime) -> tuple[str, list[object]]:
     )
 
 
-async def _by_few_lanes(tx: Connection, sql: str, *arguments: object) -> AsyncIterator[Record]:
-    for first in range(0, LANES, LANES_AT_ONCE):
-        lanes = list(range(first, first + LANES_AT_ONCE))
+async def _by_lanes(tx: Connection, crowd: Crowd, sql: str, *arguments: object) -> AsyncIterator[Record]:
+    for first in range(0, LANES, crowd.lanes_at_once):
+        lanes = list(range(first, min(LANES, first + crowd.lanes_at_once)))
         for row in await tx.fetch(sql, lanes, *arguments, timeout=TIMEOUT):
             yield row

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from services.segments.store.stats import Crowd, count_moves, count_shared, sum_sales
 from shared.schemas.resolved import EventResolved
 from tests.services.segments.standing import NOW, Standing
 from tests.services.segments.told import changed, did, erased, known, merged, person
@@ -181,6 +182,25 @@ async def test_sizes_are_the_members_at_each_midnight(segments: Standing) -> Non
     assert found["sizes"][-1]["size"] == found["size"] == len(await segments.members("s"))
     long_ago = (await _stats(segments, "s", days=366))["sizes"]
     assert (len(long_ago), long_ago[0]["size"], long_ago[0]["entered"]) == (367, 0, 0)
+
+
+async def test_few_lanes_at_a_time_come_to_the_same_as_all(segments: Standing) -> None:
+    await segments.define("all", {"all": []})
+    await segments.define("pro", PRO)
+    rng = random.Random(7)
+    await segments.take(*(changed(name, plan=rng.choice(["pro", "free"])) for name in PEOPLE))
+    await segments.take(*(event for name in PEOPLE for event in _orders_of(rng, name, NOW)))
+    segment_id = await segments.db.fetchval("SELECT id FROM segments WHERE key = 'all'")
+    found = []
+    for size in (len(PEOPLE), 10**9):
+        crowd = Crowd(segment_id, size)
+        async with segments.db.snapshot() as tx:
+            sales = await sum_sales(tx, crowd, basis="total", since=NOW - timedelta(days=9), until=NOW)
+            moves = await count_moves(tx, crowd, [NOW - timedelta(days=1), NOW])
+            found.append((sales, moves, await count_shared(tx, crowd)))
+    assert found[0] == found[1]
+    assert found[0][0].by_currency["EUR"].orders > 9
+    assert found[0][1] == [(0, 0), (len(PEOPLE), 0), (0, 0)]
 
 
 async def test_overlap_is_a_share_of_either(segments: Standing) -> None:

@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
 from services.segments.domain.figures import midnights, ratio
+from services.segments.store.stats import Crowd
 from shared.language.exact import Number
 
 
@@ -33,3 +35,8 @@ def test_midnights_are_those_of_utc_up_to_and_including_the_instant() -> None:
     at = datetime(2026, 5, 2, 1, tzinfo=timezone(timedelta(hours=2)))
     assert midnights(at, 1) == [datetime(2026, 4, 30, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)]
     assert midnights(datetime(2026, 5, 1, tzinfo=UTC), 2)[-1] == datetime(2026, 5, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("size", "lanes"), [(0, 64), (250_000, 64), (1_000_000, 16), (40_000_000, 1)])
+def test_the_larger_a_segment_the_fewer_lanes_a_statement_takes(size: int, lanes: int) -> None:
+    assert Crowd(UUID(int=1), size).lanes_at_once == lanes
