@@ -1,7 +1,7 @@
-"""Ready-made definitions about dates in people's lives."""
+"""Ready-made definitions about dates and changes in people's lives."""
 
-from services.segments.domain.templates_parameters import Days, Word
-from services.segments.domain.templates_parts import around
+from services.segments.domain.templates_parameters import Days, Span, Word
+from services.segments.domain.templates_parts import around, around_trait, changed
 from services.segments.domain.templates_shape import Template
 
 _ANYBODY = "Whose date: self, partner, child or a word of yours; null: anybody's"
@@ -9,6 +9,10 @@ _ANYBODY = "Whose date: self, partner, child or a word of yours; null: anybody's
 
 def _kind(default: str) -> Word:
     return Word("kind", "The kind of life event, as it is recorded with the profile", default)
+
+
+def _trait(default: str) -> Word:
+    return Word("trait", "The trait with the date, such as 2026-03-31; a path", default)
 
 
 def _days(before: str, after: str) -> tuple[Days, Days]:
@@ -50,5 +54,32 @@ DEADLINE_SOON = Template(
     ),
     lambda kind, subject, before: around(kind, subject, before=before, after=0),
 )
+CUSTOMER_ANNIVERSARY = Template(
+    "customer-anniversary",
+    "Anniversary of a date in a trait",
+    "The day of the year on which somebody became a customer, kept in a trait, is near or just past. The first day itself counts, "
+    "too.",
+    (_trait("customer_since"), *_days("P0D", "P6D")),
+    lambda trait, before, after: around_trait(trait, before=before, after=after, recurs="yearly"),
+)
+RENEWAL_SOON = Template(
+    "renewal-soon",
+    "Renewal soon",
+    "A date kept in a trait, such as the end of a contract, comes up soon and has not passed.",
+    (_trait("renews_on"), Days("before", "From so long before the date until that day", "P30D")),
+    lambda trait, before: around_trait(trait, before=before, after=0),
+)
+MOVED = Template(
+    "moved",
+    "Moved",
+    "Lives somewhere else since not long ago: the trait had a value and got another one.",
+    (
+        Word("trait", "Where they live; a path", "address.city"),
+        Span("within", "The change is not longer ago", "P30D"),
+        Word("moved_from", "Lived there before; null: anywhere", None, nullable=True),
+        Word("moved_to", "Lives there now; null: anywhere", None, nullable=True),
+    ),
+    lambda trait, within, moved_from, moved_to: changed(trait, within, before=moved_from, after=moved_to),
+)
 
-DATES = (BIRTHDAY_WEEK, ANNIVERSARY, NEW_BABY, DEADLINE_SOON)
+DATES = (BIRTHDAY_WEEK, ANNIVERSARY, CUSTOMER_ANNIVERSARY, NEW_BABY, MOVED, DEADLINE_SOON, RENEWAL_SOON)

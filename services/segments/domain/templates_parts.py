@@ -52,5 +52,20 @@ def around(kind: str, subject: str | None, *, before: int, after: int) -> Object
     return {"life_event": kind, **whose, "from": format_day_offset(-before), "until": format_day_offset(after)}
 
 
+def around_trait(trait: str, *, before: int, after: int, recurs: str | None = None) -> Object:
+    """The same of a date that stands in a trait."""
+    again = {} if recurs is None else {"recurs": recurs}
+    return {"trait_date": trait, **again, "from": format_day_offset(-before), "until": format_day_offset(after)}
+
+
+def changed(trait: str, within: str, *, before: str | None, after: str | None) -> Object:
+    ends = {"from": before, "to": after}
+    return {
+        "trait_changed": trait,
+        **{end: value for end, value in ends.items() if value is not None},
+        "within": within,
+    }
+
+
 def _window(within: str | None) -> Object:
     return {} if within is None else {"within": within}

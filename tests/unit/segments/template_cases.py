@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from services.segments.domain.facts import Event, LifeEventFact
+from services.segments.domain.facts import TRAITS_CHANGED, Event, LifeEventFact
 from tests.unit.segments.case import NOON, TICK, Json, days, event
 
 ORDER = "Order Completed"
@@ -84,6 +84,50 @@ def _dates() -> Iterable[Told]:
     inspection: Json = {"kind": "car_inspection"}
     yield _on("deadline-soon", "of a kind", True, TODAY, kind="car_inspection", recurs=None, parameters=inspection)
     yield _on("deadline-soon", "of another kind", False, TODAY, kind="deadline", recurs=None, parameters=inspection)
+
+
+def _traits() -> Iterable[Told]:
+    def dated(
+        template: str, away: int, expected: bool, *, year: int, kept: str, parameters: Json | None = None
+    ) -> Told:
+        day = (TODAY + timedelta(days=away)).replace(year=year)
+        what = f"{away} days from today in {year}, in {kept}"
+        return Told(template, what, expected, traits={kept: day.isoformat()}, parameters=parameters or {})
+
+    for away, expected in ((1, False), (0, True), (-6, True), (-7, False)):
+        yield dated("customer-anniversary", away, expected, year=2020, kept="customer_since")
+    yield dated("customer-anniversary", -1, True, year=2020, kept="since", parameters={"trait": "since"})
+    for away, expected in ((31, False), (30, True), (0, True), (-1, False)):
+        yield dated("renewal-soon", away, expected, year=2026, kept="renews_on")
+    yield dated("renewal-soon", 0, False, year=2025, kept="renews_on")
+    yield from _moves()
+
+
+def _moves() -> Iterable[Told]:
+    graz, linz = {"address": {"city": "Graz"}}, {"address": {"city": "Linz"}}
+
+    def moved(
+        what: str,
+        expected: bool,
+        ago: timedelta,
+        before: Json = graz,
+        after: Json = linz,
+        *,
+        parameters: Json | None = None,
+    ) -> Told:
+        change = Event(NOON - ago, "c", "web", TRAITS_CHANGED, {"before": before, "after": after})
+        return Told("moved", what, expected, (change,), parameters or {})
+
+    yield moved("just now", True, days(0))
+    yield moved("almost 30 days ago", True, days(30) - TICK)
+    yield moved("30 days ago", False, days(30))
+    yield moved("within the same town", False, days(1), graz, {"address": {"city": "Graz", "street": "A"}})
+    yield moved("first told where", False, days(1), {})
+    for end in ("moved_from", "moved_to"):
+        yield moved(f"{end} Linz", end == "moved_to", days(1), parameters={end: "Linz"})
+    yield moved("by another trait", False, days(1), parameters={"trait": "city"})
+    yield moved("by that trait", True, days(1), {"city": "Graz"}, {"city": "Linz"}, parameters={"trait": "city"})
+    yield Told("moved", "never", False)
 
 
 def _spending() -> Iterable[Told]:
@@ -225,4 +269,4 @@ def _advocates() -> Iterable[Told]:
     yield Told("advocates", "but spends much", False, (shared, reviewed, order(days(1), 100)), small)
 
 
-TOLD = [*_dates(), *_spending(), *_orders(), *_stages(), *_doing()]
+TOLD = [*_dates(), *_traits(), *_spending(), *_orders(), *_stages(), *_doing()]
