@@ -13,8 +13,6 @@ from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
-import asyncpg
-
 from services.segments.domain.definition import Definition
 from services.segments.domain.sql.first_truths import compile_first_truths
 from services.segments.service.batch import begin, taking_turns
@@ -110,7 +108,7 @@ class FirstTruths:
                 found = await store.find_first_truths(tx, query, look.lanes)
             unjudged = [_place(one) for one in found if one.truths is None]
             return Seen(at, [one for one in found if one.truths is not None], unjudged)
-        except asyncpg.PostgresError as error:
+        except Exception as error:  # what cannot be asked of one version must not keep the others from being built
             if is_unavailable(error):
                 raise
             log.warning("first_truths_by_engine", kind=type(error).__name__)
