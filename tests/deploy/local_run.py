@@ -85,8 +85,8 @@ class LocalRun:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
 
-    def wait_until_nothing_is_left(self, *, seconds: float = 5) -> None:
-        wait_until("all its processes are gone", lambda: not self.left(), seconds=seconds)
+    def wait_until_nothing_is_left(self) -> None:
+        wait_until("all its processes are gone", lambda: not self.left())
 
     def url(self) -> str:
         """The address that `postgres` announced."""

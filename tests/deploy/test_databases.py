@@ -38,20 +38,20 @@ async def test_a_clean_database_is_as_if_just_migrated_whatever_was_left_in_it(
 ) -> None:
     connection = await asyncpg.connect(await clean_database(migrate))
     try:
-        assert await connection.fetch("SELECT * FROM migrated") == [(1,)]
+        assert [row["n"] for row in await connection.fetch("SELECT n FROM migrated")] == [1]
         assert await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 1
         left = {
             "rows": "DELETE FROM migrated; INSERT INTO migrated VALUES (2), (3)",
             "a table": "CREATE TABLE other (n int)",
             "a column": "ALTER TABLE migrated ADD COLUMN other int",
-            "nothing": "",
+            "nothing": "SELECT 1",
         }
         await connection.execute(left[leaves])
     finally:
         await connection.close()
     again = await asyncpg.connect(await clean_database(migrate))
     try:
-        assert await again.fetch("SELECT * FROM migrated") == [(1,)]
+        assert [row["n"] for row in await again.fetch("SELECT n FROM migrated")] == [1]
         assert await again.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 1
     finally:
         await again.close()

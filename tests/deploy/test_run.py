@@ -49,13 +49,13 @@ def test_it_starts_keeps_running_and_stops_everything(new_checkout: Path) -> Non
         assert "stand_in_started" in (run.home / "logs/events.log").read_text()
 
         assert run.signal(signal.SIGTERM) == 0
-        run.wait_until_nothing_is_left(seconds=1)
+        run.wait_until_nothing_is_left()
 
     with local_run(new_checkout) as run:
         run.wait_for(READY)
         assert json.loads(credentials_file.read_text()) == credentials, "keys stay"
         assert run.signal(signal.SIGINT) == 0
-        run.wait_until_nothing_is_left(seconds=1)
+        run.wait_until_nothing_is_left()
 
 
 def test_what_a_killed_run_left_is_ended_by_the_next(checkout: Path) -> None:
@@ -145,4 +145,4 @@ def test_stopping_while_it_still_starts_leaves_nothing(checkout: Path) -> None:
     with local_run(checkout) as run:
         run.wait_for("Starting PostgreSQL")
         assert run.signal(signal.SIGTERM) == 0
-        run.wait_until_nothing_is_left(seconds=1)
+        run.wait_until_nothing_is_left()

@@ -9,7 +9,9 @@ PATIENCE = 60.0  # seconds
 LOOK_AGAIN = 0.02  # seconds
 
 
-async def until(is_true: Callable[[], Awaitable[Any] | Any], what: str, *, seconds: float = PATIENCE) -> None:
+async def until(
+    is_true: Callable[[], Awaitable[Any] | Any], what: str = "it comes true", *, seconds: float = PATIENCE
+) -> None:
     """Until it is so. Fails the test when it has not become so by then."""
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + seconds

@@ -1,7 +1,7 @@
 """What events learns from its neighbours: whose each row is, who is forgotten, what became of messages; and the lag."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import lane_of
 from tests.services.events.conftest import Connection, Events, running, track
 from tests.services.events.neighbours import Neighbours
+from tests.support.waiting import until
 
 AT = "2026-11-01T12:00:00Z"
 
@@ -25,14 +26,6 @@ def neighbours() -> Neighbours:
 async def joined(events_url: str, neighbours: Neighbours) -> AsyncIterator[Events]:
     async with running(events_url, transport=neighbours) as service:
         yield service
-
-
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    for _ in range(400):
-        if await true():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("it did not come true")
 
 
 async def resolve(events: Events, neighbours: Neighbours, profile_id: UUID, *messages: dict[str, Any]) -> list[Any]:
@@ -126,7 +119,7 @@ async def test_an_erased_person_leaves_no_trace_also_not_in_what_comes_later(
         left = await database.fetchval("SELECT count(*) FROM log WHERE user_id LIKE 'ann%'")
         return bool(left == 0)
 
-    await until(rows)
+    await until(rows, "rows")
     assert {item["message_id"] for item in await joined.items("/v1/rejected")} == {"r2", "r3"}
     assert await names(joined, bea) == ["D"]
     assert await database.fetchval("SELECT count(*) FROM profile_events") == 1
@@ -135,7 +128,7 @@ async def test_an_erased_person_leaves_no_trace_also_not_in_what_comes_later(
     async def late_is_gone() -> bool:
         return bool(await database.fetchval("SELECT count(*) FROM log WHERE user_id = 'ann-late'") == 0)
 
-    await until(late_is_gone)
+    await until(late_is_gone, "late is gone")
     assert await names(joined, old) == []
 
 
@@ -151,7 +144,7 @@ async def test_a_dropped_event_is_forgotten(joined: Events, neighbours: Neighbou
     async def gone() -> bool:
         return bool(await database.fetchval("SELECT count(*) FROM log") == 0)
 
-    await until(gone)
+    await until(gone, "gone")
 
 
 async def test_outcomes_become_events_once(joined: Events, neighbours: Neighbours) -> None:
@@ -166,7 +159,7 @@ async def test_outcomes_become_events_once(joined: Events, neighbours: Neighbour
     async def there() -> bool:
         return len(await joined.messages()) == 1
 
-    await until(there)
+    await until(there, "there")
     await asyncio.sleep(0.1)
     [item] = await joined.feed()
     assert item["lane"] == lane_of(profile_id)
@@ -186,7 +179,7 @@ async def test_a_poisonous_message_is_parked_and_those_behind_it_go_on(joined: E
     async def there() -> bool:
         return len(await joined.messages()) == 1
 
-    await until(there)
+    await until(there, "there")
     [parked] = await joined.items("/v1/parked")
     assert (parked["feed"], parked["message"]["profile_id"]) == ("outcomes", "nobody")
     assert parked["reason"]
@@ -215,7 +208,7 @@ async def test_lag_counts_what_each_step_lacks(joined: Events, neighbours: Neigh
     neighbours.append("profiles", 3, {"kind": "later"})
     neighbours.oldest["profiles"] = (joined.clock.now() - timedelta(seconds=7)).isoformat()
     assert (await lag(joined))["events"] == 1
-    assert 7 <= (await lag(joined))["seconds"] < 20
+    assert 7 <= (await lag(joined))["seconds"] < 60
     neighbours.cursors["segments"]["profiles"] = {3: 1}
     assert (await lag(joined))["events"] == 1
     neighbours.cursors["messaging"]["profiles"] = {3: 1}
@@ -223,14 +216,14 @@ async def test_lag_counts_what_each_step_lacks(joined: Events, neighbours: Neigh
     async def nothing() -> bool:
         return bool((await lag(joined))["events"] == 0)
 
-    await until(nothing)
+    await until(nothing, "nothing")
     neighbours.append("segments", 5, {})
     assert (await lag(joined))["events"] == 1
     neighbours.cursors["messaging"]["segments"] = {5: 1}
     neighbours.pending["messaging"] = (2, (joined.clock.now() - timedelta(seconds=9)).isoformat())
     found = await lag(joined)
     assert found["events"] == 2
-    assert 9 <= found["seconds"] < 20
+    assert 9 <= found["seconds"] < 60
     neighbours.pending.clear()
     assert await lag(joined) == {"events": 0, "seconds": 0}
 
@@ -267,4 +260,4 @@ async def test_what_waits_for_one_who_is_away_is_counted_from_where_it_last_said
     async def three() -> bool:
         return bool((await lag(joined, status=503))["events"] == 3)
 
-    await until(three)
+    await until(three, "three")

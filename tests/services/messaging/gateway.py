@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.plumbing import json
+from tests.support.waiting import until
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,7 @@ class Gateway:
 
     async def was_posted(self, times: int) -> None:
         """Until so many requests have come."""
-        for _ in range(3000):
-            if len(self.posted) >= times:
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError(f"only {len(self.posted)} requests came")
+        await until(lambda: len(self.posted) >= times, f"{times} requests come")
 
 
 async def _read(reader: asyncio.StreamReader) -> Posted:

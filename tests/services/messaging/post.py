@@ -7,6 +7,8 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope
 
+from tests.support.waiting import until
+
 Behaviour = Callable[["Post", str], Awaitable[str]]
 
 
@@ -56,11 +58,7 @@ class Post:
 
     async def tried(self, times: int) -> None:
         """Until so many mails were begun."""
-        for _ in range(3000):
-            if self.tries >= times:
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError(f"only {self.tries} mails were begun")
+        await until(lambda: self.tries >= times, f"{times} mails are begun")
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Gateways over real HTTP, as the settings wire them: once, signed, again where it may pass, and in nobody else's way."""
 
-import asyncio
 import hashlib
 import hmac
 from datetime import timedelta
@@ -12,6 +11,7 @@ from shared.plumbing.auth import derive
 from tests.services.messaging.conftest import SECRET, Messaging, NewMessaging
 from tests.services.messaging.gateway import Gateway
 from tests.services.messaging.neighbours import consent
+from tests.support.waiting import until
 
 CHANNELS = ("sms", "push", "webhook")
 DEVICE = {"token": "a-device", "platform": "ios", "app_version": None, "seen_at": "2026-01-01T00:00:00Z"}
@@ -87,16 +87,19 @@ async def test_a_refusal_is_final_and_an_address_that_is_gone_is_suppressed(new_
 async def test_a_slow_gateway_delays_nobody_else(new_messaging: NewMessaging) -> None:
     async with Gateway().open() as slow, Gateway().open() as quick:
         slow.hold.clear()
-        messaging = await new_messaging(sms_url=slow.url, webhook_url=quick.url, gateway_connections=2)
+        messaging = await new_messaging(
+            sms_url=slow.url, webhook_url=quick.url, gateway_connections=2, gateway_timeout=60
+        )
         for channel in ("sms", "webhook", "email"):
             await _campaign(messaging, channel)
         await messaging.enter(*(messaging.near.add_person(**PERSON) for _ in range(6)))
         await quick.was_posted(6)
-        for _ in range(500):
-            if len(await messaging.mailbox()) == 6:
-                break
-            await asyncio.sleep(0.01)
-        assert len(await messaging.mailbox()) == 6
+
+        async def all_mails_are_there() -> bool:
+            return len(await messaging.mailbox()) == 6
+
+        await until(all_mails_are_there, "the mails go out")
+        await slow.was_posted(2)
         assert len(slow.posted) == 2, "as many as it has connections"
         assert await messaging.decisions("campaign=sms") == []
         slow.hold.set()

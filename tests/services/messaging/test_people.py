@@ -1,6 +1,5 @@
 """Merges and erasure: what follows a person, and what remains of one who is forgotten."""
 
-import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,6 +10,7 @@ from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import lane_of
 from tests.services.messaging.conftest import Messaging
 from tests.services.messaging.neighbours import Neighbours, consent
+from tests.support.waiting import until
 
 HOUR = timedelta(hours=1)
 
@@ -74,10 +74,8 @@ async def test_a_merge_loses_no_row(messaging: Messaging, same_lane: bool) -> No
 
     assert await kept() == {"sends": 5, "deliveries": 3, "memberships_seen": 3, "consent_outbox": 2}
     messaging.near.merge(loser, survivor, messaging.clock.now())
-    for _ in range(500):
-        if await messaging.rows("SELECT * FROM people WHERE merged_into IS NOT NULL"):
-            break
-        await asyncio.sleep(0.02)
+    merged = "SELECT * FROM people WHERE merged_into IS NOT NULL"
+    await until(lambda: messaging.rows(merged), "the merge is taken in")
     # Both were in `vip`: of that membership the survivor's own stays.
     assert await kept() == {"sends": 5, "deliveries": 3, "memberships_seen": 2, "consent_outbox": 2}
     for table in await kept():

@@ -12,6 +12,7 @@ from shared.plumbing.leases import LeaseLost
 from tests.services.messaging.conftest import Messaging, NewMessaging
 from tests.services.messaging.neighbours import consent
 from tests.services.messaging.senders import make_sender
+from tests.support.waiting import until
 
 HOUR = timedelta(hours=1)
 CAP = {"frequency_caps": [{"purpose": "marketing", "channel": "email", "max": 2, "within": "P7D"}], "quiet_hours": None}
@@ -102,10 +103,12 @@ async def test_while_profiles_is_away_messages_wait(messaging: Messaging) -> Non
     ada = messaging.near.add_person()
     messaging.near.down.add("profiles")
     await messaging.enter(ada)
-    for _ in range(30):
-        await asyncio.sleep(0.02)
+
+    async def it_waits() -> bool:
+        return bool((await messaging.progress())["pending"] == 1)
+
+    await until(it_waits, "the message waits")
     assert await messaging.decisions() == []
-    assert (await messaging.progress())["pending"] == 1
     messaging.near.down.clear()
     await messaging.settle()
     assert await messaging.decided() == {str(ada): "sent"}

@@ -15,6 +15,7 @@ from tests.services.messaging.conftest import Messaging, NewMessaging
 from tests.services.messaging.post import Post, answering, hang_up
 from tests.services.messaging.senders import make_sender
 from tests.services.messaging.test_people import two
+from tests.support.waiting import until
 
 
 async def outcome_names(messaging: Messaging) -> list[str]:
@@ -72,15 +73,15 @@ async def test_tries_end_when_it_is_stale(new_messaging: NewMessaging) -> None:
         messaging = await new_messaging(**post.settings)
         await messaging.campaign(stale_after="PT3M")
         await messaging.enter(messaging.near.add_person())
-        final: Any = []
-        for _ in range(50):
-            await messaging.settle()
-            final = [one for one in await messaging.decisions() if one["decision"] != "deferred"]
-            if final:
-                break
+        await messaging.settle()
+
+        async def is_given_up() -> bool:
             messaging.step(timedelta(minutes=1))
-            await asyncio.sleep(0.1)  # what waits to be tried again is not pending; while it is tried it has no decision
-        assert [(one["decision"], one["reason"]) for one in final] == [("failed", "provider_error")]
+            return {(one["decision"], one["reason"]) for one in await messaging.decisions()} == {
+                ("failed", "provider_error")
+            }
+
+        await until(is_given_up, "it is tried no more")
         assert post.taken == []
 
 
@@ -152,7 +153,7 @@ async def test_a_slow_server_holds_up_nothing_else(new_messaging: NewMessaging) 
         return "250 OK"
 
     async with Post(data=slowly).open() as post:
-        messaging = await new_messaging(**(post.settings | {"smtp_timeout": 30}))
+        messaging = await new_messaging(**(post.settings | {"smtp_timeout": 60}))
         await messaging.campaign("mail")
         text = {"channel": "sms", "body": "Hi"}
         await messaging.campaign(
@@ -163,10 +164,7 @@ async def test_a_slow_server_holds_up_nothing_else(new_messaging: NewMessaging) 
         await post.tried(4)  # as many as connections
         phone = messaging.near.add_person(traits={"phone": "+49 171 1234567"})
         await messaging.enter(phone, segment="other")
-        for _ in range(2000):
-            if await messaging.mailbox():
-                break
-            await asyncio.sleep(0.01)
+        await until(messaging.mailbox, "the text is sent")
         [sms] = await messaging.mailbox()
         assert (sms["channel"], sms["to"]) == ("sms", "+49 171 1234567")
         assert (await messaging.progress())["pending"] == 20
@@ -240,7 +238,7 @@ async def test_an_answer_finds_its_message_through_a_merge_and_nothing_of_an_era
         return "250 OK"
 
     async with Post(data=slowly).open() as post:
-        messaging = await new_messaging(**post.settings)
+        messaging = await new_messaging(**(post.settings | {"smtp_timeout": 60}))
         await messaging.campaign()
         loser, survivor = two(messaging.near)
         gone = messaging.near.add_person(user_id="gone")
@@ -249,10 +247,11 @@ async def test_an_answer_finds_its_message_through_a_merge_and_nothing_of_an_era
         now = messaging.clock.now()
         messaging.near.merge(loser, survivor, now)
         messaging.near.erase(gone, now, addresses=[{"namespace": "email", "value": "gone@example.com"}])
-        for _ in range(100):
-            if not await messaging.rows("SELECT 1 FROM sends WHERE profile_id = ANY($1::uuid[])", [loser, gone]):
-                break
-            await asyncio.sleep(0.02)
+
+        async def neither_is_there() -> bool:
+            return not await messaging.rows("SELECT 1 FROM sends WHERE profile_id = ANY($1::uuid[])", [loser, gone])
+
+        await until(neither_is_there, "the merge and the erasure are taken in")
         released.set()
         await messaging.settle()
         [sent] = await messaging.decisions()
@@ -293,12 +292,12 @@ async def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
 async def test_a_password_is_asked_for_and_a_wrong_one_is_nobodys_bounce() -> None:
     def check(_server: Any, _session: Any, _envelope: Any, _mechanism: str, given: Any) -> AuthResult:
         good = isinstance(given, LoginPassword) and given.password == b"right"
-        return AuthResult(success=good)
+        return AuthResult(success=good, handled=False)
 
     async with Post().open(authenticator=check, auth_require_tls=False, auth_required=True) as post:
         for password, expected in (("right", Accepted), ("wrong", NotNow)):
             server = Server("127.0.0.1", post.port, username="shop", password=password, security="none")
-            smtp = SmtpProvider(server, timeout=5, room=1)
+            smtp = SmtpProvider(server, timeout=60, room=1)
             answer = await smtp.send(delivery())
             assert isinstance(answer, expected), answer
             await smtp.close()
@@ -306,7 +305,7 @@ async def test_a_password_is_asked_for_and_a_wrong_one_is_nobodys_bounce() -> No
 
 async def test_international_addresses_and_those_that_are_none() -> None:
     async with Post().open() as post:
-        smtp = SmtpProvider(Server("127.0.0.1", post.port), timeout=5, room=1)
+        smtp = SmtpProvider(Server("127.0.0.1", post.port), timeout=60, room=1)
         assert isinstance(await smtp.send(delivery("ädä@example.com")), Accepted)
         assert post.taken[0].rcpt_tos == ["ädä@example.com"]
         for wrong in ("a b@example.com", "nobody", ""):

@@ -96,7 +96,7 @@ async def test_a_process_shows_what_failed_in_another(url: str) -> None:
     async with Standing(url, build=build_cursed) as segments:
         await segments.define("failed-elsewhere", {"any": [CURSED, BOUGHT]})
         await segments.take(changed("bob", cursed=True))
-    async with Standing(url) as segments, asyncio.timeout(10):
+    async with Standing(url) as segments, asyncio.timeout(60):
         shown = await _metrics(segments, "failed-elsewhere")
         while shown != (1, 0):
             await asyncio.sleep(0.01)
@@ -152,6 +152,8 @@ async def test_a_version_of_a_newer_release_is_set_aside(segments: Standing) -> 
     await segments.take(did("ann", "Order Completed", profile=known("ann")))
     assert await segments.members("buyers") == {person("ann")}
     assert (await segments.call("GET", "/v1/segments/newer"))["status"] == "failing"
+    unread = await segments.call("GET", f"/v1/segments/newer/explain?profile_id={person('ann')}", status=409)
+    assert unread["code"] == "unreadable"
     await segments.define("more", {"segment": "buyers"})
 
 

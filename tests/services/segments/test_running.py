@@ -14,7 +14,7 @@ from tests.services.segments.told import did, known
 
 
 async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await holds():  # noqa: ASYNC110 (another service sets no event of ours)
             await asyncio.sleep(0.02)
 

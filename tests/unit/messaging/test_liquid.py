@@ -83,7 +83,7 @@ def test_what_it_refuses_it_refuses_soon(source: str) -> None:
     began = time.monotonic()
     with pytest.raises(TemplateFault):
         rendered(source)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("name", ["__class__", "__init__.__globals__", "mro", "items", "keys"])
