@@ -1,14 +1,19 @@
 """What the routes of this service need; one for the application."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 from fastapi import Request
 
 from services.segments.service.rules import RuleBook
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Database
+from shared.plumbing.errors import Unavailable
 from shared.plumbing.http import Neighbour
+
+COUNTING_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,19 @@ class Desk:
     default_zone: str
     book: RuleBook
     committed: Callable[[], None]  # to be called when memberships were
+    _counting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(COUNTING_AT_ONCE))
+
+    @asynccontextmanager
+    async def counting(self) -> AsyncIterator[None]:
+        """For questions about everybody: a few at a time, for each holds a connection for long, and time and events go on by
+        the same pool. Raises Unavailable when one takes too long."""
+        async with self._counting:
+            try:
+                yield
+            except TimeoutError as error:
+                raise Unavailable(
+                    "It took too long to count; try again when less is going on.", retry_after=60
+                ) from error
 
 
 def desk_of(request: Request) -> Desk:

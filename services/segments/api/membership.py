@@ -47,7 +47,8 @@ At = Annotated[
 async def preview_(request: Request, body: PreviewRequest) -> Response:
     desk = desk_of(request)
     as_of = body.as_of or desk.clock.now()
-    found = await preview(desk.db, condition=body.condition, as_of=as_of, default_zone=desk.default_zone)
+    async with desk.counting():
+        found = await preview(desk.db, condition=body.condition, as_of=as_of, default_zone=desk.default_zone)
     sample = [{"profile_id": profile_id, "user_id": user_id} for profile_id, user_id in found.sample]
     return JsonResponse({"count": found.count, "sample": sample, "as_of": as_of})
 
@@ -93,7 +94,7 @@ async def changes(request: Request, key: str, limit: Limit = 100, cursor: Cursor
     description="Every node's value for the profile, now, the numbers and events behind it, and when it may next change by itself. "
     "Name the profile by exactly one of `profile_id`, `user_id`, `anonymous_id`, `email`, `phone`, or a namespace of yours.",
     response_model=Explanation,
-    responses=refusals(404, 422),
+    responses=refusals(404, 409, 422),
     dependencies=[Reader],
 )
 async def explain(request: Request, key: str, person: Annotated[Person, Query()]) -> Response:

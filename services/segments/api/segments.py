@@ -112,7 +112,8 @@ async def edit(request: Request, key: str, body: SegmentEdit, dry_run: DryRunAsk
 
 
 async def _try_edit(desk: Desk, key: str, body: SegmentEdit, as_of: datetime) -> Response:
-    found = await try_edit(desk.db, key=key, condition=body.condition, as_of=as_of, default_zone=desk.default_zone)
+    async with desk.counting():
+        found = await try_edit(desk.db, key=key, condition=body.condition, as_of=as_of, default_zone=desk.default_zone)
     also = [{"key": other, **_compared(comparison)} for other, comparison in sorted(found.also.items())]
     return JsonResponse({"dry_run": True, "as_of": as_of, **_compared(found.itself), "also": also})
 

@@ -33,7 +33,8 @@ Basis = Annotated[
 )
 async def stats(request: Request, key: str, days: Days = 30, basis: Basis = "total") -> Response:
     desk = desk_of(request)
-    found = await read_stats(desk.db, key=key, days=days, basis=basis, now=desk.clock.now())
+    async with desk.counting():
+        found = await read_stats(desk.db, key=key, days=days, basis=basis, now=desk.clock.now())
     asked = {"segment": key, "as_of": found.until, "since": found.since, "days": days, "basis": basis}
     return JsonResponse(asked | _shown(found))
 

@@ -6,18 +6,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.segments.domain.definition import Definition
 from services.segments.domain.explain import explain
 from services.segments.domain.facts import facts_of
 from services.segments.domain.lists import show_lists
+from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.sql.query import compile_query
 from services.segments.service.catalogue import get_segment, known_conditions, read_condition, states_of
 from services.segments.service.history_of import NEWEST
 from services.segments.service.rules import definition_of
 from services.segments.store import changes, history, past, profiles
+from services.segments.store.catalogue import Version
 from services.segments.store.changes import RecordedChange
 from services.segments.store.preview import Preview, find_members
+from shared.language.errors import ConditionError
 from shared.plumbing.db import Connection, Database
-from shared.plumbing.errors import NotFound
+from shared.plumbing.errors import Conflict, NotFound
 from shared.plumbing.lanes import LANES
 
 SAMPLE = 10
@@ -69,18 +73,28 @@ def _with_cursors(listed: Sequence[RecordedChange], after: Sequence[int]) -> lis
 async def explain_membership(
     tx: Connection, *, key: str, profile_id: UUID, now: datetime, default_zone: str
 ) -> dict[str, Any]:
-    """The tree of the version that serves, with every node's value, and what was recorded last. Raises NotFound for either."""
+    """The tree of the version that serves, with every node's value, and what was recorded last. Raises NotFound for either,
+    and Conflict for a condition of a newer release."""
     segment = await get_segment(tx, key)
     [state] = await states_of(tx, [segment])
     stored = await profiles.find_profile(tx, profile_id)
     if stored is None:
         raise NotFound("There is no such profile here.")
     version = state.serving
-    events = (await history.events_of(tx, [stored.id]))[stored.id]
+    definition = _readable(version)
+    names = Ruleset.build({version.id: definition}).event_names
+    events = (await history.events_of(tx, [stored.id], names=names))[stored.id]
     facts = facts_of(stored.id, stored.traits, stored.life_events, default_zone)
-    tree = show_lists(explain(definition_of(version.condition, version.segments), events, facts, now))
+    tree = show_lists(explain(definition, events, facts, now))
     who = {"segment": key, "version": version.number, "profile_id": stored.id, "user_id": stored.user_id}
     return who | await _last_change(tx, segment.id, stored.id) | tree
+
+
+def _readable(version: Version) -> Definition:
+    try:
+        return definition_of(version.condition, version.segments)
+    except ConditionError as error:
+        raise Conflict("This release cannot read the segment's condition.", code="unreadable") from error
 
 
 async def _last_change(tx: Connection, segment_id: UUID, profile_id: UUID) -> dict[str, Any]:

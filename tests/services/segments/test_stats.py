@@ -1,5 +1,6 @@
 """A segment in numbers, against plain counting over generated histories."""
 
+import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Iterable
@@ -215,6 +216,19 @@ async def test_overlap_is_a_share_of_either(segments: Standing) -> None:
     assert by_key["all"] == {"key": "all", "count": 8, "share": 1, "share_of_other": D("0.266667")}
     assert by_key["half"]["count"] == len(pro & half)
     assert Fraction(by_key["half"]["share"]) == Fraction(len(pro & half), 8)
+
+
+async def test_many_long_questions_leave_room_for_short_ones(segments: Standing) -> None:
+    """While memberships can't be read at all."""
+    await segments.define("all", {"all": []})
+    async with segments.db.transaction() as tx:
+        await tx.execute("LOCK TABLE memberships")
+        long = [asyncio.create_task(_stats(segments, "all")) for _ in range(12)]
+        async with asyncio.timeout(10):
+            for _ in range(20):
+                await segments.items("/v1/segments/all/versions")
+        assert not any(task.done() for task in long)
+    assert [answer["size"] for answer in await asyncio.gather(*long)] == [0] * 12
 
 
 async def test_what_is_asked_wrongly_is_refused(segments: Standing) -> None:
