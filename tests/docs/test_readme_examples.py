@@ -35,6 +35,9 @@ async def test_the_readmes_examples_work_when_pasted(tmp_path: Path) -> None:
     assert '"user_id":"ann"' in output
     assert '"value":true' in output
     assert '"on_violation":"report"' in output
+    assert '"key":"vip-300"' in output
+    assert '"first_unknown":[{"namespace":"user_id","value":"nobody"}]' in output
+    assert '"added":0,"removed":1,"kept":0' in output, "a list"
     assert '"message_id":"my-first-event"' in output, "the cause of a change"
     assert '"decision":"sent"' in output
     assert '"subject":"Thank you, Ben"' in output
