@@ -39,6 +39,9 @@ async def test_the_readmes_examples_work_when_pasted(tmp_path: Path) -> None:
     assert '"first_unknown":[{"namespace":"user_id","value":"nobody"}]' in output
     assert '"added":0,"removed":1,"kept":0' in output, "a list"
     assert '"message_id":"my-first-event"' in output, "the cause of a change"
+    assert '"dry_run":true' in output
+    assert '"member_since":"' in output
+    assert '"by_currency":[{"currency":' in output
     assert '"decision":"sent"' in output
     assert '"subject":"Thank you, Ben"' in output
     assert '"status":"withdrawn"' in output
