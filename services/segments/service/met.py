@@ -23,6 +23,7 @@ class Met:
     def __init__(self) -> None:
         self._names: set[str] = set()
         self._marks: dict[Mark, int] | None = None
+        self._currencies: set[str] = set()
 
     async def note(self, tx: Connection, happened: Sequence[Happened]) -> None:
         """In the transaction that keeps these events, and once in it."""
@@ -41,17 +42,19 @@ class Met:
     async def _note_marks(self, tx: Connection, marks: Iterable[tuple[Mark, int]]) -> None:
         if self._marks is None:
             self._marks = await met.marks(tx)
-        currencies = {mark.currency for mark in self._marks}
+            self._currencies = {mark.currency for mark in self._marks}
         higher: dict[Mark, int] = {}
         for mark, rank in marks:
-            if rank > max(self._marks.get(mark, 0), higher.get(mark, 0)) and (
-                mark.currency in currencies or len(currencies) < MOST
-            ):
-                currencies.add(mark.currency)
+            if rank > max(self._marks.get(mark, 0), higher.get(mark, 0)) and self._has_room(mark.currency):
                 higher[mark] = rank
         if higher:
             raised = await met.raise_marks(tx, higher)
             self._marks.update({mark: rank for mark, rank in higher.items() if mark not in raised})
+
+    def _has_room(self, currency: str) -> bool:
+        if len(self._currencies) < MOST:
+            self._currencies.add(currency)
+        return currency in self._currencies
 
 
 async def read_warnings(tx: Connection, conditions: Mapping[str, Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
