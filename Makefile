@@ -4,7 +4,7 @@ PY := .venv/bin/python
 LOCAL := $(PY) -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test bench check fix revision migrate openapi clean
+.PHONY: help setup run demo test fuzz bench check fix revision migrate openapi clean
 
 ##@ Use it
 run: .venv/run ## start PostgreSQL, migrate, and run the four services (Ctrl-C stops them)
@@ -30,6 +30,9 @@ check: .venv/dev ## lint, formatting, types, import rules, and that the docs are
 fix: .venv/dev ## format, and repair what the linter can
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+fuzz: .venv/dev ## generated conditions and histories on and on: followed = SQL = from scratch (Ctrl-C ends it)
+	@$(PY) -m pytest tests/fuzz/endless.py -n 0 -q $(ARGS)
 
 bench: .venv/dev ## measure against limits taken in the same run (ARGS="ingest")
 	@$(PY) -m bench $(ARGS)

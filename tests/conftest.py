@@ -35,6 +35,10 @@ settings.register_profile(
 settings.load_profile("tests")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz-seed", type=int, help="of `make fuzz`: only the cases of this number")
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are processors: many tests wait for a process, a timer or the disk."""
     return (os.cpu_count() or 1) + 1

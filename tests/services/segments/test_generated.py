@@ -1,7 +1,7 @@
 """Generated lives, told in an unkind order: the changes replayed, the members, the preview and the reference agree."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -131,10 +131,16 @@ def changed_as(snapshot: ProfileSnapshot) -> Any:
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 async def test_incremental_truths_are_those_of_the_whole_history(url: str, seed: int) -> None:
+    assert await live(url, seed, CONDITIONS) > 100
+
+
+async def live(url: str, seed: int, every: Mapping[str, Any]) -> int:
+    """One life of a service, with every of these conditions. Returns how often one of them was compared for somebody."""
     rng = random.Random(seed)
     life = Life()
-    conditions = dict(list(CONDITIONS.items())[: rng.randint(4, 8)])
-    later = {key: condition for key, condition in CONDITIONS.items() if key not in conditions}
+    conditions = dict(list(every.items())[: rng.randint(4, 8)])
+    later = {key: condition for key, condition in every.items() if key not in conditions}
+    compared = 0
     async with Standing(url, batch=20, backfill_batch=3) as segments:
         for key, condition in conditions.items():
             await segments.define(key, condition)
@@ -151,16 +157,19 @@ async def test_incremental_truths_are_those_of_the_whole_history(url: str, seed:
                     await segments.call("PUT", f"/v1/segments/{key}", {"condition": condition})
                     conditions[key] = condition
             await segments.worker.builder.step()
+            if rng.random() < 0.1:
+                segments.worker = await segments.hire("one")  # as a process that was killed and started again
             if rng.random() < 0.4:
                 segments.clock.step(minutes=rng.choice([1, 30, 150, 600]))
             if step % 10 == 9:
-                await _agree(segments, life, conditions)
+                compared += await _agree(segments, life, conditions)
         await segments.later(days=3)
-        await _agree(segments, life, conditions)
+        compared += await _agree(segments, life, conditions)
         assert segments.clock.now() > NOW
+    return compared
 
 
-async def _agree(segments: Standing, life: Life, conditions: dict[str, Any]) -> None:
+async def _agree(segments: Standing, life: Life, conditions: dict[str, Any]) -> int:
     await segments.worker.work()
     await segments.worker.work()
     assert await segments.items("/v1/parked") == []
@@ -172,6 +181,7 @@ async def _agree(segments: Standing, life: Life, conditions: dict[str, Any]) -> 
         preview = await segments.call("POST", "/v1/segments/preview", {"condition": {"segment": key}})
         assert preview["count"] == len(expected), key
         await _in_order(segments, key)
+    return len(conditions) * len(life.snapshots)
 
 
 async def _in_order(segments: Standing, key: str) -> None:
