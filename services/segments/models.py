@@ -86,7 +86,7 @@ Table(
 Table(
     "list_uploads",
     metadata,
-    Column("segment_id", UUID(as_uuid=True), ForeignKey("segments.id", ondelete="CASCADE"), primary_key=True),
+    Column("segment_id", UUID(as_uuid=True), primary_key=True),
     Column("upload_id", UUID(as_uuid=True), nullable=False),
     Column("expires_at", AT, nullable=False),
 )

@@ -23,7 +23,7 @@ from services.segments.store import lists as store
 from services.segments.store.catalogue import Segment
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
-from shared.plumbing.errors import Conflict
+from shared.plumbing.errors import Conflict, NotFound
 from shared.plumbing.http import Neighbour
 from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import LANES, lane_of
@@ -73,6 +73,8 @@ class Upload:
         if not await store.hold_upload(tx, self.list.id, self.id, until=now + HEARD_OF):
             raise _busy(self.list.key)
         batch = await begin(tx, self.book, now)
+        if all(version.segment_id != self.list.id for version in batch.rules.versions.values()):
+            raise NotFound(f"The list {self.list.key!r} was deleted meanwhile.")
         await batch.lock(ids)
         living = {subject.id: subject for each in ids if (subject := batch.target(each)) is not None}
         meant = [subject for subject in living.values() if subject.id not in but]

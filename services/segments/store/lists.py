@@ -23,7 +23,7 @@ async def begin_upload(tx: Connection, segment_id: UUID, upload_id: UUID, *, now
 
 
 async def hold_upload(tx: Connection, segment_id: UUID, upload_id: UUID, *, until: datetime) -> bool:
-    """Hold it to commit, and be heard of. False when it was taken for dead, or its segment deleted."""
+    """Hold it to commit, and be heard of. False when it was taken for dead."""
     held = await tx.fetchval(
         "UPDATE list_uploads SET expires_at = $3 WHERE segment_id = $1 AND upload_id = $2 RETURNING true",
         segment_id,
@@ -64,7 +64,8 @@ async def led_to(tx: Connection, ids: Collection[UUID]) -> set[UUID]:
 
 
 async def unlist(tx: Connection, segment_id: UUID, lane: int) -> None:
-    """Take a deleted segment's members in a lane off the list that it was, if it was one."""
+    """Take a deleted segment's members in a lane off the list that it was, if it was one, and forget its uploads."""
+    await tx.execute("DELETE FROM list_uploads WHERE segment_id = $1", segment_id)
     await tx.execute(
         """UPDATE profiles SET traits = traits #- ARRAY['$lists', $2::text]
            WHERE lane = $1 AND traits -> '$lists' ? $2::text AND profile_id IN (

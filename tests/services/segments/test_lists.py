@@ -10,7 +10,7 @@ import pytest
 from services.segments.service.lists import Upload
 from services.segments.store import catalogue, lists
 from shared.plumbing import json
-from shared.plumbing.errors import Conflict
+from shared.plumbing.errors import Conflict, NotFound
 from shared.plumbing.ids import new_id
 from tests.services.segments.standing import NOW, Standing
 from tests.services.segments.told import changed, did, erased, merged, person
@@ -318,6 +318,18 @@ async def _upload(segments: Standing) -> Upload:
         segments.clock.step(minutes=-1)
         assert await lists.begin_upload(tx, segment.id, upload.id, now=segments.clock.now(), until=until)
     return upload
+
+
+async def test_an_upload_to_a_list_that_is_deleted_meanwhile_ends(guests: Standing) -> None:
+    upload = await _upload(guests)
+    assert await upload.put([ANN], on=True) == (1, 0)
+    await guests.call("DELETE", "/v1/segments/guests", status=204)
+    with pytest.raises(NotFound):
+        await upload.put([BEN], on=True)
+    while await guests.worker.clear():
+        pass
+    assert await guests.db.fetch("SELECT traits FROM profiles WHERE traits -> '$lists' <> '{}'") == []
+    assert await guests.db.fetch("SELECT * FROM list_uploads") == []
 
 
 async def test_in_a_replacement_who_becomes_one_with_somebody_named_stays(guests: Standing) -> None:

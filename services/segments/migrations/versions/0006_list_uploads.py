@@ -13,6 +13,5 @@ def upgrade() -> None:
         sa.Column("segment_id", sa.UUID(), nullable=False),
         sa.Column("upload_id", sa.UUID(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["segment_id"], ["segments.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("segment_id"),
     )
