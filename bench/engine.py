@@ -19,8 +19,8 @@ BROAD = 10  # segments with leaves that every order touches; the others look at 
 EVENTS = 2_000
 
 
-def _conditions(count: int) -> Iterator[object]:
-    """Four leaves each, no two alike."""
+def conditions(count: int) -> Iterator[object]:
+    """Conditions of four leaves each, no two alike."""
     for n in range(count):
         days = f"P{7 + n % 60}D"
         view = {"event": "Product Viewed", "where": [_is("category", f"c{n}")], "within": days, "op": ">=", "value": 3}
@@ -43,7 +43,7 @@ def _is(path: str, value: str) -> dict[str, object]:
 
 def ruleset_of(count: int) -> Ruleset[int]:
     """That many segments."""
-    definitions: dict[int, Definition] = {n: define(parse(c), {}) for n, c in enumerate(_conditions(count))}
+    definitions: dict[int, Definition] = {n: define(parse(c), {}) for n, c in enumerate(conditions(count))}
     return Ruleset.build(definitions)
 
 
