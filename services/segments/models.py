@@ -21,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import JSON, JSONB, UUID
 
 from shared.plumbing.tables import AT, key_table, lane_tables
 
@@ -141,7 +141,7 @@ Table(
     Column("traits", JSONB, nullable=False),
     Column("life_events", JSONB, nullable=False),
     Column("created_at", AT, nullable=False),
-    Column("states", JSONB, nullable=False),
+    Column("states", JSON, nullable=False),
     Column("truths", ARRAY(BigInteger), nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("states_revision", BigInteger),
@@ -151,7 +151,7 @@ Table(
     Column("erased", Boolean, nullable=False),
     PrimaryKeyConstraint("lane", "profile_id"),
     Index("profiles_due", "lane", "next_due_at", postgresql_where=text("next_due_at IS NOT NULL")),
-    postgresql_with={"fillfactor": 80},
+    postgresql_with={"fillfactor": 80, "toast_tuple_target": 8160},
 )
 
 # Who is in, by the version that serves.

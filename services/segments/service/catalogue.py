@@ -52,7 +52,9 @@ def read_condition(condition: Mapping[str, Any], known: Mapping[str, Condition],
     """The condition, closed over the segments it refers to. Raises Invalid with the path of every fault."""
     try:
         if reserved := reserved_places(condition):
-            raise ConditionError([{"loc": list(loc), "msg": "is a name that is not for conditions"} for loc in reserved])
+            raise ConditionError(
+                [{"loc": list(loc), "msg": "is a name that is not for conditions"} for loc in reserved]
+            )
         return define(parse(condition), known, key=key)
     except ConditionError as error:
         faults = [{"loc": ["body", "condition", *fault["loc"]], "msg": fault["msg"]} for fault in error.errors]
@@ -103,7 +105,9 @@ def rebuilt(segment: Segment, condition: dict[str, Any], newest: Mapping[str, Ve
     """The segment with another condition, and all that refer to it, closed over that. Raises Invalid for a bad one, and for a
     list, which has none."""
     if is_list(newest[segment.key].condition):
-        raise Invalid("A list has no condition.", errors=[{"loc": ["body", "condition"], "msg": "does not go with a list"}])
+        raise Invalid(
+            "A list has no condition.", errors=[{"loc": ["body", "condition"], "msg": "does not go with a list"}]
+        )
     known = _readable(newest)
     definition = read_condition(condition, known, key=segment.key)
     known[segment.key] = definition.condition

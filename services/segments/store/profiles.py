@@ -145,7 +145,7 @@ async def insert_profiles(tx: Connection, profiles: Iterable[StoredProfile]) -> 
                                  revision, states_revision, evaluated_at, next_due_at, merged_into, erased)
            SELECT $1, profile_id, user_id, version, traits, life_events::jsonb, created_at, states, truths::bigint[],
                   revision, states_revision, evaluated_at, next_due_at, merged_into, erased
-           FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::jsonb[], $7::timestamptz[], $8::timestamptz[],
+           FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::json[], $7::timestamptz[], $8::timestamptz[],
                        $9::text[], $10::bigint[], $11::jsonb[], $12::text[], $13::timestamptz[], $14::uuid[], $15::bool[])
                 AS new (profile_id, revision, states_revision, truths, states, evaluated_at, next_due_at,
                         user_id, version, traits, life_events, created_at, merged_into, erased)
@@ -163,7 +163,7 @@ async def update_profiles(tx: Connection, profiles: Iterable[StoredProfile]) -> 
                   evaluated_at = new.evaluated_at, next_due_at = new.next_due_at, user_id = new.user_id,
                   version = new.version, traits = new.traits, life_events = new.life_events::jsonb,
                   created_at = new.created_at, merged_into = new.merged_into, erased = new.erased
-           FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::jsonb[], $7::timestamptz[], $8::timestamptz[],
+           FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::json[], $7::timestamptz[], $8::timestamptz[],
                        $9::text[], $10::bigint[], $11::jsonb[], $12::text[], $13::timestamptz[], $14::uuid[], $15::bool[])
                 AS new (profile_id, revision, states_revision, truths, states, evaluated_at, next_due_at,
                         user_id, version, traits, life_events, created_at, merged_into, erased)
@@ -178,7 +178,7 @@ async def update_states(tx: Connection, profiles: Iterable[StoredProfile]) -> No
         """UPDATE profiles SET revision = new.revision, states_revision = new.states_revision,
                   truths = new.truths::bigint[], states = new.states,
                   evaluated_at = new.evaluated_at, next_due_at = new.next_due_at
-           FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::jsonb[], $7::timestamptz[], $8::timestamptz[])
+           FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::json[], $7::timestamptz[], $8::timestamptz[])
                 AS new (profile_id, revision, states_revision, truths, states, evaluated_at, next_due_at)
            WHERE profiles.lane = $1 AND profiles.profile_id = new.profile_id""",
         [(lane, *_evaluated(group)) for lane, group in by_lane(profiles, lambda p: p.lane)],
