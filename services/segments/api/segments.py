@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.security import HTTPAuthorizationCredentials
 
 from services.segments.api.desk import Desk, desk_of
 from services.segments.api.documents import DryRunShown, NewSegment, SegmentEdit, SegmentPage, SegmentShown, refusals
-from services.segments.api.templates import told
+from services.segments.api.templates import filled, told
 from services.segments.clients import campaigns_using
 from services.segments.domain.lists import shown_condition
 from services.segments.service.catalogue import (
@@ -23,7 +24,7 @@ from services.segments.service.dry_run import dry_run as try_edit
 from services.segments.service.met import read_warnings
 from services.segments.store import catalogue, memberships
 from services.segments.store.preview import Comparison, Preview
-from shared.plumbing.auth import Reader, Writer
+from shared.plumbing.auth import Reader, Writer, bearer, needs_role
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.errors import Conflict, Invalid
 from shared.plumbing.http import ExactRoute, JsonResponse
@@ -31,6 +32,12 @@ from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
 router = APIRouter(route_class=ExactRoute, tags=["segments"])
 DryRunAsked = Annotated[bool, Query(description="Write nothing; say who would enter and who would leave")]
+Given = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+
+
+async def _may_edit(request: Request, given: Given, dry_run: DryRunAsked = False) -> None:
+    """What only looks is for readers, too."""
+    await needs_role("read" if dry_run else "write")(request, given)
 
 
 @router.post(
@@ -94,26 +101,26 @@ async def show(request: Request, key: str) -> Response:
     description="A new version is built over all history while the old one serves; it takes over in one step, together with "
     "the segments that refer to it. Who thereby enters or leaves has the cause `edit`. The same condition again changes "
     "nothing, but builds a failing segment anew. With `dry_run=true` nothing is written: the answer says who would enter and "
-    "who would leave, of it and of the segments that would be rebuilt with it.",
+    "who would leave, of it and of the segments that would be rebuilt with it; a key with the role `read` is enough.",
     response_model=SegmentShown | DryRunShown,
     responses=refusals(404, 422),
-    dependencies=[Writer],
+    dependencies=[Depends(_may_edit)],
 )
 async def edit(request: Request, key: str, body: SegmentEdit, dry_run: DryRunAsked = False) -> Response:
     desk = desk_of(request)
     if body.key not in (None, key):
         raise Invalid("A key is for good.", errors=[{"loc": ["body", "key"], "msg": "must be that of the path"}])
-    now = desk.clock.now()
+    now, condition = desk.clock.now(), filled(body.condition, body.template)
     if dry_run:
-        return await _try_edit(desk, key, body, now)
-    await desk.db.run(lambda tx: edit_segment(tx, key=key, name=body.name, condition=body.condition, now=now))
+        return await _try_edit(desk, key, condition, now)
+    await desk.db.run(lambda tx: edit_segment(tx, key=key, name=body.name, condition=condition, now=now))
     desk.changed()
     return JsonResponse(await _show(desk.db, key))
 
 
-async def _try_edit(desk: Desk, key: str, body: SegmentEdit, as_of: datetime) -> Response:
+async def _try_edit(desk: Desk, key: str, condition: dict[str, Any] | None, as_of: datetime) -> Response:
     async with desk.counting():
-        found = await try_edit(desk.db, key=key, condition=body.condition, as_of=as_of, default_zone=desk.default_zone)
+        found = await try_edit(desk.db, key=key, condition=condition, as_of=as_of, default_zone=desk.default_zone)
     also = [{"key": other, **_compared(comparison)} for other, comparison in sorted(found.also.items())]
     return JsonResponse({"dry_run": True, "as_of": as_of, **_compared(found.itself), "also": also})
 

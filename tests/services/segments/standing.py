@@ -30,6 +30,7 @@ from shared.plumbing.reader import FeedReader
 from shared.schemas.message import Message
 
 KEY = "an-api-key"
+READ_KEY = "a-key-that-reads"
 SECRET = "a secret for tests only, not for any deployment"
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -83,7 +84,9 @@ class Others(httpx.AsyncBaseTransport):
         if name in self.away:
             raise httpx.ConnectError("out of reach", request=request)
         if path == "/internal/keys":
-            return _answer({"keys": [{"id": "1", "key_hash": hash_key(KEY), "role": "admin"}]})
+            roles = {KEY: "admin", READ_KEY: "read"}
+            keys = [{"id": key, "key_hash": hash_key(key), "role": role} for key, role in roles.items()]
+            return _answer({"keys": keys})
         if path == "/internal/feed":
             asked = json.loads(request.content)
             cursors = {int(lane): seq for lane, seq in asked["cursors"].items()}

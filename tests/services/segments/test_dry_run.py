@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from tests.services.segments.standing import NOW, Standing
+from tests.services.segments.standing import NOW, READ_KEY, Standing
 from tests.services.segments.told import did, known, merged, person
 
 BOUGHT = {"event": "Order Completed", "op": ">=", "value": 1}
@@ -102,3 +102,13 @@ async def test_it_refuses_what_the_edit_would(segments: Standing) -> None:
         assert tried["errors"] == done["errors"]
     await segments.call("PUT", "/v1/segments/s?dry_run=true", {"key": "t", "condition": BOUGHT}, status=422)
     await segments.call("PUT", "/v1/segments/s?dry_run=perhaps", {"condition": BOUGHT}, status=422)
+
+
+async def test_a_key_that_may_only_read_may_try_but_not_edit(segments: Standing) -> None:
+    await segments.define("s", BOUGHT)
+    segments.http.headers["Authorization"] = f"Bearer {READ_KEY}"
+    await segments.call("PUT", "/v1/segments/s?dry_run=true", {"condition": VIEWED})
+    for query in ("", "?dry_run=false"):
+        await segments.call("PUT", f"/v1/segments/s{query}", {"condition": VIEWED}, status=403)
+    segments.http.headers["Authorization"] = "Bearer nobody's"
+    await segments.call("PUT", "/v1/segments/s?dry_run=true", {"condition": VIEWED}, status=401)

@@ -173,13 +173,15 @@ async def _agree(segments: Standing, life: Life, conditions: dict[str, Any]) -> 
     await segments.worker.work()
     await segments.worker.work()
     assert await segments.items("/v1/parked") == []
-    for key in conditions:
+    for key, condition in conditions.items():
         assert (await segments.call("GET", f"/v1/segments/{key}"))["status"] == "live"
         expected = life.members(conditions, key, segments.clock.now())
         assert await segments.members(key) == expected, key
         assert await segments.replayed(key) == expected, key
         preview = await segments.call("POST", "/v1/segments/preview", {"condition": {"segment": key}})
         assert preview["count"] == len(expected), key
+        tried = await segments.call("PUT", f"/v1/segments/{key}?dry_run=true", {"condition": condition})
+        assert (tried["enter"]["count"], tried["leave"]["count"], tried["stay"]) == (0, 0, len(expected)), key
         await _in_order(segments, key)
     return len(conditions) * len(life.snapshots)
 
