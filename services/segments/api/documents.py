@@ -55,13 +55,14 @@ class NewSegment(BaseModel):
 
 
 class SegmentEdit(BaseModel):
-    """What is given replaces what was."""
+    """What is given replaces what was. A `template` stands for the condition that it makes."""
 
     model_config = _example(name="Spent 300 in 90 days", condition=CONDITION)
 
     key: str | None = Field(default=None, description="If given, the same as in the path")
     name: str | None = Field(default=None, min_length=1, max_length=500)
     condition: dict[str, Any] | None = Field(default=None, description=NODES)
+    template: TemplateGiven | None = None
 
 
 class CurrencyShown(BaseModel):
@@ -205,11 +206,12 @@ class ChangePage(BaseModel):
 
 
 class PreviewRequest(BaseModel):
-    """`as_of`: at which instant; now, if none is given."""
+    """A `condition`, or a `template` that makes one. `as_of`: at which instant; now, if none is given."""
 
     model_config = _example(condition=CONDITION, as_of="2026-04-01T00:00:00Z")
 
-    condition: dict[str, Any] = Field(description=NODES)
+    condition: dict[str, Any] | None = Field(default=None, description=NODES)
+    template: TemplateGiven | None = None
     as_of: Instant | None = None
 
 

@@ -16,6 +16,7 @@ from services.segments.api.documents import (
     refusals,
 )
 from services.segments.api.person import Person, id_of
+from services.segments.api.templates import one_filled
 from services.segments.service.catalogue import get_segment
 from services.segments.service.questions import START, ListedChange, explain_membership, list_changes, preview
 from services.segments.store.memberships import Member, members_after
@@ -45,10 +46,10 @@ At = Annotated[
     dependencies=[Reader],
 )
 async def preview_(request: Request, body: PreviewRequest) -> Response:
-    desk = desk_of(request)
+    desk, condition = desk_of(request), one_filled(body.condition, body.template)
     as_of = body.as_of or desk.clock.now()
     async with desk.counting():
-        found = await preview(desk.db, condition=body.condition, as_of=as_of, default_zone=desk.default_zone)
+        found = await preview(desk.db, condition=condition, as_of=as_of, default_zone=desk.default_zone)
     sample = [{"profile_id": profile_id, "user_id": user_id} for profile_id, user_id in found.sample]
     return JsonResponse({"count": found.count, "sample": sample, "as_of": as_of})
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.segments.api.documents import NewSegment, refusals
+from services.segments.api.documents import NewSegment, TemplateGiven, refusals
 from services.segments.domain.templates import TEMPLATES
 from services.segments.service.templates import fill_template, get_template
 from shared.plumbing.auth import Reader
@@ -79,10 +79,25 @@ def told(body: NewSegment) -> tuple[str, dict[str, Any] | None]:
         raise _refused("condition", "is missing: give it, a template, or a list")
     if len(given) > 1:
         raise _refused(given[1], f"goes without a {given[0]}")
-    if body.template is None:
-        return body.name or body.key, body.condition
-    template = get_template(body.template.key)
-    return body.name or template.name, fill_template(template, body.template.parameters)
+    name = body.key if body.template is None else get_template(body.template.key).name
+    return body.name or name, filled(body.condition, body.template)
+
+
+def filled(condition: dict[str, Any] | None, template: TemplateGiven | None) -> dict[str, Any] | None:
+    """The condition, or the one that the template makes; None for neither. Raises Invalid for both."""
+    if template is None:
+        return condition
+    if condition is not None:
+        raise _refused("template", "goes without a condition")
+    return fill_template(get_template(template.key), template.parameters)
+
+
+def one_filled(condition: dict[str, Any] | None, template: TemplateGiven | None) -> dict[str, Any]:
+    """The same, and Invalid for neither."""
+    found = filled(condition, template)
+    if found is None:
+        raise _refused("condition", "is missing: give it, or a template")
+    return found
 
 
 def _refused(field: str, msg: str) -> Invalid:

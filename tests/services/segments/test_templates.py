@@ -40,6 +40,28 @@ async def test_a_segment_of_a_template_lives_like_any_other(segments: Standing) 
     assert await segments.members("few") == set()
 
 
+async def test_a_template_is_previewed_and_put_in_the_place_of_a_condition(segments: Standing) -> None:
+    await segments.define("some", {"trait": "plan", "op": "=", "value": "pro"})
+    await segments.take(did("ann", "Order Completed", total=30, profile=known("ann")))
+    few = {"key": "spent-lately", "parameters": {"amount": 30}}
+    preview = await segments.call("POST", "/v1/segments/preview", {"template": few})
+    assert preview["count"] == 1
+    tried = await segments.call("PUT", "/v1/segments/some?dry_run=true", {"template": few})
+    assert tried["enter"]["count"] == 1
+    edited = await segments.call("PUT", "/v1/segments/some", {"template": few})
+    assert edited["condition"] == TEMPLATES["spent-lately"].fill({"amount": 30})
+    await segments.worker.work()
+    assert await segments.members("some") == {person("ann")}
+    both = {"template": few, "condition": {"all": []}}
+    for method, path, body, loc in (
+        ("PUT", "/v1/segments/some", both, "template"),
+        ("POST", "/v1/segments/preview", both, "template"),
+        ("POST", "/v1/segments/preview", {}, "condition"),
+    ):
+        refused = await segments.call(method, path, body, status=422)
+        assert [error["loc"] for error in refused["errors"]] == [["body", loc]]
+
+
 @pytest.mark.parametrize(
     ("body", "loc"),
     [
