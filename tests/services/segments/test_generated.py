@@ -183,6 +183,7 @@ async def _agree(segments: Standing, life: Life, conditions: dict[str, Any]) -> 
         tried = await segments.call("PUT", f"/v1/segments/{key}?dry_run=true", {"condition": condition})
         assert (tried["enter"]["count"], tried["leave"]["count"], tried["stay"]) == (0, 0, len(expected)), key
         await _in_order(segments, key)
+        await _looks_back(segments, key)
     return len(conditions) * len(life.snapshots)
 
 
@@ -194,3 +195,15 @@ async def _in_order(segments: Standing, key: str) -> None:
         before = last.get(change["profile_id"])
         assert before is None or (at >= before[0] and change["change"] != before[1])
         last[change["profile_id"]] = (at, change["change"])
+
+
+async def _looks_back(segments: Standing, key: str) -> None:
+    """The members at an instant are those of the changes until then."""
+    changes = await segments.items(f"/v1/segments/{key}/changes")
+    for at in {changes[len(changes) * part // 4]["at"] for part in range(4)} if changes else ():
+        replayed: set[str] = set()
+        for change in changes:
+            if datetime.fromisoformat(change["at"]) <= datetime.fromisoformat(at):
+                (replayed.add if change["change"] == "entered" else replayed.remove)(change["profile_id"])
+        found = await segments.items(f"/v1/segments/{key}/members", at=at)
+        assert {member["profile_id"] for member in found} == replayed, (key, at)
