@@ -12,26 +12,20 @@ from services.segments.store import catalogue, lists
 from shared.plumbing import json
 from shared.plumbing.errors import Conflict, NotFound
 from shared.plumbing.ids import new_id
+from tests.services.segments.listing import PATH, know, make_list
 from tests.services.segments.standing import NOW, Standing
 from tests.services.segments.told import changed, did, erased, merged, person
 
 ANN, BEN, CLEO = person("ann"), person("ben"), person("cleo")
-PATH = "/v1/segments/guests/list"
 
 
 @pytest.fixture
 async def guests(segments: Standing) -> Standing:
     """A list, and three people."""
-    made = await segments.call("POST", "/v1/segments", {"key": "guests", "list": True}, status=201)
+    made = await make_list(segments)
     assert (made["kind"], made["condition"], made["name"]) == ("list", None, "guests")
     await know(segments, "ann", "ben", "cleo")
     return segments
-
-
-async def know(segments: Standing, *names: str) -> None:
-    for name in names:
-        segments.others.people["user_id", name] = [person(name)]
-    await segments.take(*(changed(name) for name in names))
 
 
 async def put(segments: Standing, *names: str) -> Any:
@@ -256,7 +250,7 @@ async def test_a_person_who_is_yet_to_be_told_of_can_be_listed(guests: Standing)
 
 async def test_a_list_can_be_filled_while_it_is_being_built(segments: Standing) -> None:
     await know(segments, "ann", "ben")
-    await segments.call("POST", "/v1/segments", {"key": "guests", "list": True}, status=201)
+    await make_list(segments)
     await add(segments, "ann")
     assert await segments.members("guests") == {ANN}
     await segments.worker.work()
@@ -268,7 +262,7 @@ async def test_a_list_can_be_filled_while_it_is_being_built(segments: Standing) 
 async def test_a_deleted_list_is_forgotten_and_its_key_may_be_taken_anew(guests: Standing) -> None:
     await add(guests, "ann", "ben")
     await guests.call("DELETE", "/v1/segments/guests", status=204)
-    await guests.call("POST", "/v1/segments", {"key": "guests", "list": True}, status=201)
+    await make_list(guests)
     await guests.worker.work()
     assert await guests.members("guests") == set()
     while await guests.worker.clear():
