@@ -8,6 +8,7 @@ from uuid import UUID
 from services.segments.domain.figures import DAY, midnights
 from services.segments.service.catalogue import get_segment
 from services.segments.store import catalogue, memberships, stats
+from services.segments.store.counting import plan_for_each
 from services.segments.store.stats import Crowd, Sales
 from shared.plumbing.db import Connection, Database
 
@@ -49,7 +50,7 @@ async def read_stats(db: Database, *, key: str, days: int, basis: str, now: date
         others = {other.id: other.key for other in await catalogue.all_segments(tx)}
         sizes = await memberships.sizes(tx, list(others))
         crowd = Crowd(segment.id, sizes[segment.id])
-        await stats.plan_for_each(tx)
+        await plan_for_each(tx)
         return Stats(
             since,
             now,

@@ -1,15 +1,13 @@
-"""Who would be a member: a condition as one set-based query, a few lanes at a time."""
+"""Who would be a member: a condition as one set-based query."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
 from services.segments.domain.sql.query import Query
-from services.segments.store.memberships import LANES_AT_ONCE
+from services.segments.store.counting import TIMEOUT, plan_for_each, portions
+from services.segments.store.profiles import count_profiles
 from services.segments.store.undecided import arguments_of
 from shared.plumbing.db import Connection
-from shared.plumbing.lanes import LANES
-
-TIMEOUT = 120.0  # seconds for a few lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +22,8 @@ async def find_members(tx: Connection, query: Query, *, sample: int) -> Preview:
     """All lanes, counted; up to `sample` of the members."""
     count = 0
     found: list[tuple[UUID, str | None]] = []
-    for first in range(0, LANES, LANES_AT_ONCE):
-        lanes = list(range(first, first + LANES_AT_ONCE))
+    await plan_for_each(tx)
+    for lanes in portions(await count_profiles(tx)):
         rows = await tx.fetch(
             f"""WITH member AS MATERIALIZED ({query.sql})
                 SELECT (SELECT count(*) FROM member) AS count, profile_id, user_id FROM member LIMIT {sample:d}""",
@@ -51,8 +49,8 @@ async def compare_members(tx: Connection, query: Query, segment_id: UUID, *, sam
     """Who would enter and leave if the query named a segment's members; up to `sample` of either."""
     counts = {"enter": 0, "leave": 0, "stay": 0}
     found: dict[str, list[tuple[UUID, str | None]]] = {"enter": [], "leave": []}
-    for first in range(0, LANES, LANES_AT_ONCE):
-        lanes = list(range(first, first + LANES_AT_ONCE))
+    await plan_for_each(tx)
+    for lanes in portions(await count_profiles(tx)):
         rows = await tx.fetch(
             _compared(query, sample),
             lanes,

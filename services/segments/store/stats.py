@@ -1,4 +1,4 @@
-"""A segment in numbers: set-based statements over its members, as many lanes at a time as a statement bears."""
+"""A segment in numbers: set-based statements over its members."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -9,13 +9,9 @@ from asyncpg import Record
 
 from services.segments.domain.sql.orders import SPEND, orders_of
 from services.segments.domain.sql.plan import Plan
+from services.segments.store.counting import TIMEOUT, portions
 from shared.language.exact import Number, add
 from shared.plumbing.db import Connection
-from shared.plumbing.lanes import LANES
-
-TIMEOUT = 120.0  # seconds for one statement
-MEMBERS_AT_ONCE = 250_000
-SORT_MEMORY = "64MB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +20,6 @@ class Crowd:
 
     segment_id: UUID
     size: int
-
-    @property
-    def lanes_at_once(self) -> int:
-        """Many, for lanes lie among each other: to read some is to pass over all."""
-        return min(LANES, max(1, LANES * MEMBERS_AT_ONCE // max(1, self.size)))
 
 
 @dataclass(slots=True)
@@ -46,11 +37,6 @@ class Sales:
     by_currency: dict[str | None, Revenue] = field(default_factory=dict)
     new: int = 0
     returning: int = 0
-
-
-async def plan_for_each(tx: Connection) -> None:
-    """For this transaction: a plan that suits a small segment does not suit a large one, nor the other way round."""
-    await tx.execute(f"SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL work_mem = '{SORT_MEMORY}'")
 
 
 async def count_moves(tx: Connection, crowd: Crowd, bounds: Sequence[datetime]) -> list[tuple[int, int]]:
@@ -129,7 +115,6 @@ def _sales(basis: str, until: datetime) -> tuple[str, list[object]]:
 
 
 async def _by_lanes(tx: Connection, crowd: Crowd, sql: str, *arguments: object) -> AsyncIterator[Record]:
-    for first in range(0, LANES, crowd.lanes_at_once):
-        lanes = list(range(first, min(LANES, first + crowd.lanes_at_once)))
+    for lanes in portions(crowd.size):
         for row in await tx.fetch(sql, lanes, *arguments, timeout=TIMEOUT):
             yield row

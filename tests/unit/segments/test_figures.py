@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from uuid import UUID
 
 import pytest
 
 from services.segments.domain.figures import midnights, ratio
-from services.segments.store.stats import Crowd
+from services.segments.store.counting import portions
 from shared.language.exact import Number
+from shared.plumbing.lanes import LANES
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,8 @@ def test_midnights_are_those_of_utc_up_to_and_including_the_instant() -> None:
     assert midnights(datetime(2026, 5, 1, tzinfo=UTC), 2)[-1] == datetime(2026, 5, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("size", "lanes"), [(0, 64), (250_000, 64), (1_000_000, 16), (40_000_000, 1)])
-def test_the_larger_a_segment_the_fewer_lanes_a_statement_takes(size: int, lanes: int) -> None:
-    assert Crowd(UUID(int=1), size).lanes_at_once == lanes
+@pytest.mark.parametrize(("size", "count"), [(0, 1), (250_000, 1), (1_000_000, 4), (1_100_000, 5), (40_000_000, 64)])
+def test_the_more_profiles_the_fewer_lanes_a_statement_takes(size: int, count: int) -> None:
+    found = list(portions(size))
+    assert len(found) == count
+    assert [lane for lanes in found for lane in lanes] == list(range(LANES))
