@@ -11,12 +11,14 @@ from services.segments.api.desk import Desk
 from services.segments.api.history import router as history_router
 from services.segments.api.lists import router as list_router
 from services.segments.api.membership import router as membership_router
+from services.segments.api.reconciliations import router as reconciliation_router
 from services.segments.api.segments import router as segment_router
 from services.segments.api.stats import router as stats_router
 from services.segments.api.templates import router as template_router
 from services.segments.clients import load_roles
 from services.segments.config import Settings
 from services.segments.service.alarms import Alarms
+from services.segments.service.reconciling import Reconciler
 from services.segments.service.rules import RuleBook
 from services.segments.service.take_in import TakeIn
 from services.segments.store.changes import find_oldest_change, read_changes
@@ -65,6 +67,7 @@ def create_app(
             membership_router,
             history_router,
             stats_router,
+            reconciliation_router,
             internal_routes(),
             feed_route(FeedRequest),
             parked_routes(lambda request: {FEED: request.app.state.take_in}),
@@ -84,7 +87,7 @@ async def _start(
         frame.on_stop.push_async_callback(neighbour.close)
     book = RuleBook(frame.db, clock=frame.clock, default_zone=settings.default_timezone)
     app.state.take_in = TakeIn(book, frame.clock)
-    builds_due = asyncio.Event()
+    builds_due, app.state.reconciliation_due = asyncio.Event(), asyncio.Event()
     app.state.desk = Desk(
         frame.db,
         frame.clock,
@@ -102,12 +105,19 @@ async def _start(
     frame.tasks.start("alarms", Alarms(frame.db, frame.clock).run)
     if settings.role != "api":
         pull = profiles.pull
-        _start_worker(frame, settings, book, pull=pull, apply=app.state.take_in, builds_due=builds_due)
+        dues = builds_due, app.state.reconciliation_due
+        _start_worker(frame, settings, book, pull=pull, apply=app.state.take_in, dues=dues)
     return KnownKeys(frame.db, lambda: load_roles(events)).load
 
 
 def _start_worker(
-    frame: Frame, settings: Settings, book: RuleBook, *, pull: Pull, apply: TakeIn, builds_due: asyncio.Event
+    frame: Frame,
+    settings: Settings,
+    book: RuleBook,
+    *,
+    pull: Pull,
+    apply: TakeIn,
+    dues: tuple[asyncio.Event, asyncio.Event],
 ) -> None:
     def leases_of(work: str) -> Leases:
         leases = Leases(frame.db, work=work, owner=settings.worker_name, clock=frame.clock, ttl=settings.lease_ttl)
@@ -131,5 +141,8 @@ def _start_worker(
     work = leases_of("work")
     frame.tasks.start("reader", reader.run)
     frame.tasks.start("timers", Timers(db, book, work, clock, committed=committed).run)
-    builder = Builder(db, book, work, clock, due=builds_due, committed=committed, batch=settings.backfill_batch)
+    builder = Builder(db, book, work, clock, due=dues[0], committed=committed, batch=settings.backfill_batch)
     frame.tasks.start("builds", builder.run)
+    hour, sample = settings.reconcile_hour, settings.reconcile_sample
+    reconciler = Reconciler(db, book, work, clock, hour=hour, sample=sample, due=dues[1])
+    frame.tasks.start("reconciliations", reconciler.run)

@@ -36,6 +36,21 @@ class Settings(CommonSettings):
         description="Profiles that one transaction of a backfill writes, at most",
     )
 
+    reconcile_hour: int = Field(
+        default=3,
+        ge=-1,
+        le=23,
+        validation_alias="REGULARS_SEGMENTS_RECONCILE_HOUR",
+        description="Local hour (of the default time zone) from which on, once a day, a sample is compared with its history; -1: never",
+    )
+    reconcile_sample: int = Field(
+        default=20,
+        ge=1,
+        le=10_000,
+        validation_alias="REGULARS_SEGMENTS_RECONCILE_SAMPLE",
+        description="Profiles of each of the 64 lanes that are compared, at most",
+    )
+
     @field_validator("default_timezone")
     @classmethod
     def _is_a_zone(cls, name: str) -> str:

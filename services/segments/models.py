@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     ForeignKey,
     Index,
     Integer,
@@ -89,6 +90,20 @@ Table(
     Column("segment_id", UUID(as_uuid=True), primary_key=True),
     Column("upload_id", UUID(as_uuid=True), nullable=False),
     Column("expires_at", AT, nullable=False),
+)
+
+# Comparisons of what is kept with what the history says. `day`: of a nightly one. `lane`: the next to be looked at.
+Table(
+    "reconciliations",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    Column("day", Date, unique=True),
+    Column("requested_at", AT, nullable=False),
+    Column("lane", SmallInteger, nullable=False),
+    Column("sample", Integer, nullable=False),  # profiles of each lane, at most
+    Column("profiles", BigInteger, nullable=False),  # looked at
+    Column("drift", JSONB, nullable=False),  # [{segment, version, leaf, profiles}]
+    Column("finished_at", AT),
 )
 
 # Rows of segments that were deleted, to be removed lane by lane.

@@ -30,6 +30,7 @@ class Deployment(Calls):
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("REGULARS_")},
             "REGULARS_HOME": str(home),
+            "REGULARS_SEGMENTS_RECONCILE_HOUR": "-1",
             **{f"REGULARS_{name.upper()}_PORT": str(port) for name, port in self.ports.items()},
             **environment,
         }

@@ -50,6 +50,8 @@ def settings_for(service: str, url: str, **more: Any) -> Any:
     module = importlib.import_module(f"services.{service}.config")
     values: dict[str, Any] = {f"{name}_url": f"http://{name}" for name in SERVICES}
     values |= {"database_url": url, "secret": SECRET, "worker_name": f"{service}-test", "pool_size": 4}
+    if service == "segments":
+        values |= {"reconcile_hour": -1}
     if service == "events":
         values |= {"bootstrap_write_key": WRITE_KEY, "bootstrap_api_key": API_KEY}
     return module.Settings(**(values | more))

@@ -14,9 +14,10 @@ from services.segments.domain.definition import define
 from services.segments.domain.evaluate import is_true
 from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts
 from services.segments.domain.parse import parse
-from shared.schemas.resolved import EventResolved, ProfileSnapshot
+from services.segments.service.take_in import change_of_traits
+from shared.schemas.resolved import EventResolved, ProfileChanged, ProfileSnapshot
 from tests.services.segments.standing import NOW, Standing
-from tests.services.segments.told import birthday, changed, did, known, merged, person
+from tests.services.segments.told import birthday, did, known, merged, person, told_change
 
 PEOPLE = [f"person-{number}" for number in range(12)]
 NAMES = ["A", "B", "Order Completed", "Order Refunded", "Ignored"]
@@ -38,6 +39,15 @@ CONDITIONS: dict[str, Any] = {
     "trait": {"trait": "plan", "op": "in", "value": ["pro", 1]},
     "birthday": {"life_event": "birthday", "from": "P0D", "until": "P0D"},
     "bucket": {"all": [{"bucket": [0, 60], "salt": "x"}, {"event": "B", "within": "PT4H", "op": "=", "value": 0}]},
+    "moved": {"trait_changed": "plan", "to": "pro", "within": "PT12H"},
+    "renews": {"trait_date": "renews", "from": "-P1D", "until": "P0D"},
+    "lasting": {
+        "for": "PT6H",
+        "of": {"any": [{"event": "A", "within": "PT9H", "op": ">=", "value": 1}, {"segment": "trait"}]},
+    },
+    "silent": {
+        "all": [{"for": "P1D", "of": {"event": "B", "within": "PT2H", "op": "=", "value": 0}}, {"segment": "trait"}]
+    },
     "ref": {"any": [{"all": [{"segment": "count"}, {"segment": "trait"}]}, {"not": {"segment": "spent"}}]},
 }
 EDITS: list[tuple[str, Any]] = [
@@ -60,15 +70,19 @@ class Life:
             name = self.merged[name]
         return name
 
-    def learn(self, name: str, rng: random.Random) -> ProfileSnapshot:
+    def learn(self, name: str, rng: random.Random, now: datetime) -> ProfileChanged:
         name = self.target(name)
         before = self.snapshots.get(name)
         traits = dict(before.traits if before else {}) | {"plan": rng.choice(["pro", "free", 1, True])}
         traits |= {"timezone": rng.choice(["Europe/Berlin", "Asia/Tokyo", "nowhere"])}
+        traits |= {"renews": rng.choice(["2026-05-02", "2026-05-03T20:00:00Z", "2026-05-02T15:30:00+02:00", 5])}
         day = birthday(f"1990-05-0{rng.randint(1, 4)}")
         version = before.version + 1 if before else 1
-        self.snapshots[name] = known(name, version=version, life_events=(day,), **traits)
-        return self.snapshots[name]
+        snapshot = self.snapshots[name] = known(name, version=version, life_events=(day,), **traits)
+        told = told_change(before.traits if before else {}, traits, now)
+        change = change_of_traits(told)
+        self.events.setdefault(name, {})[change.message_id, change.timestamp] = change
+        return ProfileChanged(profile_id=snapshot.id, profile=snapshot, at=now, traits_changed=told)
 
     def does(self, name: str, message: EventResolved) -> None:
         e = message.event
@@ -105,7 +119,7 @@ def _lives(rng: random.Random, life: Life, now: datetime) -> Iterator[Any]:
     for _ in range(rng.randint(1, 12)):
         name = rng.choice(PEOPLE)
         if life.target(name) not in life.snapshots:
-            yield changed_as(life.learn(name, rng))
+            yield life.learn(name, rng, now)
         kind = rng.random()
         if kind < 0.7:
             at = now + timedelta(
@@ -116,17 +130,13 @@ def _lives(rng: random.Random, life: Life, now: datetime) -> Iterator[Any]:
             life.does(name, message)
             yield from [message] * rng.choice([1, 1, 1, 2])
         elif kind < 0.9:
-            yield changed_as(life.learn(name, rng))
+            yield life.learn(name, rng, now)
         else:
             living = [other for other in PEOPLE if other not in life.merged and other in life.snapshots]
             if len(living) > 6:
                 loser, survivor = rng.sample(living, 2)
                 snapshot = life.merge(loser, survivor)
                 yield merged(loser, survivor).model_copy(update={"profile": snapshot})
-
-
-def changed_as(snapshot: ProfileSnapshot) -> Any:
-    return changed("x").model_copy(update={"profile_id": snapshot.id, "profile": snapshot})
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
@@ -167,6 +177,14 @@ async def live(url: str, seed: int, every: Mapping[str, Any]) -> int:
         compared += await _agree(segments, life, conditions)
         assert segments.clock.now() > NOW
     return compared
+
+
+async def live_through(segments: Standing, life: Life, rng: random.Random, *, steps: int) -> None:
+    """Messages and passing time, and all of it taken in."""
+    for _ in range(steps):
+        await segments.take(*_lives(rng, life, segments.clock.now()))
+        if rng.random() < 0.4:
+            await segments.later(minutes=rng.choice([1, 30, 150, 600]))
 
 
 async def _agree(segments: Standing, life: Life, conditions: dict[str, Any]) -> int:
