@@ -8,7 +8,6 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.segments.domain.spending import COMPLETED
-from shared.plumbing.lanes import LANES, lane_of
 
 SLOTS = 16  # of a lane: with 64 lanes the count is right within some 3 %
 LONGEST = 8  # characters; what is longer is no currency
@@ -31,17 +30,17 @@ def currency_of(name: str | None, properties: Mapping[str, object]) -> str | Non
     return currency if isinstance(currency, str) and 1 <= len(currency) <= LONGEST else None
 
 
-def mark_of(profile_id: UUID, currency: str) -> tuple[Mark, int]:
-    """With its rank: n is half as likely as n − 1."""
+def mark_of(profile_id: UUID, currency: str, *, lane: int) -> tuple[Mark, int]:
+    """With its rank: n is half as likely as n − 1. `lane`: the profile's."""
     digest = hashlib.sha256(profile_id.bytes).digest()
     drawn = int.from_bytes(digest[1:5], "big")
-    return Mark(lane_of(profile_id), currency, digest[0] % SLOTS), 33 - drawn.bit_length()
+    return Mark(lane, currency, digest[0] % SLOTS), 33 - drawn.bit_length()
 
 
-def about(ranks: Iterable[int]) -> int:
-    """How many profiles left marks of these ranks, one for each slot that has any."""
+def about(ranks: Iterable[int], *, lanes: int) -> int:
+    """How many profiles left marks of these ranks, one for each slot of so many lanes that has any."""
     known = list(ranks)
-    registers = LANES * SLOTS
+    registers = lanes * SLOTS
     empty = registers - len(known)
     estimate = 0.7213 / (1 + 1.079 / registers) * registers**2 / (empty + sum(2.0**-rank for rank in known))
     if estimate <= 2.5 * registers and empty:

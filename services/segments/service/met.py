@@ -11,6 +11,7 @@ from services.segments.domain.warnings import event_names, warnings_of
 from services.segments.store import met
 from shared.language.errors import ConditionError
 from shared.plumbing.db import Connection
+from shared.plumbing.lanes import LANES, lane_of
 
 MOST_NAMES = 100_000
 Happened = tuple[UUID, str, Mapping[str, Any]]
@@ -29,7 +30,7 @@ class Met:
         """In the transaction that keeps these events, and once in it."""
         await self._note_names(tx, {name for _, name, _ in happened})
         told = ((profile_id, currency_of(name, properties)) for profile_id, name, properties in happened)
-        marks = [mark_of(profile_id, currency) for profile_id, currency in told if currency is not None]
+        marks = [mark_of(whose, currency, lane=lane_of(whose)) for whose, currency in told if currency is not None]
         if marks:
             await self._note_marks(tx, marks)
 
@@ -62,7 +63,7 @@ async def read_warnings(tx: Connection, conditions: Mapping[str, Mapping[str, An
     read = {key: condition for key, json in conditions.items() if (condition := _read(json)) is not None}
     names = frozenset[str]().union(*map(event_names, read.values()))
     known = await met.met_names(tx, names) if names else set()
-    currencies = {currency: about(ranks) for currency, ranks in (await met.ranks_by_currency(tx)).items()}
+    currencies = {currency: about(ranks, lanes=LANES) for currency, ranks in (await met.ranks_by_currency(tx)).items()}
     return {key: warnings_of(condition, met=known, currencies=currencies) for key, condition in read.items()}
 
 
