@@ -17,7 +17,7 @@ CONDITION: dict[str, Any] = {
 CHANGE_CAUSE: dict[str, Any] = {"kind": "event", "message_id": "a1b2", "name": "Order Completed"}
 PROFILE_ID = "01981c6e-7a4b-7c3e-9d2f-0a1b2c3d4e5f"
 NODES = (
-    "The condition language, with examples of every node: docs/segments.md. One object with exactly one of `all`, `any`, `not`, "
+    "The condition language, with examples of every node: docs/segments.md. One object with exactly one of `all`, `any`, `not`, `for`, "
     "`trait`, `trait_changed`, `event`, `spend`, `life_event`, `trait_date`, `sequence`, `segment`, `bucket`; `POST /v1/segments/preview` tries it."
 )
 WARNING = {

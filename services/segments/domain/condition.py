@@ -9,6 +9,7 @@ from services.segments.domain.facts import TRAITS_CHANGED
 from shared.language.compare import Cmp, Op
 from shared.language.exact import Number
 from shared.language.predicates import Changed, Predicate
+from shared.language.reading import Loc
 
 Aggregate = Literal["count", "sum", "avg", "min", "max", "distinct"]
 Basis = Literal["total", "revenue", "subtotal"]
@@ -40,6 +41,14 @@ class Any:
 
 @dataclass(frozen=True, slots=True)
 class Not:
+    of: "Condition"
+
+
+@dataclass(frozen=True, slots=True)
+class For:
+    """It has been true at every instant for so long."""
+
+    length: timedelta
     of: "Condition"
 
 
@@ -121,18 +130,31 @@ def change_meant(leaf: EventAggregate) -> Changed | None:
 OfEvents = EventAggregate | Spend | Sequence
 OfFacts = Trait | LifeEvent | TraitDate | Bucket
 Leaf = OfEvents | OfFacts
-Condition = All | Any | Not | SegmentRef | Leaf
+Condition = All | Any | Not | For | SegmentRef | Leaf
+
+
+def walk(condition: Condition, loc: Loc = ()) -> Iterator[tuple[Condition, Loc]]:
+    """All nodes with their paths, depth first, in the order they are written."""
+    yield condition, loc
+    match condition:
+        case All(of) | Any(of):
+            name = "all" if isinstance(condition, All) else "any"
+            for position, child in enumerate(of):
+                yield from walk(child, (*loc, name, position))
+        case Not(child):
+            yield from walk(child, (*loc, "not"))
+        case For(of=child):
+            yield from walk(child, (*loc, "of"))
+        case SegmentRef():
+            pass
+        case Trait() | EventAggregate() | Spend() | LifeEvent() | TraitDate() | Sequence() | Bucket():
+            pass
+        case _:
+            assert_never(condition)
 
 
 def leaves(condition: Condition) -> Iterator[Leaf | SegmentRef]:
     """Depth first, in the order they are written."""
-    match condition:
-        case All(of) | Any(of):
-            for child in of:
-                yield from leaves(child)
-        case Not(child):
-            yield from leaves(child)
-        case Trait() | EventAggregate() | Spend() | LifeEvent() | TraitDate() | Sequence() | SegmentRef() | Bucket():
-            yield condition
-        case _:
-            assert_never(condition)
+    for node, _ in walk(condition):
+        if not isinstance(node, All | Any | Not | For):
+            yield node

@@ -2,23 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import assert_never
 
-from services.segments.domain.condition import (
-    All,
-    Any,
-    Bucket,
-    Condition,
-    EventAggregate,
-    LifeEvent,
-    Not,
-    SegmentRef,
-    Sequence,
-    Spend,
-    Trait,
-    TraitDate,
-    leaves,
-)
+from services.segments.domain.condition import Condition, For, SegmentRef, leaves, walk
 from shared.language.errors import ConditionError, Fault
 from shared.language.reading import Loc
 
@@ -34,20 +19,16 @@ class Definition:
 def references(condition: Condition, loc: Loc = ()) -> dict[str, Loc]:
     """The keys of the segments that the condition itself names, with the path of the first mention."""
     found: dict[str, Loc] = {}
-    match condition:
-        case All(of) | Any(of):
-            name = "all" if isinstance(condition, All) else "any"
-            for position, child in enumerate(of):
-                found = references(child, (*loc, name, position)) | found
-        case Not(child):
-            found = references(child, (*loc, "not"))
-        case SegmentRef(key):
-            found = {key: (*loc, "segment")}
-        case Trait() | EventAggregate() | Spend() | LifeEvent() | TraitDate() | Sequence() | Bucket():
-            pass
-        case _:
-            assert_never(condition)
+    for node, at in walk(condition, loc):
+        if isinstance(node, SegmentRef):
+            found.setdefault(node.key, (*at, "segment"))
     return found
+
+
+def closed(condition: Condition, segments: Mapping[str, Condition]) -> Definition:
+    """The condition with those of the segments that it leads to; they stay in their order."""
+    reached = {name for named in _names(condition) for name in (named, *_reachable(named, segments))}
+    return Definition(condition, {name: segments[name] for name in segments if name in reached})
 
 
 def define(condition: Condition, segments: Mapping[str, Condition], *, key: str | None = None) -> Definition:
@@ -64,7 +45,27 @@ def define(condition: Condition, segments: Mapping[str, Condition], *, key: str 
     cyclic = [name for name in named if key is not None and (name == key or key in _reachable(name, known))]
     if cyclic:
         raise ConditionError([{"loc": list(named[name]), "msg": "leads back to this segment"} for name in cyclic])
+    faults = [
+        {"loc": list(loc), "msg": "leads to another `for`"}
+        for name, loc in _asked_how_long(condition).items()
+        if any(_has_for(known[reached]) for reached in {name, *_reachable(name, known)})
+    ]
+    if faults:
+        raise ConditionError(faults)
     return Definition(condition, _dependencies_first(named, known))
+
+
+def _asked_how_long(condition: Condition) -> dict[str, Loc]:
+    """The segments that it names within a `for`."""
+    found: dict[str, Loc] = {}
+    for node, loc in walk(condition):
+        if isinstance(node, For):
+            found = references(node.of, (*loc, "of")) | found
+    return found
+
+
+def _has_for(condition: Condition) -> bool:
+    return any(isinstance(node, For) for node, _ in walk(condition))
 
 
 def _reachable(key: str, segments: Mapping[str, Condition]) -> set[str]:

@@ -1,11 +1,10 @@
 """Whether a condition is true of one profile at an instant, straight from all its events: the reference."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from services.segments.domain.condition import (
     All,
@@ -13,6 +12,7 @@ from services.segments.domain.condition import (
     Bucket,
     Condition,
     EventAggregate,
+    For,
     Leaf,
     LifeEvent,
     Not,
@@ -23,12 +23,13 @@ from services.segments.domain.condition import (
     Trait,
     TraitDate,
 )
-from services.segments.domain.definition import Definition
-from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts
+from services.segments.domain.definition import Definition, closed
+from services.segments.domain.facts import EARLIEST, EPOCH, MICROSECOND, Event, ProfileFacts, micros, micros_of
 from services.segments.domain.local_time import local_date, zone_of
-from services.segments.domain.occurrences import holds_on, is_meant
+from services.segments.domain.occurrences import dates_meant, holds_on
+from services.segments.domain.past import Past
 from services.segments.domain.spending import spend_at
-from services.segments.domain.trait_dates import fact_in
+from services.segments.domain.turns import turns
 from shared.language.compare import compare, holds, kind_of
 from shared.language.exact import Number, add, is_number, multiply, normal, subtract
 from shared.language.paths import find_all, find_one
@@ -37,29 +38,42 @@ from shared.language.predicates import all_hold
 
 def is_true(definition: Definition, events: Iterable[Event], facts: ProfileFacts, t: datetime) -> bool:
     """`events` are the profile's, each once, in any order; those after `t` have not happened yet."""
-    happened = [event for event in events if event.timestamp <= t]
+    known = list(events)
+    happened = [event for event in known if event.timestamp <= t]
     segments: dict[str, bool] = {}
+
+    def holds_now(condition: Condition) -> bool:
+        match condition:
+            case All(of):
+                return all(holds_now(child) for child in of)
+            case Any(of):
+                return any(holds_now(child) for child in of)
+            case Not(child):
+                return not holds_now(child)
+            case For(length, child):
+                return has_been_true(closed(child, definition.segments), known, facts, t, length)
+            case SegmentRef(key):
+                return segments[key]
+            case Trait() | EventAggregate() | Spend() | LifeEvent() | TraitDate() | Sequence() | Bucket():
+                return leaf_is_true(condition, happened, facts, t)
+            case _:
+                assert_never(condition)
+
     for key, condition in definition.segments.items():
-        segments[key] = _is_true(condition, happened, facts, t, segments)
-    return _is_true(definition.condition, happened, facts, t, segments)
+        segments[key] = holds_now(condition)
+    return holds_now(definition.condition)
 
 
-def _is_true(
-    condition: Condition, happened: list[Event], facts: ProfileFacts, t: datetime, segments: Mapping[str, bool]
+def has_been_true(
+    definition: Definition, events: list[Event], facts: ProfileFacts, t: datetime, length: timedelta
 ) -> bool:
-    match condition:
-        case All(of):
-            return all(_is_true(child, happened, facts, t, segments) for child in of)
-        case Any(of):
-            return any(_is_true(child, happened, facts, t, segments) for child in of)
-        case Not(child):
-            return not _is_true(child, happened, facts, t, segments)
-        case SegmentRef(key):
-            return segments[key]
-        case Trait() | EventAggregate() | Spend() | LifeEvent() | TraitDate() | Sequence() | Bucket():
-            return leaf_is_true(condition, happened, facts, t)
-        case _:
-            assert_never(condition)
+    """At every instant from `t` less the length to `t`, with the traits of then."""
+    past, until = Past(facts, events), micros(t)
+    since = max(until - micros_of(length), EARLIEST)
+    return all(
+        is_true(definition, events, past.facts_at(at), EPOCH + at * MICROSECOND)
+        for at in (since, *turns(definition, events, past, since, until))
+    )
 
 
 def leaf_is_true(leaf: Leaf, happened: list[Event], facts: ProfileFacts, t: datetime) -> bool:
@@ -81,14 +95,6 @@ def leaf_is_true(leaf: Leaf, happened: list[Event], facts: ProfileFacts, t: date
             return start <= bucket_of(salt, facts.id) < end
         case _:
             assert_never(leaf)
-
-
-def dates_meant(leaf: LifeEvent | TraitDate, facts: ProfileFacts, place: ZoneInfo) -> list[LifeEventFact]:
-    """The dates that the leaf looks at."""
-    if isinstance(leaf, LifeEvent):
-        return [fact for fact in facts.life_events if is_meant(leaf, fact)]
-    fact = fact_in(leaf, facts.traits, place)
-    return [] if fact is None else [fact]
 
 
 def in_window(happened: Iterable[Event], within: timedelta | None, t: datetime) -> list[Event]:

@@ -16,6 +16,7 @@ from services.segments.domain.condition import (
     Bucket,
     Condition,
     EventAggregate,
+    For,
     Leaf,
     LifeEvent,
     Not,
@@ -29,9 +30,9 @@ from services.segments.domain.condition import (
 from services.segments.domain.definition import Definition
 from services.segments.domain.evaluate import (
     bucket_of,
-    dates_meant,
     distinct_values,
     in_window,
+    is_true,
     leaf_is_true,
     numbers_of,
     selected,
@@ -39,7 +40,7 @@ from services.segments.domain.evaluate import (
 )
 from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts, instant, micros, micros_of
 from services.segments.domain.local_time import local_date, zone_of
-from services.segments.domain.occurrences import holds_on
+from services.segments.domain.occurrences import dates_meant, holds_on
 from services.segments.domain.render import to_json
 from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.spending import orders_at
@@ -77,7 +78,9 @@ class _Explainer:
         segments: Mapping[str, Object],
     ) -> None:
         self.ruleset = Ruleset.build({0: definition})
-        self.standing = self.ruleset.stand(self.ruleset.refold(known, t), facts, t)
+        self.standing = self.ruleset.stand(self.ruleset.refold(known, t), facts, t, known)
+        self.definition = definition
+        self.known = known
         self.happened = [event for event in known if event.timestamp <= t]
         self.facts = facts
         self.t = t
@@ -94,6 +97,8 @@ class _Explainer:
             case Not(child):
                 inner = self.node(child)
                 return _joined("not", not inner["value"], [inner])
+            case For():
+                return self._for(condition)
             case SegmentRef(key):
                 value, next_at = self.segments[key]["value"], self.segments[key]["next_at"]
                 return {"kind": "segment", "value": value, "next_at": next_at, "condition": to_json(condition)}
@@ -101,6 +106,19 @@ class _Explainer:
                 return self._leaf(condition)
             case _:
                 assert_never(condition)
+
+    def _for(self, node: For) -> Object:
+        """`since`: it has been true without a break since then; where that is its window's beginning, perhaps longer."""
+        _, until = self.ruleset.verdict_of(node, self.standing, self.facts, self.t)
+        since = self.standing.since.get(self.ruleset.lasting_key(node))
+        return {
+            "kind": "for",
+            "value": is_true(Definition(node, self.definition.segments), self.known, self.facts, self.t),
+            "next_at": _instant(until),
+            "condition": {"for": to_json(node)["for"]},
+            "facts": {"since": _instant(since), "window": self._window(node.length)},
+            "children": [self.node(node.of)],
+        }
 
     def _leaf(self, leaf: Leaf) -> Object:
         _, until = self.ruleset.verdict_of(leaf, self.standing, self.facts, self.t)

@@ -3,13 +3,23 @@
 from calendar import isleap
 from collections.abc import Iterator
 from datetime import MAXYEAR, MINYEAR, date, timedelta
+from zoneinfo import ZoneInfo
 
 from services.segments.domain.condition import LifeEvent, TraitDate
-from services.segments.domain.facts import LifeEventFact
+from services.segments.domain.facts import LifeEventFact, ProfileFacts
+from services.segments.domain.trait_dates import fact_in
 
 
 def is_meant(leaf: LifeEvent, fact: LifeEventFact) -> bool:
     return fact.kind == leaf.kind and (leaf.subject is None or fact.subject == leaf.subject)
+
+
+def dates_meant(leaf: LifeEvent | TraitDate, facts: ProfileFacts, place: ZoneInfo) -> list[LifeEventFact]:
+    """The dates that the leaf looks at."""
+    if isinstance(leaf, LifeEvent):
+        return [fact for fact in facts.life_events if is_meant(leaf, fact)]
+    fact = fact_in(leaf, facts.traits, place)
+    return [] if fact is None else [fact]
 
 
 def occurrence_in(year: int, fact: LifeEventFact) -> date:

@@ -12,6 +12,7 @@ from services.segments.domain.condition import (
     Bucket,
     Condition,
     EventAggregate,
+    For,
     LifeEvent,
     Not,
     SegmentRef,
@@ -22,6 +23,7 @@ from services.segments.domain.condition import (
     Trait,
     TraitDate,
     trait_changed,
+    walk,
 )
 from services.segments.domain.facts import TRAITS_CHANGED
 from shared.language.compare import CMPS, Cmp
@@ -69,6 +71,18 @@ def _read_not(found: Object, loc: Loc, reading: Reading) -> Not | None:
     reading.keys(found, loc, required=("not",))
     child = _read(found["not"], (*loc, "not"), reading)
     return None if child is None else Not(child)
+
+
+def _read_for(found: Object, loc: Loc, reading: Reading) -> For | None:
+    reading.keys(found, loc, required=("for", "of"))
+    length = reading.converted(found, "for", loc, parse_duration)
+    child = _read(found["of"], (*loc, "of"), reading) if "of" in found else None
+    if child is None:
+        return None
+    for node, at in walk(child, (*loc, "of")):
+        if isinstance(node, For):
+            reading.fault(at, "must not stand within another `for`")
+    return None if length is None else For(length, child)
 
 
 def _read_trait(found: Object, loc: Loc, reading: Reading) -> Trait | None:
@@ -230,6 +244,7 @@ READERS: dict[str, _Reader] = {
     "all": _read_all,
     "any": _read_any,
     "not": _read_not,
+    "for": _read_for,
     "trait": _read_trait,
     "trait_changed": _read_trait_changed,
     "event": _read_event,

@@ -12,6 +12,7 @@ from services.segments.domain.condition import (
     Bucket,
     Condition,
     EventAggregate,
+    For,
     Leaf,
     LifeEvent,
     Not,
@@ -37,6 +38,8 @@ def to_json(condition: Condition) -> Object:
             return {"any": [to_json(child) for child in of]}
         case Not(child):
             return {"not": to_json(child)}
+        case For(length, child):
+            return {"for": format_duration(length), "of": to_json(child)}
         case SegmentRef(key):
             return {"segment": key}
         case Trait() | EventAggregate() | Spend() | LifeEvent() | TraitDate() | Sequence() | Bucket():

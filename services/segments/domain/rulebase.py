@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Generic, TypeVar, assert_never
 
 from services.segments.domain.condition import (
@@ -10,6 +11,7 @@ from services.segments.domain.condition import (
     Bucket,
     Condition,
     EventAggregate,
+    For,
     Leaf,
     LifeEvent,
     Not,
@@ -20,13 +22,28 @@ from services.segments.domain.condition import (
     TraitDate,
     leaves,
 )
-from services.segments.domain.definition import Definition
+from services.segments.domain.definition import Definition, closed
 from services.segments.domain.engine.keeper import Keeper
 from services.segments.domain.engine.leaf import keeper_of
 from services.segments.domain.engine.verdict import Formula, Verdict
+from services.segments.domain.facts import micros_of
 from services.segments.domain.render import leaf_key
 
 V = TypeVar("V", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """A `for`: the formula of its condition, that condition by itself, and the leaves it has."""
+
+    length: int
+    formula: str
+    definition: Definition
+    leaves: Mapping[str, Leaf]
+
+    @property
+    def looks_at_facts(self) -> bool:
+        return any(isinstance(leaf, Trait | LifeEvent | TraitDate) for leaf in self.leaves.values())
 
 
 class Rulebase(Generic[V]):
@@ -44,12 +61,15 @@ class Rulebase(Generic[V]):
         self.formula_of: dict[V, str] = {}
         self.versions_of: dict[str, list[V]] = {}  # by formula
         self.keepers_of: dict[str, dict[str, Keeper]] = {}  # by event name
-        self.formulas_with: dict[str, dict[str, None]] = {}  # those of versions, by leaf
+        self.formulas_with: dict[str, dict[str, None]] = {}  # those of versions, and the `for`s, by leaf; by `for`
+        self.fors: dict[str, Lasting] = {}
+        self.fors_with: dict[str, dict[str, None]] = {}  # by leaf
         for version, definition in definitions.items():
             self._add(version, definition)
 
     def _add(self, version: V, definition: Definition) -> None:
         segments: dict[str, str] = {}
+        self._segments, self._met = definition.segments, dict[str, None]()
         for key, condition in definition.segments.items():
             segments[key] = self._keep_formula(condition, segments)
         name = self.formula_of[version] = self._keep_formula(definition.condition, segments)
@@ -59,6 +79,11 @@ class Rulebase(Generic[V]):
             for leaf in leaves(condition):
                 if not isinstance(leaf, SegmentRef):
                     self.formulas_with.setdefault(leaf_key(leaf), {})[name] = None
+        for met in self._met:
+            self.formulas_with.setdefault(met, {})[name] = None
+            for key in self.fors[met].leaves:
+                self.formulas_with[key][met] = None
+                self.fors_with.setdefault(key, {})[met] = None
 
     def _keep_formula(self, condition: Condition, segments: Mapping[str, str]) -> str:
         formula = self._formula(condition, segments)
@@ -74,6 +99,8 @@ class Rulebase(Generic[V]):
                 return "any", self._parts(of, segments)
             case Not(child):
                 return "not", (self._formula(child, segments),)
+            case For():
+                return self._keep_for(condition, segments)
             case SegmentRef(key):
                 return segments[key]
             case Trait() | EventAggregate() | Spend() | LifeEvent() | TraitDate() | Sequence() | Bucket():
@@ -83,6 +110,19 @@ class Rulebase(Generic[V]):
 
     def _parts(self, of: Iterable[Condition], segments: Mapping[str, str]) -> tuple[Formula, ...]:
         return tuple(self._formula(child, segments) for child in sorted(of, key=_cost))
+
+    def _keep_for(self, condition: For, segments: Mapping[str, str]) -> str:
+        """A formula of its own: it is followed through time whatever the truth of what it is part of."""
+        formula, length = self._keep_formula(condition.of, segments), micros_of(condition.length)
+        self.needs.setdefault(formula, tuple(dict.fromkeys(segments.values())))
+        key = hashlib.sha256(repr(("for", length, formula)).encode()).hexdigest()[:32]
+        if key not in self.fors:
+            definition = closed(condition.of, self._segments)
+            conditions = (*definition.segments.values(), definition.condition)
+            found = (leaf for inner in conditions for leaf in leaves(inner) if not isinstance(leaf, SegmentRef))
+            self.fors[key] = Lasting(length, formula, definition, {leaf_key(leaf): leaf for leaf in found})
+        self._met[key] = None
+        return key
 
     def _keep_leaf(self, leaf: Leaf) -> str:
         key = leaf_key(leaf)

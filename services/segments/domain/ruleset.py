@@ -5,19 +5,19 @@ which formulas that may change, `judge` works out those, `pass_time` those that 
 place. `fold`, `trim`, `refold` and `evaluate` do the same for the leaves alone, without touching what they are given.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from services.segments.domain.condition import Leaf, LifeEvent, TraitDate
+from services.segments.domain.condition import For, Leaf, LifeEvent, TraitDate
 from services.segments.domain.definition import Definition
 from services.segments.domain.engine.compile import Give, Test, compiled_for, compiled_traits
 from services.segments.domain.engine.keeper import TRUTH, UNTIL, Keeper, Kept, Leaves
-from services.segments.domain.engine.leaf import judge_facts
-from services.segments.domain.engine.values import NOTHING
-from services.segments.domain.engine.verdict import Verdict, combine
-from services.segments.domain.facts import Event, ProfileFacts, instant, micros
+from services.segments.domain.engine.verdict import Verdict
+from services.segments.domain.facts import TRAITS_CHANGED, Event, ProfileFacts, instant, micros, micros_of
+from services.segments.domain.lasting import true_since
+from services.segments.domain.looking import Looking, lasts
 from services.segments.domain.render import leaf_key
 from services.segments.domain.rulebase import Rulebase
 from services.segments.domain.standing import Standing
@@ -41,6 +41,9 @@ class Ruleset(Generic[V]):
         self._base = Rulebase(definitions)
         self._gives: dict[str, Give] = {}  # by event name, made when the first one comes
         self._tests: dict[str, Test] | None = None
+        self._inner: dict[str, Ruleset[int]] = {}  # by `for`
+        self.lasting = frozenset(self._base.fors)  # who judges one that was touched must have `recall`ed it
+        self.lasting_names = self._lasting_names()
         self._by_trait = self._formulas_by_trait()
         self._by_life_events = self._formulas_with(
             key for key, leaf in self._base.others.items() if isinstance(leaf, LifeEvent | TraitDate)
@@ -49,6 +52,13 @@ class Ruleset(Generic[V]):
     @classmethod
     def build(cls, definitions: Mapping[V, Definition]) -> "Ruleset[V]":
         return cls(definitions)
+
+    def _lasting_names(self) -> frozenset[str]:
+        """Of the events that a `for` looks at, changes of traits among them."""
+        fors = self._base.fors.values()
+        leaves = {key for lasting in fors for key in lasting.leaves}
+        names = {name for name, keepers in self._base.keepers_of.items() if not leaves.isdisjoint(keepers)}
+        return frozenset(names | {TRAITS_CHANGED for lasting in fors if lasting.looks_at_facts})
 
     def _formulas_by_trait(self) -> dict[str, dict[str, None]]:
         found: dict[str, dict[str, None]] = {}
@@ -68,7 +78,7 @@ class Ruleset(Generic[V]):
 
     @property
     def event_names(self) -> frozenset[str]:
-        return frozenset(self._base.keepers_of)
+        return frozenset(self._base.keepers_of) | self.lasting_names
 
     @property
     def leaf_keys(self) -> frozenset[str]:
@@ -86,10 +96,11 @@ class Ruleset(Generic[V]):
         return self._versions(self._by_life_events)
 
     def _versions(self, formulas: Iterable[str]) -> frozenset[V]:
-        return frozenset(version for name in formulas for version in self._base.versions_of[name])
+        return frozenset(version for name in formulas for version in self._base.versions_of.get(name, ()))
 
     def formulas_of(self, versions: Iterable[V]) -> dict[str, None]:
-        return {self._base.formula_of[version]: None for version in versions}
+        """And every `for`."""
+        return {**dict.fromkeys(self._base.fors), **{self._base.formula_of[version]: None for version in versions}}
 
     def changed_by_facts(self, old: ProfileFacts, new: ProfileFacts) -> dict[str, None]:
         """The formulas that another knowledge of the same profile may change."""
@@ -105,9 +116,9 @@ class Ruleset(Generic[V]):
         """Takes in an event, each once, in any order of time. The formulas that it may have changed; None: nothing at all."""
         leaves, at = standing.leaves, micros(now)
         keepers = self._give(leaves, event)
-        if not keepers:
+        touched: dict[str, None] = self._lasting_touched(event, keepers) if self._base.fors else {}
+        if not keepers and not touched:
             return None
-        touched: dict[str, None] = {}
         for keeper in keepers:
             kept = leaves.get(keeper.key)
             if kept is None:
@@ -122,6 +133,14 @@ class Ruleset(Generic[V]):
                 touched.update(self._base.formulas_with[keeper.key])
         return touched
 
+    def _lasting_touched(self, event: Event, keepers: Iterable[Keeper]) -> dict[str, None]:
+        """Also where it is late, and changes no verdict of now."""
+        base = self._base
+        found = {key: None for keeper in keepers for key in base.fors_with.get(keeper.key, ())}
+        if event.name == TRAITS_CHANGED:
+            found |= {key: None for key, lasting in base.fors.items() if lasting.looks_at_facts}
+        return {**found, **self._formulas_with(found)}
+
     def _give(self, leaves: Leaves, event: Event) -> list[Keeper]:
         touched: list[Keeper] = []
         keepers = self._base.keepers_of.get(event.name)
@@ -132,16 +151,46 @@ class Ruleset(Generic[V]):
             give(leaves, event, micros(event.timestamp), touched)
         return touched
 
+    def recall(
+        self,
+        standing: Standing,
+        facts: ProfileFacts,
+        now: datetime,
+        events: Sequence[Event],
+        formulas: Iterable[str] | None = None,
+    ) -> None:
+        """Work out anew since when the conditions of the `for`s among these formulas have been true; of all without any.
+
+        `events` are all those of `lasting_names`.
+        """
+        at = micros(now)
+        for key in self._base.fors if formulas is None else self._base.fors.keys() & set(formulas):
+            since = true_since(self._alone(key), events, facts, at, self._base.fors[key].length)
+            standing.recalled[key] = at
+            if since is None:
+                standing.since.pop(key, None)
+            else:
+                standing.since[key] = since
+
+    def _alone(self, key: str) -> "Ruleset[int]":
+        if key not in self._inner:
+            self._inner[key] = Ruleset({0: self._base.fors[key].definition})
+        return self._inner[key]
+
     def judge(
         self, standing: Standing, facts: ProfileFacts, now: datetime, formulas: Iterable[str] | None = None
     ) -> dict[V, bool]:
         """The truths of the versions that these formulas are; of all without any. Keeps when each may next change."""
-        return self._judge(standing, facts, micros(now), self._base.versions_of if formulas is None else formulas)
+        everything = (*self._base.fors, *self._base.versions_of)
+        return self._judge(standing, facts, micros(now), everything if formulas is None else formulas)
 
     def _judge(self, standing: Standing, facts: ProfileFacts, now: int, formulas: Iterable[str]) -> dict[V, bool]:
-        looking = self._looking(standing.leaves, facts, now)
+        looking = self._looking(standing, facts, now)
         truths: dict[V, bool] = {}
         for name in formulas:
+            if name in self._base.fors:
+                standing.plan(name, looking.follow(name))
+                continue
             versions = self._base.versions_of.get(name)
             if versions is None:  # of a version that is gone
                 standing.plan(name, None)
@@ -165,18 +214,27 @@ class Ruleset(Generic[V]):
             yield at, truths
 
     def forget_others(self, standing: Standing) -> None:
-        """Leaves of no version here."""
+        """Leaves and `for`s of no version here."""
         for key in standing.leaves.keys() - self._base.keepers.keys():
             del standing.leaves[key]
+        for key in standing.since.keys() - self._base.fors.keys():
+            del standing.since[key]
 
-    def stand(self, states: States, facts: ProfileFacts, t: datetime) -> Standing:
-        """All judged at `t`."""
+    def stand(self, states: States, facts: ProfileFacts, t: datetime, events: Sequence[Event] = ()) -> Standing:
+        """All judged at `t`. `events` are needed for `for`s."""
         standing = Standing(_copied(states), {})
+        self.recall(standing, facts, t, events)
         self.judge(standing, facts, t)
         return standing
 
-    def verdict_of(self, leaf: Leaf, standing: Standing, facts: ProfileFacts, t: datetime) -> Verdict:
-        return self._looking(standing.leaves, facts, micros(t))[leaf_key(leaf)]
+    def verdict_of(self, node: Leaf | For, standing: Standing, facts: ProfileFacts, t: datetime) -> Verdict:
+        key = self.lasting_key(node) if isinstance(node, For) else leaf_key(node)
+        return self._looking(standing, facts, micros(t))[key]
+
+    def lasting_key(self, node: For) -> str:
+        """Of one in a ruleset of a single version."""
+        fors, length = self._base.fors.items(), micros_of(node.length)
+        return next(key for key, one in fors if one.length == length and one.definition.condition == node.of)
 
     def fold(self, states: States, events: Iterable[Event]) -> dict[str, Kept]:
         """Takes in events in any order of time, each once."""
@@ -192,7 +250,7 @@ class Ruleset(Generic[V]):
         now, leaves = micros(t), _copied(states)
         for key in list(leaves):
             kept, keeper = leaves[key], self._base.keepers.get(key)
-            if keeper is not None and not _lasts(kept, now):
+            if keeper is not None and not lasts(kept, now):
                 keeper.settle(kept, now)
             if keeper is None or keeper.is_void(kept):
                 del leaves[key]
@@ -201,62 +259,17 @@ class Ruleset(Generic[V]):
     def refold(self, events: Iterable[Event], t: datetime) -> dict[str, Kept]:
         return self.trim(self.fold({}, events), t)
 
-    def evaluate(self, states: States, facts: ProfileFacts, t: datetime) -> Evaluation[V]:
+    def evaluate(self, states: States, facts: ProfileFacts, t: datetime, events: Sequence[Event] = ()) -> Evaluation[V]:
+        """`events` are needed for `for`s."""
         standing = Standing(_copied(states), {})
+        self.recall(standing, facts, t, events)
         truths = self.judge(standing, facts, t)
         return Evaluation(truths, None if standing.next_at is None else instant(standing.next_at))
 
-    def _looking(self, leaves: Leaves, facts: ProfileFacts, now: int) -> "_Looking":
+    def _looking(self, standing: Standing, facts: ProfileFacts, now: int) -> "Looking":
         if self._tests is None:
             self._tests = compiled_traits(self._base.traits)
-        return _Looking(self._base, self._tests, leaves, facts, now)
-
-
-class _Looking(dict[str, Verdict]):
-    """The verdicts of leaves and formulas at one instant, worked out when they are asked for."""
-
-    def __init__(
-        self, base: Rulebase[Any], tests: Mapping[str, Test], leaves: Leaves, facts: ProfileFacts, now: int
-    ) -> None:
-        self._base = base
-        self._tests = tests
-        self._leaves = leaves
-        self._facts = facts
-        self._now = now
-
-    def __missing__(self, key: str) -> Verdict:
-        verdict = self[key] = self._found(key)
-        return verdict
-
-    def _found(self, key: str) -> Verdict:
-        base = self._base
-        resting = base.resting.get(key)
-        if resting is not None:
-            kept = self._leaves.get(key)
-            return resting if kept is None else self._kept(key, kept)
-        test = self._tests.get(key)
-        if test is not None:
-            return test(self._facts.traits, NOTHING), None
-        formula = base.formulas.get(key)
-        if formula is None:
-            return judge_facts(base.others[key], self._facts, self._now)
-        for needed in base.needs.get(key, ()):  # in turn, for chains of segments may be longer than the stack
-            if needed not in self:
-                self[needed] = combine(base.formulas[needed], self)
-        return combine(formula, self)
-
-    def _kept(self, key: str, kept: Kept) -> Verdict:
-        if _lasts(kept, self._now):
-            return kept[TRUTH], kept[UNTIL]
-        keeper = self._base.keepers[key]
-        verdict = keeper.settle(kept, self._now)
-        if keeper.is_void(kept):
-            del self._leaves[key]
-        return verdict
-
-
-def _lasts(kept: Kept, now: int) -> bool:
-    return kept[TRUTH] is not None and (kept[UNTIL] is None or now < kept[UNTIL])
+        return Looking(self._base, self._tests, standing, facts, now)
 
 
 def _copied(states: States) -> Leaves:

@@ -59,6 +59,16 @@ class Batch:
         names = frozenset[str]().union(*made)
         return await history.events_of(self.tx, (s.id for s in behind), names=names) if names else {}
 
+    async def recollect(self, subjects: Iterable[Subject]) -> None:
+        """Have those of these that were there before bring the past that `for`s look at."""
+        names = self.rules.ruleset.lasting_names
+        without = [subject for subject in subjects if subject.past is None]
+        if not without or not self.rules.ruleset.lasting:
+            return
+        found = await history.events_of(self.tx, (subject.id for subject in without), names=names)
+        for subject in without:
+            subject.past = found[subject.id]
+
     async def history_of(self, subject: Subject) -> list[Event]:
         """All events of one that any version looks at."""
         return (await history.events_of(self.tx, [subject.id], names=self.rules.event_names))[subject.id]

@@ -115,8 +115,19 @@ def rebuilt(segment: Segment, condition: dict[str, Any], newest: Mapping[str, Ve
     for version in newest.values():
         if segment.key in dict(version.segments) and version.key in known:
             other = Segment(version.segment_id, version.key, "", version.created_at, version.created_at)
-            made.append((other, version.condition, define(known[version.key], known, key=version.key)))
+            made.append((other, version.condition, _closed_again(version.key, known)))
     return made
+
+
+def _closed_again(key: str, known: Mapping[str, Condition]) -> Definition:
+    """A segment that refers to the edited one. Raises Invalid if it no longer could."""
+    try:
+        return define(known[key], known, key=key)
+    except ConditionError as error:
+        faults = [
+            {"loc": ["body", "condition"], "msg": f"{fault['msg']} in the segment {key!r}"} for fault in error.errors
+        ]
+        raise Invalid(f"The segment {key!r} could not refer to it any more; see `errors`.", errors=faults) from error
 
 
 def _newest(versions: Sequence[Version]) -> dict[str, Version]:

@@ -89,6 +89,7 @@ class Upload:
     async def _turn(self, batch: Batch, subjects: Sequence[Subject], on: bool) -> None:
         rules, cause, key = batch.rules, {"kind": "import", "list": self.list.key}, str(self.list.id)
         past = await batch.histories(subjects)
+        await batch.recollect(subjects)
         async for subject in taking_turns(subjects):
             work.catch_up(subject, rules, batch.now, past.get(subject.id, []))
             if not subject.judged:  # it is known to profiles, and what is said of it still on its way

@@ -27,7 +27,8 @@ class Subject:
 
     `states_revision`: up to which revision its leaf states are complete; `due_at`: when it is to be looked at, where those
     alone don't say. `judged`: its truths were worked out at least once. `learned`, `moved`: what is known of it, or where its
-    conditions stand, differs from what is stored. `touched`: the formulas to judge again, None for all.
+    conditions stand, differs from what is stored. `touched`: the formulas to judge again, None for all. `past`: the events that
+    `for`s look at, where something may touch one.
     """
 
     lane: int
@@ -52,11 +53,14 @@ class Subject:
     changes: list[Change] = field(default_factory=list)
     known_facts: ProfileFacts | None = None
     touched: dict[str, None] | None = None
+    past: list[Event] | None = None
 
     @classmethod
     def new(cls, profile_id: UUID, rules: Rules, now: datetime) -> "Subject":
         """A profile that was never heard of."""
-        return cls(lane_of(profile_id), profile_id, None, now, now, rules.revision, rules.revision, learned=True)
+        return cls(
+            lane_of(profile_id), profile_id, None, now, now, rules.revision, rules.revision, learned=True, past=[]
+        )
 
     @classmethod
     def of(cls, stored: StoredProfile) -> "Subject":
@@ -157,6 +161,7 @@ def _add_states(subject: Subject, rules: Rules, history: Sequence[Event], t: dat
     standing.forget_plans()
     rules.ruleset.forget_others(standing)
     known = _known_truths(subject, rules)
+    rules.attempt(lambda ruleset: ruleset.recall(standing, facts, t, history), on=made)
     rules.attempt(lambda ruleset: ruleset.judge(standing, facts, t, ruleset.formulas_of(_of(ruleset, known))))
     subject.states_revision, subject.moved = rules.revision, True
 
@@ -232,6 +237,8 @@ def _note_new_facts(subject: Subject, rules: Rules, known: ProfileFacts) -> None
 def fold(subject: Subject, rules: Rules, event: Event) -> bool:
     """Take in an event that it did not have yet. True if any condition took notice of it."""
     at, standing = subject.evaluated_at, subject.standing
+    if subject.past is not None:
+        subject.past.append(event)
     touched = rules.attempt(lambda ruleset: ruleset.take(standing, event, at))
     if touched is None:
         return False
@@ -244,12 +251,18 @@ def fold(subject: Subject, rules: Rules, event: Event) -> bool:
 def refold(subject: Subject, rules: Rules, history: Sequence[Event]) -> None:
     """Take all its events anew."""
     leaves = rules.attempt(lambda ruleset: ruleset.refold(history, subject.evaluated_at))
-    subject.standing, subject.touched = Standing(leaves, {}), None
+    subject.standing, subject.touched, subject.past = Standing(leaves, {}), None, list(history)
 
 
 def judge(subject: Subject, rules: Rules, cause: Cause) -> None:
     """Work out what was touched at the instant it has been brought to, and record what differs with this cause."""
     at, standing, facts, touched = subject.evaluated_at, subject.standing, subject.facts(rules), subject.touched
+    lasting = rules.ruleset.lasting if touched is None else rules.ruleset.lasting & touched.keys()
+    if lasting:
+        past = subject.past
+        if past is None:
+            raise AssertionError("what may touch a `for` brings the past with it")
+        rules.attempt(lambda ruleset: ruleset.recall(standing, facts, at, past, lasting))
     truths = rules.attempt(lambda ruleset: ruleset.judge(standing, facts, at, touched))
     for version_id, truth in truths.items():
         if truth is not (version_id in subject.truths):

@@ -9,7 +9,7 @@ from services.segments.service import subject as work
 from services.segments.service.batch import Batch, begin, taking_turns
 from services.segments.service.endings import erase, merge
 from services.segments.service.met import Happened, Met
-from services.segments.service.rules import RuleBook, VersionFails
+from services.segments.service.rules import RuleBook, Rules, VersionFails
 from services.segments.service.subject import Subject
 from services.segments.store import history
 from services.segments.store.history import EventKey
@@ -112,6 +112,7 @@ async def _take_plain(batch: Batch, messages: Sequence[Plain]) -> None:
         Told(message, subject) for message in messages if (subject := batch.target(message.profile_id)) is not None
     ]
     past = await batch.histories({told.subject.id: told.subject for told in living}.values())
+    await batch.recollect({told.subject.id: told.subject for told in living if told.may_touch(batch.rules)}.values())
     events = [(told.subject.lane, told.subject.id, event) for told in living for event in told.events]
     fresh = await history.insert_events(batch.tx, events) if events else set()
     async for told in taking_turns(living):
@@ -134,6 +135,13 @@ class Told:
             self.events.append(Event(e.timestamp, e.message_id, e.source, e.name, e.properties, e.context))
         if message.traits_changed is not None:
             self.events.append(change_of_traits(message.traits_changed))
+
+    def may_touch(self, rules: Rules) -> bool:
+        """Whether it may change what a `for` looks at."""
+        names = rules.ruleset.lasting_names
+        if any(event.name in names for event in self.events):
+            return True
+        return TRAITS_CHANGED in names and self.message.profile is not None
 
     def key(self, event: Event) -> EventKey:
         return self.subject.id, event.timestamp, event.source, event.message_id

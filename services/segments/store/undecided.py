@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.segments.domain.evaluate import is_true
 from services.segments.domain.facts import facts_of
 from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.sql.query import Doubts, Query
@@ -27,15 +26,12 @@ async def arguments_of(tx: Connection, query: Query, lanes: Sequence[int], *, ti
 
 
 async def _members(tx: Connection, doubts: Doubts, ids: Sequence[UUID]) -> list[UUID]:
-    names = Ruleset.build({0: doubts.definition}).event_names
-    events = await history.events_of(tx, ids, names=names) if names else {}
-    return [
-        stored.id
-        for stored in await find_profiles(tx, ids)
-        if is_true(
-            doubts.definition,
-            events.get(stored.id, ()),
-            facts_of(stored.id, stored.traits, stored.life_events, doubts.default_zone),
-            doubts.as_of,
-        )
-    ]
+    ruleset, t = Ruleset.build({0: doubts.definition}), doubts.as_of
+    events = await history.events_of(tx, ids, names=ruleset.event_names)
+    found = []
+    for stored in await find_profiles(tx, ids):
+        facts = facts_of(stored.id, stored.traits, stored.life_events, doubts.default_zone)
+        known = events[stored.id]
+        if ruleset.evaluate(ruleset.refold(known, t), facts, t, known).truths[0]:
+            found.append(stored.id)
+    return found

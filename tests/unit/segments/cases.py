@@ -188,6 +188,60 @@ def _life_events() -> Iterable[Case]:
     yield Case(**{**vars(other), "life_events": (LifeEventFact("birthday", june, "yearly"),)})
 
 
+def _fors() -> Iterable[Case]:
+    def case(rule: str, of: Json, expected: bool, *events: Event, length: str = "P7D", **traits: object) -> Case:
+        return Case(f"for: {rule}", {"for": length, "of": of}, expected, events, traits)
+
+    def became(ago: timedelta, before: Json, after: Json) -> Event:
+        return Event(NOON - ago, f"c{ago}", "web", TRAITS_CHANGED, {"before": before, "after": after})
+
+    ever = {"event": "A", "op": ">=", "value": 1}
+    yield case("so for just so long", ever, True, event("A", days(7)))
+    yield case("not for quite so long", ever, False, event("A", days(7) - TICK))
+    yield case("not so at all", ever, False)
+    yield case("so for ever", {"not": ever}, True)
+    yield case("no more", {"not": ever}, False, event("A"))
+    yield case("not any more before that", {"not": ever}, True, event("A", -TICK))
+    recent = {**ever, "within": "P3D"}
+    yield case("a break and another start", recent, False, event("A", days(8)), event("A", days(4)))
+    yield case("one after the other without a break", recent, True, *(event("A", days(n)) for n in (8, 5, 2)))
+    yield case("a break of one instant", recent, True, *(event("A", days(n)) for n in (10, 7, 4, 1)))
+    yield case(
+        "broken when one left before another came", recent, False, *(event("A", days(n)) for n in (8, 5 - 1e-9, 2))
+    )
+    exact = {**ever, "op": "=", "within": "P1D"}
+    yield case("a break within the window", {"not": exact}, False, event("A", days(5)))
+    yield case("a break that ended as the window began", {"not": exact}, True, event("A", days(8)))
+    yield case("one that ended after", {"not": exact}, False, event("A", days(8) - TICK))
+    absent = {"sequence": [{"event": "A"}, {"event": "B", "absent": True}], "gap": "P1D"}
+    yield case("since the gap was over", absent, True, event("A", days(8)))
+    yield case("and no earlier", absent, False, event("A", days(8) - TICK))
+    pro = {"trait": "plan", "op": "=", "value": "pro"}
+    yield case("a trait of which no change is known", pro, True, plan="pro")
+    yield case("a trait since it was told", pro, False, became(days(6), {}, {"plan": "pro"}), plan="pro")
+    yield case("a trait for just so long", pro, True, became(days(7), {"plan": "x"}, {"plan": "pro"}), plan="pro")
+    yield case("a change of another trait", pro, True, became(days(6), {"x": 1}, {"x": 2}), plan="pro", x=2)
+    back = became(days(5), {"plan": "pro"}, {"plan": "x"}), became(days(5) - TICK, {"plan": "x"}, {"plan": "pro"})
+    yield case("a trait that was another for an instant", pro, False, *back, plan="pro")
+    both = became(days(5), {"plan": "pro"}, {"plan": "x"}), became(days(5), {"plan": "x"}, {"plan": "pro"})
+    again = (both[0], Event(both[1].timestamp, "d", "web", TRAITS_CHANGED, both[1].properties))
+    yield case("changed and changed back at one instant", pro, True, *again, plan="pro")
+    inner = {"trait": "a.b", "op": "=", "value": 1}
+    yield case("a trait within another", inner, False, became(days(2), {"a": {"b": 2}}, {"a": {"b": 1}}), a={"b": 1})
+    born = {"trait_date": "on", "from": "P0D", "until": "P3D"}
+    yield case("a date since midnight", born, True, length="PT12H", on="2026-06-15")
+    yield case("and no longer", born, False, length="PT12H1S", on="2026-06-15")
+    moved = became(timedelta(hours=6), {"timezone": "Pacific/Kiritimati"}, {"timezone": "UTC"})
+    yield case("by the clocks of where one was", born, True, moved, length="P1D", on="2026-06-15", timezone="UTC")
+    yield case("a hundred years", {"all": []}, True, length="P36525D")
+    paid = {"spend": "total", "within": "P9D", "op": ">=", "value": 5}
+    order = event("Order Completed", days(8), order_id="1", total=9)
+    yield case("spent that much", paid, True, order)
+    yield case(
+        "but some of it was given back", paid, False, order, event("Order Refunded", days(1), order_id="1", total=5)
+    )
+
+
 def _trait_dates() -> Iterable[Case]:
     def case(
         rule: str, kept: object, t: datetime, expected: bool, ends: tuple[str, str] = ("P0D", "P0D"), /, **more: object
@@ -369,5 +423,5 @@ def _buckets() -> Iterable[Case]:
 
 
 CASES: list[Case] = [
-    *_windows(), *_aggregates(), *_comparisons(), *_life_events(), *_trait_dates(), *_trait_changes(), *_sequences(), *spend_cases(), *_lists(), *_buckets(),
+    *_windows(), *_aggregates(), *_comparisons(), *_life_events(), *_fors(), *_trait_dates(), *_trait_changes(), *_sequences(), *spend_cases(), *_lists(), *_buckets(),
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Generated conditions, profiles and histories: small ranges, so that boundaries meet."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -143,17 +144,58 @@ leaves: SearchStrategy[Json] = st.one_of(
 )
 
 
-def conditions(*, segments: tuple[str, ...] = ()) -> SearchStrategy[Json]:
+def conditions(*, segments: tuple[str, ...] = (), lasting: tuple[str, ...] | None = None) -> SearchStrategy[Json]:
+    """`segments`: those that may be referred to; `lasting`: those that a `for` may refer to, with `for`s if it is given."""
+    fors = [] if lasting is None else [_fors(_combined(leaves, lasting, most=2))]
+    return _combined(st.one_of(leaves, *fors, *fors), segments, most=4)
+
+
+def _combined(single: SearchStrategy[Json], segments: tuple[str, ...], *, most: int) -> SearchStrategy[Json]:
     references = [st.sampled_from(segments).map(lambda key: {"segment": key})] if segments else []
     return st.recursive(
-        st.one_of(leaves, *references),
+        st.one_of(single, *references),
         lambda inner: st.one_of(
             st.lists(inner, max_size=3).map(lambda of: {"all": of}),
             st.lists(inner, max_size=3).map(lambda of: {"any": of}),
             inner.map(lambda of: {"not": of}),
         ),
-        max_leaves=4,
+        max_leaves=most,
     )
+
+
+_short = st.sampled_from(["PT6H", "PT12H", "P1D"])
+_turning: SearchStrategy[Json] = st.one_of(
+    st.fixed_dictionaries(
+        {"event": names, "op": st.sampled_from([">=", "="]), "value": st.sampled_from([1, 0, 2]), "within": _short}
+    ),
+    st.builds(
+        lambda absent, gap: {
+            "sequence": [{"event": "A"}, {"event": "B", "absent": absent}],
+            "gap": gap,
+            "within": "P1D",
+        },
+        st.booleans(),
+        st.sampled_from(["PT6H", "PT12H"]),
+    ),
+    st.builds(lambda op, value: {"trait": "v", "op": op, "value": value}, st.sampled_from(["=", "!="]), st.just(1)),
+    st.just({"life_event": "birthday", "from": "P0D", "until": "P1D"}),
+    st.just({"trait_date": "on", "from": "P0D", "until": "P1D"}),
+)
+_often_true = st.one_of(
+    _turning, _turning.map(lambda of: {"not": of}), st.tuples(_turning, _turning).map(lambda two: {"any": [*two]})
+)
+lively_fors: SearchStrategy[Json] = st.builds(
+    lambda length, of, around: (
+        {around: [{"trait": "w", "op": "exists"}, {"for": length, "of": of}]} if around else {"for": length, "of": of}
+    ),
+    _short,
+    _often_true,
+    st.sampled_from(["", "", "any", "all"]),
+)
+
+
+def _fors(of: SearchStrategy[Json]) -> SearchStrategy[Json]:
+    return st.builds(lambda length, inner: {"for": length, "of": inner}, durations, of)
 
 
 instants = st.builds(
@@ -204,6 +246,11 @@ _named_events = st.builds(
 
 
 _events = st.one_of(_named_events, _named_events, _named_events, trait_changes)
+
+
+def told_by(events: list[Event], now: datetime) -> list[Event]:
+    """These, with no change of traits that is yet to come: what is known of a person is what they are."""
+    return [replace(e, timestamp=min(e.timestamp, now)) if e.name == TRAITS_CHANGED else e for e in events]
 
 
 def _without_duplicates(events: list[Event]) -> list[Event]:
@@ -259,3 +306,27 @@ facts = st.builds(
     ).map(tuple),
     default_zone=st.sampled_from(["UTC", "Asia/Kolkata"]),
 )
+
+_plain_events = st.builds(
+    Event,
+    timestamp=instants,
+    message_id=st.just("m"),
+    source=st.just("web"),
+    name=names,
+)
+_plain_changes = st.builds(
+    Event,
+    timestamp=instants,
+    message_id=st.just("m"),
+    source=st.just("web"),
+    name=st.just(TRAITS_CHANGED),
+    properties=st.builds(
+        lambda key, before, after: {"before": {key: before}, "after": {key: after}},
+        st.sampled_from(["v", "v", "timezone", "on"]),
+        st.sampled_from([1, 2, "2024-03-01", "Pacific/Kiritimati"]),
+        st.sampled_from([1, 2, "2024-02-29", "UTC"]),
+    ),
+)
+lively_histories = st.lists(
+    st.one_of(_plain_events, _plain_events, _plain_events, _plain_changes), min_size=4, max_size=12
+).map(_without_duplicates)

@@ -44,11 +44,12 @@ def assert_states_follow(
     ruleset = Ruleset.build(definitions)
     arriving = data.draw(st.permutations(events))
     looks = sorted(data.draw(st.lists(generated.instants, min_size=2, max_size=4, unique=True)))
+    arriving = generated.told_by(arriving, looks[0])
     known, states = arriving[:4], ruleset.refold(arriving[:4], looks[0])
     for since, until in pairwise(looks):
-        truths = ruleset.evaluate(states, facts, since).truths
+        truths = ruleset.evaluate(states, facts, since, known).truths
         assert truths == truths_of(definitions, known, facts, since)
-        flips = advance(ruleset, ruleset.stand(states, facts, since), facts, truths, until).flips
+        flips = advance(ruleset, ruleset.stand(states, facts, since, known), facts, truths, until).flips
         for at in telling_instants(known, since, until):
             followed = truths | {flip.version_id: flip.truth for flip in flips if flip.at <= at}
             assert followed == truths_of(definitions, known, facts, at), at
@@ -65,6 +66,19 @@ def test_states_stepped_through_time_agree_with_the_whole_history_at_every_insta
     other = define(parse(data.draw(generated.conditions(segments=("base",)))), {"base": base.condition})
     events = data.draw(generated.histories)
     assert_states_follow(data, {1: base, 2: other}, data.draw(generated.facts), events)
+
+
+@thorough
+@given(st.data())
+def test_what_has_been_so_for_a_time_agrees_too(data: st.DataObject) -> None:
+    base = define(parse(data.draw(generated.conditions())), {})
+    written = data.draw(generated.conditions(segments=("base",), lasting=("base",)))
+    definitions = {
+        1: define(parse(written), {"base": base.condition}),
+        2: define(parse(data.draw(generated.lively_fors)), {}),
+        3: define(parse(data.draw(generated.lively_fors)), {}),
+    }
+    assert_states_follow(data, definitions, data.draw(generated.facts), data.draw(generated.lively_histories))
 
 
 @thorough

@@ -138,7 +138,7 @@ def test_every_node_says_when_it_may_next_change_by_itself() -> None:
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
-@given(generated.conditions(), generated.histories, generated.facts, generated.instants)
+@given(generated.conditions(lasting=()), generated.histories, generated.facts, generated.instants)
 def test_an_explanation_agrees_with_the_reference_and_can_be_written(
     written: object, events: list[Event], facts: ProfileFacts, t: Any
 ) -> None:

@@ -51,7 +51,7 @@ def check(found: Found, profiles: Sequence[Profile], definitions: Sequence[Defin
             continue
         truths = seen
         assert truths == {n for n, one in enumerate(definitions) if is_true(one, events, facts, as_of)}
-        standing = ruleset.stand(ruleset.refold(events, as_of), facts, as_of)
+        standing = ruleset.stand(ruleset.refold(events, as_of), facts, as_of, events)
         known = {n: n in truths for n in range(len(definitions))}
         flips = advance(ruleset, standing, facts, known, as_of + timedelta(days=800)).flips
         if flips:
@@ -79,9 +79,9 @@ def test_first_truths_agree_with_the_reference(
     connection: "asyncpg.Connection[asyncpg.Record]", run: Run, data: st.DataObject
 ) -> None:
     base = parse(data.draw(generated.conditions()))
+    conditions = generated.conditions(segments=("base",), lasting=("base",))
     definitions = [
-        define(parse(written), {"base": base})
-        for written in data.draw(st.lists(generated.conditions(segments=("base",)), min_size=1, max_size=4))
+        define(parse(written), {"base": base}) for written in data.draw(st.lists(conditions, min_size=1, max_size=4))
     ]
     profiles: list[Profile] = data.draw(
         st.lists(st.tuples(generated.facts, generated.histories), min_size=1, max_size=4)

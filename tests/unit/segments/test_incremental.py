@@ -43,6 +43,7 @@ class Followed:
         self.facts = facts
         self.events: list[Event] = []
         self.standing = Standing({}, {})
+        self.ruleset.recall(self.standing, facts, now, ())
         self.truths = self.ruleset.judge(self.standing, facts, now)
         self.agrees(now)
 
@@ -60,15 +61,19 @@ class Followed:
         self.agrees(now)
 
     def does(self, event: Event, now: datetime) -> None:
+        [event] = generated.told_by([event], now)
         self.events.append(event)
-        touched = self.ruleset.take(self.standing, event, now)
-        self.truths |= self.ruleset.judge(self.standing, self.facts, now, touched or ())
-        self.agrees(now)
+        self.judges(self.ruleset.take(self.standing, event, now) or {}, now)
 
     def becomes(self, facts: ProfileFacts, now: datetime) -> None:
         changed = self.ruleset.changed_by_facts(self.facts, facts)
         self.facts = facts
-        self.truths |= self.ruleset.judge(self.standing, facts, now, changed)
+        self.judges(changed, now)
+
+    def judges(self, touched: Mapping[str, None], now: datetime) -> None:
+        known = [event for event in self.events if event.name in self.ruleset.lasting_names]
+        self.ruleset.recall(self.standing, self.facts, now, known, touched)
+        self.truths |= self.ruleset.judge(self.standing, self.facts, now, touched)
         self.agrees(now)
 
 
@@ -94,6 +99,26 @@ def test_what_an_event_touches_is_all_that_it_changes(data: st.DataObject) -> No
     others = {
         n: define(parse(data.draw(generated.conditions(segments=("base",)))), {"base": base.condition}) for n in (2, 3)
     }
+    assert_followed(data, {1: base, **others}, data.draw(generated.histories))
+
+
+@thorough
+@given(st.data())
+def test_since_when_something_has_been_so_is_followed(data: st.DataObject) -> None:
+    written = data.draw(st.lists(generated.lively_fors, min_size=3, max_size=5))
+    definitions = {n: define(parse(condition), {}) for n, condition in enumerate(written)}
+    assert_followed(data, definitions, data.draw(generated.lively_histories))
+
+
+@thorough
+@given(st.data())
+def test_so_it_is_of_whatever_it_is_made_of(data: st.DataObject) -> None:
+    plain = define(parse(data.draw(generated.conditions())), {})
+    known = {"plain": plain.condition}
+    base = define(parse(data.draw(generated.conditions(lasting=("plain",)))), known)
+    known["base"] = base.condition
+    conditions = generated.conditions(segments=("plain", "base"), lasting=("plain",))
+    others = {n: define(parse(data.draw(conditions)), known) for n in (2, 3)}
     assert_followed(data, {1: base, **others}, data.draw(generated.histories))
 
 

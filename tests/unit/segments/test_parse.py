@@ -55,6 +55,8 @@ def nested(depth: int) -> object:
         {"bucket": [0, 100], "salt": ""},
         nested(20),
         {"all": [TRAIT] * 499},
+        {"for": "P7D", "of": {"all": [TRAIT, {"segment": "vip"}]}},
+        {"any": [{"for": "P7D", "of": TRAIT}, {"for": "P7D", "of": {"not": BOUGHT}}]},
         MOVED,
         {"trait_date": "a.b", "from": "-P7D", "until": "P0D"},
         {"trait_date": "a", "from": "-P366D", "until": "P366D", "recurs": "yearly"},
@@ -169,6 +171,15 @@ LIFE = {"life_event": "birthday", "from": "P0D", "until": "P1D"}
         ({"bucket": ["0", "9"], "salt": "s"}, [["bucket"]]),
         ({"bucket": [0], "salt": "s"}, [["bucket"]]),
         ({"bucket": [0, 9], "salt": 7}, [["salt"]]),
+        ({"for": "P7D"}, [["of"]]),
+        ({"for": "P0D", "of": TRAIT}, [["for"]]),
+        ({"for": "-P1D", "of": TRAIT}, [["for"]]),
+        ({"for": 7, "of": TRAIT}, [["for"]]),
+        ({"for": "P7D", "of": [TRAIT]}, [["of"]]),
+        ({"for": "P7D", "of": {"trait": "a"}}, [["of", "op"]]),
+        ({"for": "P7D", "of": TRAIT, "op": "="}, [["op"]]),
+        ({"for": "P7D", "of": {"not": {"for": "P1D", "of": TRAIT}}}, [["of", "not"]]),
+        ({"for": "P7D", "of": nested(20)}, [["of", *["not"] * 19]]),
         ({**DATE, "from": "P2D"}, [["from"]]),
         ({**DATE, "until": "PT12H"}, [["until"]]),
         ({**DATE, "from": "-P367D"}, [["from"]]),
@@ -255,3 +266,25 @@ def test_unknown_segments_and_cycles_are_refused(written: object, key: str | Non
 def test_a_long_chain_of_segments_is_closed_without_recursion() -> None:
     known = {"s0": parse(TRAIT)} | {f"s{n}": parse({"all": [{"segment": f"s{n - 1}"}] * 2}) for n in range(1, 2000)}
     assert len(define(parse({"segment": "s1999"}), known, key="new").segments) == 2000
+
+
+LASTING = {"for": "P1D", "of": TRAIT}
+
+
+@pytest.mark.parametrize(
+    ("written", "loc"),
+    [
+        ({"for": "P7D", "of": {"segment": "lasting"}}, ["of", "segment"]),
+        ({"any": [TRAIT, {"for": "P7D", "of": {"not": {"segment": "leads"}}}]}, ["any", 1, "of", "not", "segment"]),
+        ({"segment": "lasting"}, None),
+        ({"all": [{"for": "P7D", "of": {"segment": "plain"}}, {"segment": "leads"}]}, None),
+    ],
+)
+def test_a_for_that_leads_to_another_is_refused(written: object, loc: list[object] | None) -> None:
+    known = {"lasting": parse(LASTING), "leads": parse({"segment": "lasting"}), "plain": parse(TRAIT)}
+    if loc is None:
+        define(parse(written), known)
+        return
+    with pytest.raises(ConditionError) as refused:
+        define(parse(written), known)
+    assert [error["loc"] for error in refused.value.errors] == [loc]

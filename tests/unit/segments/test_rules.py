@@ -19,4 +19,4 @@ def test_a_rule_holds_of_the_reference(case: Case) -> None:
 def test_a_rule_holds_of_the_states(case: Case) -> None:
     ruleset = Ruleset.build({1: define(parse(case.condition), {})})
     for states in (ruleset.fold({}, reversed(case.events)), ruleset.refold(case.events, case.t)):
-        assert ruleset.evaluate(states, case.facts, case.t).truths == {1: case.expected}
+        assert ruleset.evaluate(states, case.facts, case.t, case.events).truths == {1: case.expected}

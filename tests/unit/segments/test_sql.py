@@ -127,9 +127,9 @@ def test_the_query_agrees_with_the_reference(
     connection: "asyncpg.Connection[asyncpg.Record]", run: Run, data: st.DataObject
 ) -> None:
     base = parse(data.draw(generated.conditions()))
+    conditions = generated.conditions(segments=("base",), lasting=("base",))
     definitions = [
-        define(parse(written), {"base": base})
-        for written in data.draw(st.lists(generated.conditions(segments=("base",)), min_size=1, max_size=4))
+        define(parse(written), {"base": base}) for written in data.draw(st.lists(conditions, min_size=1, max_size=4))
     ]
     profiles: list[Profile] = data.draw(
         st.lists(st.tuples(generated.facts, generated.histories), min_size=1, max_size=4)

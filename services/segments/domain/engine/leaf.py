@@ -17,10 +17,10 @@ from services.segments.domain.condition import (
 from services.segments.domain.engine import orders, points, steps
 from services.segments.domain.engine.keeper import Keeper
 from services.segments.domain.engine.verdict import Verdict
-from services.segments.domain.evaluate import bucket_of, dates_meant
+from services.segments.domain.evaluate import bucket_of
 from services.segments.domain.facts import EPOCH, MICROSECOND, LifeEventFact, ProfileFacts
 from services.segments.domain.local_time import local_date, starts_of, zone_of
-from services.segments.domain.occurrences import holds_on, turning_days
+from services.segments.domain.occurrences import dates_meant, holds_on, turning_days
 
 
 def keeper_of(key: str, leaf: OfEvents) -> Keeper:

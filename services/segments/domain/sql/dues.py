@@ -13,6 +13,7 @@ from services.segments.domain.condition import (
     Bucket,
     Condition,
     EventAggregate,
+    For,
     Leaf,
     LifeEvent,
     Not,
@@ -51,6 +52,8 @@ def due_of(condition: Condition, dues: Known, truths: Mapping[str, str], plan: P
             return _of_several(of, "{}", dues, truths, plan)
         case Not(child):
             return due_of(child, dues, truths, plan)
+        case For():  # who may be due is judged by the engine
+            return plan.parameters.add(plan.as_of, "timestamptz")
         case SegmentRef(key):
             return dues[key]
         case Trait() | EventAggregate() | Spend() | LifeEvent() | TraitDate() | Steps() | Bucket():

@@ -11,6 +11,7 @@ from services.segments.domain.condition import (
     Bucket,
     Condition,
     EventAggregate,
+    For,
     Leaf,
     LifeEvent,
     Not,
@@ -97,6 +98,9 @@ def holds(condition: Condition, segments: Mapping[str, str], plan: Plan) -> str:
             return f"({' OR '.join(holds(child, segments, plan) for child in of) or 'false'})"
         case Not(child):
             return f"(NOT {holds(child, segments, plan)})"
+        case For():
+            plan.doubts = True  # it is a question about every instant of a past
+            return "null::boolean"
         case SegmentRef(key):
             return segments[key]
         case Trait() | EventAggregate() | Spend() | LifeEvent() | TraitDate() | Sequence() | Bucket():
