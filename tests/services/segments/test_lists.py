@@ -188,6 +188,21 @@ async def test_explain_says_since_when_somebody_is_on_a_list(guests: Standing) -
     assert "$lists" not in json.dumps_text([tree, other])
 
 
+async def test_having_been_on_a_list_for_so_long(guests: Standing) -> None:
+    await guests.define("for-a-day", {"for": "P1D", "of": {"segment": "guests"}})
+    await add(guests, "ann", "ben")
+    await guests.later(hours=23)
+    await remove(guests, "ben")
+    await add(guests, "ben")
+    assert await guests.members("for-a-day") == set()
+    at = await guests.later(hours=1)
+    assert await guests.members("for-a-day") == {ANN}
+    assert await guests.changes("for-a-day") == [("entered", "time", at)]
+    tree = await guests.call("GET", f"/v1/segments/for-a-day/explain?profile_id={ANN}")
+    assert tree["value"] is True
+    assert "$lists" not in json.dumps_text(tree)
+
+
 async def test_the_survivor_of_a_merge_is_on_a_list_if_either_was(guests: Standing) -> None:
     await know(guests, "dan")
     await add(guests, "ben", "cleo")
