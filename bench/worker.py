@@ -43,7 +43,7 @@ class Feed:
     pages: Iterator[list[dict[str, Any]]]
     lanes: dict[int, int] = field(default_factory=lambda: dict.fromkeys(range(LANES), 0))
 
-    async def pull(self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float) -> Any:
+    async def pull(self, *_: Any, **__: Any) -> Any:
         items = []
         for message in next(self.pages, []):
             lane = lane_of(UUID(message["profile_id"]))
@@ -86,7 +86,12 @@ def _message(profile_id: UUID, rng: random.Random, known: set[UUID]) -> dict[str
             "userAgent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36",
         },
     }
-    message = {"kind": "event", "profile_id": profile_id, "event": event, "log": {"lane": 0, "seq": 1, "received_at": now}}
+    message = {
+        "kind": "event",
+        "profile_id": profile_id,
+        "event": event,
+        "log": {"lane": 0, "seq": 1, "received_at": now},
+    }
     if profile_id not in known:
         known.add(profile_id)
         traits = {"city": f"city{number}", "tier": "gold"}

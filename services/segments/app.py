@@ -22,7 +22,7 @@ from services.segments.service.reconciling import Reconciler
 from services.segments.service.rules import RuleBook
 from services.segments.service.take_in import TakeIn
 from services.segments.store.changes import find_oldest_change, read_changes
-from services.segments.worker import Builder, Timers
+from services.segments.worker import Builder, Planner, Timers
 from shared.plumbing.app import Frame, build_app
 from shared.plumbing.auth import LoadKeys, derive
 from shared.plumbing.clock import Clock, ShiftedClock
@@ -141,6 +141,7 @@ def _start_worker(
     work = leases_of("work")
     frame.tasks.start("reader", reader.run)
     frame.tasks.start("timers", Timers(db, book, work, clock, committed=committed).run)
+    frame.tasks.start("plans", Planner(db, book, work, clock).run)
     builder = Builder(db, book, work, clock, due=dues[0], committed=committed, batch=settings.backfill_batch)
     frame.tasks.start("builds", builder.run)
     hour, sample = settings.reconcile_hour, settings.reconcile_sample

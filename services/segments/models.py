@@ -145,6 +145,7 @@ Table(
 # `version`: of the newest snapshot. `truths`: ids of the
 # versions that were true at `evaluated_at`; they are complete up to the catalogue's `revision`, and so are `states` unless
 # `states_revision` says up to which: those of versions made since are folded when the profile is next worked on.
+# `planned_…`: what will be so at `next_due_at` by the rules of that revision; any other write of the row forgets it.
 # `merged_into`, `erased`: tombstones, of which nothing but the id is kept.
 Table(
     "profiles",
@@ -162,6 +163,10 @@ Table(
     Column("states_revision", BigInteger),
     Column("evaluated_at", AT, nullable=False),
     Column("next_due_at", AT),
+    Column("planned_at", AT),
+    Column("planned_revision", BigInteger),
+    Column("planned_truths", ARRAY(BigInteger)),
+    Column("planned_due_at", AT),
     Column("merged_into", UUID(as_uuid=True)),
     Column("erased", Boolean, nullable=False),
     PrimaryKeyConstraint("lane", "profile_id"),

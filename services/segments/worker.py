@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from services.segments.service.builds import find_build, finish_build, remove_some
 from services.segments.service.first_truths import FirstTruths
-from services.segments.service.passing import let_time_pass
+from services.segments.service.passing import carry_out_plans, let_time_pass, plan_ahead
 from services.segments.service.rules import RuleBook
 from services.segments.store.catalogue import RevisionChanged
-from services.segments.store.profiles import earliest_due
+from services.segments.store.profiles import due_lanes, earliest_due
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.leases import LeaseLost, Leases
@@ -19,6 +19,10 @@ from shared.plumbing.log import get_logger
 log = get_logger()
 LOOK_AGAIN = 1.0  # seconds: a change by time shows within two
 DUE_AT_ONCE = 1024
+LANES_AT_ONCE, PLANS_OF_LANE = 4, 1000
+PLANNED_AT_ONCE = 200
+AHEAD = timedelta(minutes=10)
+PLANS_AGAIN = 5.0  # seconds
 PROFILES_AT_ONCE = 500_000  # that one query of a build looks at
 
 
@@ -50,14 +54,19 @@ class Timers:
         if not lanes:
             return 0
 
-        async def work(tx: Connection) -> int:
-            now = self._clock.now()
-            return await let_time_pass(tx, self._book, self._leases, lanes, now=now, limit=DUE_AT_ONCE)
-
-        count = await self._db.run(work)
+        count = await self._db.run(lambda tx: self._pass(tx, lanes))
         if count:
             self._committed()
         return count
+
+    async def _pass(self, tx: Connection, lanes: Sequence[int]) -> int:
+        now = self._clock.now()
+        due = await due_lanes(tx, lanes, now)
+        if not due:
+            return 0
+        book, leases = self._book, self._leases
+        planned = await carry_out_plans(tx, book, leases, sorted(due[:LANES_AT_ONCE]), now=now, per_lane=PLANS_OF_LANE)
+        return planned or await let_time_pass(tx, book, leases, sorted(due), now=now, limit=DUE_AT_ONCE)
 
     async def _until_next(self) -> float:
         """Seconds until a boundary is due; not longer than until one that was just learnt of elsewhere may be."""
@@ -67,6 +76,43 @@ class Timers:
             return LOOK_AGAIN
         wait = due_at - self._clock.now() + timedelta(milliseconds=1)
         return min(max(wait.total_seconds(), 0.001), LOOK_AGAIN)
+
+
+class Planner:
+    """Works out what time will change, before it does; a quarter of the time at most, so that what happens goes first."""
+
+    def __init__(self, db: Database, book: RuleBook, leases: Leases, clock: Clock, *, ahead: timedelta = AHEAD) -> None:
+        self._db = db
+        self._book = book
+        self._leases = leases
+        self._clock = clock
+        self._ahead = ahead
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            begun, count = loop.time(), 0
+            try:
+                count = await self.step()
+            except LeaseLost:
+                await self._leases.renew()
+            except RevisionChanged:
+                log.info("plans_begin_again")
+            await asyncio.sleep(3 * (loop.time() - begun) if count else PLANS_AGAIN)
+
+    async def step(self) -> int:
+        """Plan for some of the profiles that are due soon; returns for how many."""
+        lanes = sorted(self._leases.held)
+        if not lanes:
+            return 0
+
+        async def work(tx: Connection) -> int:
+            now = self._clock.now()
+            until = now + self._ahead
+            return await plan_ahead(tx, self._book, self._leases, lanes, now=now, until=until, limit=PLANNED_AT_ONCE)
+
+        return await self._db.run(work)
 
 
 class Builder:

@@ -1,12 +1,23 @@
-"""What time alone changes: profiles whose next boundary has passed are brought to now."""
+"""What time alone changes: profiles whose next boundary has passed are brought to now.
 
-from collections.abc import Sequence
+Deadlines gather, at local midnight most of all. So what an instant will change of a profile is worked out some minutes before,
+at leisure, and kept as a plan; when the instant has come, plans are carried out many at a time. Who has none, for it became due
+only just now or something happened to it meanwhile, is brought there by the engine.
+"""
+
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from services.segments.domain.facts import instant
+from services.segments.domain.timeline import advance
 from services.segments.service.batch import begin, taking_turns
-from services.segments.service.rules import RuleBook, VersionFails
-from services.segments.service.subject import Subject, catch_up
-from services.segments.store import profiles
+from services.segments.service.rules import RuleBook, Rules, VersionFails
+from services.segments.service.subject import Subject, catch_up, known_truths
+from services.segments.store import changes, memberships, plans, profiles
+from services.segments.store.catalogue import confirm_revision
+from services.segments.store.changes import Change
+from services.segments.store.memberships import Membership
+from services.segments.store.plans import Plan, Ripe
 from shared.plumbing.db import Connection
 from shared.plumbing.leases import Leases
 
@@ -30,3 +41,84 @@ async def let_time_pass(
     except VersionFails as failure:
         await book.set_aside(failure)
     return len(locked)
+
+
+async def carry_out_plans(
+    tx: Connection, book: RuleBook, leases: Leases, lanes: Sequence[int], *, now: datetime, per_lane: int
+) -> int:
+    """Let some of the plans that have come due become so. Returns how many."""
+    rules = await book.current(tx)
+    ripe = await plans.lock_ripe(tx, lanes, now, revision=rules.revision, per_lane=per_lane)
+    if not ripe:
+        return 0
+    await leases.check(tx, sorted({one.lane for one in ripe}))
+    made = [change for one in ripe for change in _changes(one, rules)]
+    await plans.carry_out(tx, ripe)
+    await memberships.leave(tx, [(c.lane, c.segment_id, c.profile_id) for c in made if c.change == "left"])
+    entered = [Membership(c.lane, c.segment_id, c.profile_id, c.at) for c in made if c.change == "entered"]
+    await memberships.enter(tx, entered)
+    await confirm_revision(tx, rules.revision)
+    await changes.append_changes(tx, made)
+    return len(ripe)
+
+
+def _changes(ripe: Ripe, rules: Rules) -> Iterator[Change]:
+    for version_id in sorted(ripe.before ^ ripe.after):
+        version = rules.versions[version_id]
+        if version.serves:
+            yield Change(
+                ripe.lane,
+                ripe.profile_id,
+                ripe.user_id,
+                version.segment_id,
+                version.number,
+                "entered" if version_id in ripe.after else "left",
+                ripe.at,
+                {"kind": "time"},
+            )
+
+
+async def plan_ahead(
+    tx: Connection,
+    book: RuleBook,
+    leases: Leases,
+    lanes: Sequence[int],
+    *,
+    now: datetime,
+    until: datetime,
+    limit: int,
+) -> int:
+    """Work out for some of the profiles that are due by `until` what will change then. Returns how many were looked at."""
+    batch = await begin(tx, book, now)
+    rules = batch.rules
+    due = await plans.find_unplanned(tx, lanes, after=now, until=until, revision=rules.revision, limit=limit)
+    if not due:
+        return 0
+    await leases.check(tx, [lane for lane, _ in due])
+    locked = [Subject.of(stored) for stored in await profiles.lock_due(tx, due, until)]
+    batch.subjects = {subject.id: subject for subject in locked}
+    past = await batch.histories(locked)
+    made: list[Plan] = []
+    try:
+        async for subject in taking_turns(locked):
+            catch_up(subject, rules, now, past.get(subject.id, []))
+        await batch.write()
+        made = [plan async for subject in taking_turns(locked) if (plan := _plan(subject, rules, until)) is not None]
+    except VersionFails as failure:
+        await book.set_aside(failure)
+    await plans.write_plans(tx, made)
+    return len(locked)
+
+
+def _plan(subject: Subject, rules: Rules, until: datetime) -> Plan | None:
+    """None if it is not due by then. Takes the subject's standing along; it has been written as it was before."""
+    at = subject.next_due_at
+    if at is None or at > until:
+        return None
+    standing, facts, known = subject.standing, subject.facts(rules), known_truths(subject, rules)
+    passed = rules.attempt(lambda ruleset: advance(ruleset, standing, facts, known, at))
+    truths = set(subject.truths)
+    for flip in passed.flips:
+        (truths.add if flip.truth else truths.discard)(flip.version_id)
+    due_at = None if standing.next_at is None else instant(standing.next_at)
+    return Plan(subject.lane, subject.id, at, rules.revision, truths, due_at)

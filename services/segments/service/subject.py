@@ -138,7 +138,7 @@ def catch_up(subject: Subject, rules: Rules, now: datetime, history: Sequence[Ev
     until = max(now, subject.evaluated_at)
     due = _is_due(subject, until)
     since = subject.evaluated_at if due else until
-    known = _known_truths(subject, rules) if due else {}
+    known = known_truths(subject, rules) if due else {}
     if subject.judged and subject.lacks_states(rules):
         _add_states(subject, rules, history, since)
     else:
@@ -160,7 +160,7 @@ def _add_states(subject: Subject, rules: Rules, history: Sequence[Event], t: dat
     standing.leaves.update(added)
     standing.forget_plans()
     rules.ruleset.forget_others(standing)
-    known = _known_truths(subject, rules)
+    known = known_truths(subject, rules)
     rules.attempt(lambda ruleset: ruleset.recall(standing, facts, t, history), on=made)
     rules.attempt(lambda ruleset: ruleset.judge(standing, facts, t, ruleset.formulas_of(_of(ruleset, known))))
     subject.states_revision, subject.moved = rules.revision, True
@@ -179,7 +179,8 @@ def _is_due(subject: Subject, now: datetime) -> bool:
     return subject.next_due_at is not None and subject.next_due_at <= now
 
 
-def _known_truths(subject: Subject, rules: Rules) -> dict[int, bool]:
+def known_truths(subject: Subject, rules: Rules) -> dict[int, bool]:
+    """By version, without those of which it lacks the first."""
     return {
         version_id: version_id in subject.truths
         for version_id in rules.definitions

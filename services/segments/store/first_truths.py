@@ -86,7 +86,7 @@ async def give(tx: Connection, given: Iterable[Given], *, revision: int, at: dat
     await tx.executemany(
         """UPDATE profiles SET truths = profiles.truths || new.truths::bigint[], revision = $2, evaluated_at = $3,
                   states_revision = coalesce(profiles.states_revision, profiles.revision),
-                  next_due_at = least(profiles.next_due_at, new.due_at)
+                  next_due_at = least(profiles.next_due_at, new.due_at), planned_at = NULL
            FROM unnest($4::uuid[], $5::text[], $6::timestamptz[]) AS new (profile_id, truths, due_at)
            WHERE profiles.lane = $1 AND profiles.profile_id = new.profile_id""",
         [(lane, revision, at, *_columns(group)) for lane, group in by_lane(given, lambda one: one.profile.lane)],

@@ -106,6 +106,19 @@ async def find_due(tx: Connection, lanes: Sequence[int], now: datetime, *, limit
     return [(lane, [row["profile_id"] for row in group]) for lane, group in by_lane(rows, lambda row: row["lane"])]
 
 
+async def due_lanes(tx: Connection, lanes: Sequence[int], now: datetime) -> list[int]:
+    """Those of these lanes in which any profile is due, the longest due first."""
+    rows = await tx.fetch(
+        """SELECT due.lane FROM unnest($1::smallint[]) AS leased (lane),
+           LATERAL (SELECT lane, next_due_at FROM profiles
+                    WHERE profiles.lane = leased.lane AND next_due_at <= $2 ORDER BY next_due_at LIMIT 1) AS due
+           ORDER BY next_due_at""",
+        list(lanes),
+        now,
+    )
+    return [row["lane"] for row in rows]
+
+
 async def earliest_due(db: Database, lanes: Sequence[int]) -> datetime | None:
     """When the next profile of these lanes is due."""
     earliest: datetime | None = await db.fetchval(
@@ -158,7 +171,7 @@ async def insert_profiles(tx: Connection, profiles: Iterable[StoredProfile]) -> 
 async def update_profiles(tx: Connection, profiles: Iterable[StoredProfile]) -> None:
     """Everything of them."""
     await tx.executemany(
-        """UPDATE profiles SET revision = new.revision, states_revision = new.states_revision,
+        """UPDATE profiles SET revision = new.revision, states_revision = new.states_revision, planned_at = NULL,
                   truths = new.truths::bigint[], states = new.states,
                   evaluated_at = new.evaluated_at, next_due_at = new.next_due_at, user_id = new.user_id,
                   version = new.version, traits = new.traits, life_events = new.life_events::jsonb,
@@ -175,7 +188,7 @@ async def update_profiles(tx: Connection, profiles: Iterable[StoredProfile]) -> 
 async def update_states(tx: Connection, profiles: Iterable[StoredProfile]) -> None:
     """Where their conditions stand; what is known of them stays."""
     await tx.executemany(
-        """UPDATE profiles SET revision = new.revision, states_revision = new.states_revision,
+        """UPDATE profiles SET revision = new.revision, states_revision = new.states_revision, planned_at = NULL,
                   truths = new.truths::bigint[], states = new.states,
                   evaluated_at = new.evaluated_at, next_due_at = new.next_due_at
            FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::json[], $7::timestamptz[], $8::timestamptz[])

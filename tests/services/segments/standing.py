@@ -19,7 +19,7 @@ from services.segments.domain.ruleset import Ruleset
 from services.segments.service.builds import remove_some
 from services.segments.service.rules import Build, RuleBook
 from services.segments.service.take_in import TakeIn
-from services.segments.worker import Builder, Timers
+from services.segments.worker import Builder, Planner, Timers
 from shared.plumbing import json
 from shared.plumbing.auth import hash_key
 from shared.plumbing.db import Database
@@ -120,8 +120,17 @@ def settings_of(url: str, **more: Any) -> Settings:
 class Standing:
     """`async with Standing(url) as s`: its API, its database, and a worker to be stepped."""
 
-    def __init__(self, url: str, *, build: Build = Ruleset.build, batch: int = 500, backfill_batch: int = 200) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        build: Build = Ruleset.build,
+        batch: int = 500,
+        backfill_batch: int = 200,
+        plans_ahead: timedelta = timedelta(days=400),
+    ) -> None:
         self.url = url
+        self.plans_ahead = plans_ahead
         self.clock = HandClock()
         self.others = Others()
         self._build = build
@@ -237,6 +246,7 @@ class Worker:
             batch=batch,
         )
         self.timers = Timers(db, self.book, self.work_leases, clock, committed=lambda: None)
+        self.planner = Planner(db, self.book, self.work_leases, clock, ahead=standing.plans_ahead)
         self.builder = Builder(
             db,
             self.book,
@@ -260,6 +270,8 @@ class Worker:
         while await self.timers.step():
             pass
         while await self.builder.step():
+            pass
+        while await self.planner.step():
             pass
 
     async def clear(self) -> bool:

@@ -151,7 +151,8 @@ async def live(url: str, seed: int, every: Mapping[str, Any]) -> int:
     conditions = dict(list(every.items())[: rng.randint(4, 8)])
     later = {key: condition for key, condition in every.items() if key not in conditions}
     compared = 0
-    async with Standing(url, batch=20, backfill_batch=3) as segments:
+    ahead = rng.choice([timedelta(minutes=10), timedelta(hours=5), timedelta(days=400)])
+    async with Standing(url, batch=20, backfill_batch=3, plans_ahead=ahead) as segments:
         for key, condition in conditions.items():
             await segments.define(key, condition)
         for step in range(30):
@@ -167,6 +168,8 @@ async def live(url: str, seed: int, every: Mapping[str, Any]) -> int:
                     await segments.call("PUT", f"/v1/segments/{key}", {"condition": condition})
                     conditions[key] = condition
             await segments.worker.builder.step()
+            if rng.random() < 0.5:
+                await segments.worker.planner.step()
             if rng.random() < 0.1:
                 segments.worker = await segments.hire("one")  # as a process that was killed and started again
             if rng.random() < 0.4:
