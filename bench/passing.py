@@ -48,26 +48,14 @@ async def add_views(db: Database, ids: Sequence[UUID], first: datetime, apart: t
     )
 
 
-async def lags(db: Database, timers: Timers, clock: ShiftedClock, segment: str, count: int) -> list[float]:
-    """Run until so many changes by time are there; seconds from each one's instant to its commit."""
+async def at_once(timers: Timers, clock: ShiftedClock, instant: datetime, count: int) -> list[float]:
+    """Run until so many profiles that are due at one instant are done; seconds from it to each one's commit."""
     found: list[float] = []
-    seqs: dict[int, int] = {}
-    task = asyncio.create_task(timers.run())
-    try:
-        while len(found) < count:
-            await asyncio.sleep(0.05)
-            now = clock.now()
-            rows = await db.fetch(
-                """SELECT lane, seq, at FROM changes JOIN segments ON segments.id = segment_id
-                   WHERE key = $1 AND cause ->> 'kind' = 'time' AND seq > coalesce(($2::jsonb ->> lane::text)::bigint, 0)""",
-                segment,
-                {str(lane): seq for lane, seq in seqs.items()},
-            )
-            for row in rows:
-                seqs[row["lane"]] = max(row["seq"], seqs.get(row["lane"], 0))
-                found.append((now - row["at"]).total_seconds())
-    finally:
-        task.cancel()
+    while len(found) < count:
+        done = await timers.step()
+        found += [(clock.now() - instant).total_seconds()] * done
+        if not done:
+            await asyncio.sleep(0.001)
     return found
 
 
@@ -98,7 +86,7 @@ async def _midnight(url: str) -> list[float]:
         clock.step(midnight - timedelta(seconds=2) - clock.now())
         await leases.renew()
         renewing = asyncio.create_task(leases.run())
-        found = await lags(db, timers, clock, "birthday", AT_MIDNIGHT)
+        found = await at_once(timers, clock, midnight, AT_MIDNIGHT)
         renewing.cancel()
     return found
 

@@ -106,9 +106,9 @@ async def find_due(tx: Connection, lanes: Sequence[int], now: datetime, *, limit
     return [(lane, [row["profile_id"] for row in group]) for lane, group in by_lane(rows, lambda row: row["lane"])]
 
 
-async def due_lanes(tx: Connection, lanes: Sequence[int], now: datetime) -> list[int]:
+async def due_lanes(db: Database, lanes: Sequence[int], now: datetime) -> list[int]:
     """Those of these lanes in which any profile is due, the longest due first."""
-    rows = await tx.fetch(
+    rows = await db.fetch(
         """SELECT due.lane FROM unnest($1::smallint[]) AS leased (lane),
            LATERAL (SELECT lane, next_due_at FROM profiles
                     WHERE profiles.lane = leased.lane AND next_due_at <= $2 ORDER BY next_due_at LIMIT 1) AS due
