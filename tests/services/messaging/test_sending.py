@@ -12,6 +12,7 @@ from shared.plumbing.leases import LeaseLost
 from tests.services.messaging.conftest import Messaging, NewMessaging
 from tests.services.messaging.neighbours import consent
 from tests.services.messaging.senders import make_sender
+from tests.support.logged import logged
 from tests.support.waiting import until
 
 HOUR = timedelta(hours=1)
@@ -206,20 +207,17 @@ async def test_an_answer_of_profiles_older_than_two_seconds_is_asked_for_again(m
     assert (messaging.near.asked, await messaging.decided()) == (2, {str(ada): "sent"})
 
 
-async def test_nothing_of_a_person_gets_into_the_log(
-    capsys: pytest.CaptureFixture[str], new_messaging: NewMessaging
-) -> None:
-    messaging = await new_messaging()
-    await messaging.campaign(template={"body": "{{ profile.traits.nick | divided_by: 0 }}"})
-    nobody: Any = {"email": "secret-address@example.com", "nick": "secret-nick"}
-    await messaging.enter(messaging.near.add_person(user_id="secret-user", traits=nobody))
-    messaging.near.down.add("profiles")
-    messaging.near.tell(
-        "segments", {"kind": "membership", "profile_id": str(messaging.near.add_person()), "x": "secret"}
-    )
-    await asyncio.sleep(0.2)
-    messaging.near.down.clear()
-    await messaging.settle()
-    said = capsys.readouterr()
-    assert "message_parked" in said.err
-    assert "secret" not in said.err + said.out
+async def test_nothing_of_a_person_gets_into_the_log(messaging: Messaging, capfd: pytest.CaptureFixture[str]) -> None:
+    with logged() as log:
+        await messaging.campaign(template={"body": "{{ profile.traits.nick | divided_by: 0 }}"})
+        nobody: Any = {"email": "secret-address@example.com", "nick": "secret-nick"}
+        await messaging.enter(messaging.near.add_person(user_id="secret-user", traits=nobody))
+        messaging.near.down.add("profiles")
+        messaging.near.tell(
+            "segments", {"kind": "membership", "profile_id": str(messaging.near.add_person()), "x": "secret"}
+        )
+        await until(lambda: "message_parked" in log.getvalue())
+        messaging.near.down.clear()
+        await messaging.settle()
+    said = capfd.readouterr()
+    assert "secret" not in log.getvalue() + said.err + said.out
