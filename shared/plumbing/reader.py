@@ -25,6 +25,7 @@ parked_total = Counter(
     "regulars_feed_parked_total", "Messages put aside because their effect could not be had", ["feed"]
 )
 MAX_TRIES = 3
+STREAM = 20  # messages in a page, from which on they are a stream
 
 
 class Incoming(NamedTuple):
@@ -48,8 +49,8 @@ Apply = Callable[[Connection, Sequence[Incoming]], Awaitable[None]]
 class FeedReader:
     """One loop: pull what follows the cursors of the leased lanes, apply, commit with the cursors, look again.
 
-    `pace`: seconds at least from one look to the next, after a small page. The first message after a silence never waits, and
-    in a stream what gathers meanwhile is taken in together, which costs little more than one message does.
+    `pace`: seconds at least from one look to the next, after a page that is neither full nor nearly empty. In a stream what
+    gathers meanwhile is taken in together, which costs little more than one message does; single messages hardly wait.
     """
 
     def __init__(
@@ -90,7 +91,8 @@ class FeedReader:
                 looked_at = loop.time()
                 taken = await self.step(wait=self._wait)
                 if 0 < taken < self._batch / 2:
-                    await asyncio.sleep(max(0.0, looked_at + self._pace - loop.time()))
+                    pace = self._pace * min(1.0, taken / STREAM)
+                    await asyncio.sleep(max(0.0, looked_at + pace - loop.time()))
             except Exception as error:
                 if not (isinstance(error, Unavailable) or is_unavailable(error)):
                     raise
