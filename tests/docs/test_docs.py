@@ -76,6 +76,14 @@ def test_every_route_says_what_it_does(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
+def test_every_reference_leads_somewhere(service: str) -> None:
+    document = _document(service)
+    named = set(re.findall(r'"\$ref":"#/components/schemas/([^"]+)"', json.dumps_text(document)))
+    assert sorted(named - document["components"]["schemas"].keys()) == []
+    assert "#/$defs" not in json.dumps_text(document)
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_every_body_has_an_example(service: str) -> None:
     document = _document(service)
 

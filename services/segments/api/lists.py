@@ -1,6 +1,6 @@
 """Static lists: who is on them is uploaded."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
@@ -51,40 +51,40 @@ class UploadShown(BaseModel):
     first_unknown: list[IdentifierShown]
 
 
+PATH = "/v1/segments/{key}/list"
+_UPLOAD: dict[str, Any] = {
+    "response_model": UploadShown,
+    "responses": refusals(400, 404, 409, 413, 422),
+    "openapi_extra": BODY,
+    "dependencies": [Writer],
+}
+
+
 @router.put(
-    "/v1/segments/{key}/list",
+    PATH,
     summary="Replace who is on a list",
     description=f"Whoever is not named is taken off. {_ONE_AT_A_TIME}",
-    response_model=UploadShown,
-    responses=refusals(400, 404, 409, 413, 422),
-    openapi_extra=BODY,
-    dependencies=[Writer],
+    **_UPLOAD,
 )
 async def replace(request: Request, key: str, column: Column = None) -> Response:
     return await _upload(request, key, "replace", column)
 
 
 @router.post(
-    "/v1/segments/{key}/list",
+    PATH,
     summary="Add people to a list",
     description=_ONE_AT_A_TIME,
-    response_model=UploadShown,
-    responses=refusals(400, 404, 409, 413, 422),
-    openapi_extra=BODY,
-    dependencies=[Writer],
+    **_UPLOAD,
 )
 async def add(request: Request, key: str, column: Column = None) -> Response:
     return await _upload(request, key, "add", column)
 
 
 @router.delete(
-    "/v1/segments/{key}/list",
+    PATH,
     summary="Take people off a list",
     description=_ONE_AT_A_TIME,
-    response_model=UploadShown,
-    responses=refusals(400, 404, 409, 413, 422),
-    openapi_extra=BODY,
-    dependencies=[Writer],
+    **_UPLOAD,
 )
 async def remove(request: Request, key: str, column: Column = None) -> Response:
     return await _upload(request, key, "remove", column)

@@ -9,6 +9,7 @@ from services.segments.domain.definition import define
 from services.segments.domain.evaluate import is_true
 from services.segments.domain.facts import ProfileFacts
 from services.segments.domain.parse import parse
+from services.segments.domain.render import to_json
 from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.templates import TEMPLATES
 from services.segments.domain.templates_parameters import Amount, Count, Days, Parameter, Span, Word
@@ -76,7 +77,8 @@ def _collapses(template: Template, given: Mapping[str, object]) -> bool:
 
 @pytest.mark.parametrize(("key", "given"), list(_fillings()))
 def test_a_template_makes_a_condition_of_whatever_it_allows(key: str, given: Mapping[str, object]) -> None:
-    parse(TEMPLATES[key].fill(given))
+    condition = parse(TEMPLATES[key].fill(given))
+    assert parse(to_json(condition)) == condition
 
 
 @pytest.mark.parametrize("template", list(TEMPLATES.values()), ids=lambda template: template.key)
