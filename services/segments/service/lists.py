@@ -30,7 +30,7 @@ from shared.plumbing.lanes import LANES, lane_of
 from shared.schemas.resolved import Identifier
 
 AT_ONCE = 500  # profiles in one transaction
-HEARD_OF = timedelta(minutes=1)
+HEARD_OF = timedelta(seconds=20)  # from one transaction of an upload to the next
 SHOWN = 20
 Mode = Literal["replace", "add", "remove"]
 
@@ -166,7 +166,11 @@ async def _begin(going_on: Upload, tx: Connection) -> None:
 
 
 def _busy(key: str) -> Conflict:
-    return Conflict(f"Another upload to the list {key!r} is going on; send this one again after it.", code="list_busy")
+    return Conflict(
+        f"Another upload to the list {key!r} is going on; send this one again after it.",
+        code="list_busy",
+        headers={"Retry-After": "5"},
+    )
 
 
 def _place(profile_id: UUID) -> tuple[int, UUID]:

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from services.segments.api.list_bodies import MOST_BYTES
-from services.segments.service.lists import Upload
+from services.segments.service.lists import HEARD_OF, Upload
 from services.segments.store import catalogue, lists
 from shared.plumbing import json
 from shared.plumbing.errors import Conflict, NotFound
@@ -284,7 +284,7 @@ async def test_an_upload_that_was_cut_off_is_sent_again(guests: Standing) -> Non
     assert await guests.replayed("guests") == half
     busy = await guests.call("PUT", PATH, {"user_ids": after}, status=409)
     assert busy["code"] == "list_busy"
-    await guests.later(minutes=1)
+    await guests.later(seconds=20)
     assert counts(await put(guests, *after)) == (len(after), len(half), 0, 0)
     assert await guests.members("guests") == {person(name) for name in after}
     with pytest.raises(Conflict):  # the one that was taken for dead can do nothing any more
@@ -298,8 +298,7 @@ async def _upload(segments: Standing) -> Upload:
         segment = await catalogue.find_segment(tx, "guests")
         assert segment is not None
         upload = Upload(new_id(), segment, segments.db, segments.worker.book, segments.clock, lambda: None, at_once=10)
-        until = segments.clock.step(minutes=1)
-        segments.clock.step(minutes=-1)
+        until = segments.clock.now() + HEARD_OF
         assert await lists.begin_upload(tx, segment.id, upload.id, now=segments.clock.now(), until=until)
     return upload
 
