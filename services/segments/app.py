@@ -11,6 +11,7 @@ from services.segments.api.desk import Desk
 from services.segments.api.history import router as history_router
 from services.segments.api.lists import router as list_router
 from services.segments.api.membership import router as membership_router
+from services.segments.api.rebuilds import router as rebuild_router
 from services.segments.api.reconciliations import router as reconciliation_router
 from services.segments.api.segments import router as segment_router
 from services.segments.api.stats import router as stats_router
@@ -18,6 +19,7 @@ from services.segments.api.templates import router as template_router
 from services.segments.clients import load_roles
 from services.segments.config import Settings
 from services.segments.service.alarms import Alarms
+from services.segments.service.rebuilding import Rebuilder
 from services.segments.service.reconciling import Reconciler
 from services.segments.service.rules import RuleBook
 from services.segments.service.take_in import TakeIn
@@ -68,6 +70,7 @@ def create_app(
             history_router,
             stats_router,
             reconciliation_router,
+            rebuild_router,
             internal_routes(),
             feed_route(FeedRequest),
             parked_routes(lambda request: {FEED: request.app.state.take_in}),
@@ -87,7 +90,7 @@ async def _start(
         frame.on_stop.push_async_callback(neighbour.close)
     book = RuleBook(frame.db, clock=frame.clock, default_zone=settings.default_timezone)
     app.state.take_in = TakeIn(book, frame.clock)
-    builds_due, app.state.reconciliation_due = asyncio.Event(), asyncio.Event()
+    builds_due, app.state.reconciliation_due, app.state.rebuild_due = (asyncio.Event() for _ in range(3))
     app.state.desk = Desk(
         frame.db,
         frame.clock,
@@ -105,7 +108,7 @@ async def _start(
     frame.tasks.start("alarms", Alarms(frame.db, frame.clock).run)
     if settings.role != "api":
         pull = profiles.pull
-        dues = builds_due, app.state.reconciliation_due
+        dues = builds_due, app.state.reconciliation_due, app.state.rebuild_due
         _start_worker(frame, settings, book, pull=pull, apply=app.state.take_in, dues=dues)
     return KnownKeys(frame.db, lambda: load_roles(events)).load
 
@@ -117,7 +120,7 @@ def _start_worker(
     *,
     pull: Pull,
     apply: TakeIn,
-    dues: tuple[asyncio.Event, asyncio.Event],
+    dues: tuple[asyncio.Event, asyncio.Event, asyncio.Event],
 ) -> None:
     def leases_of(work: str) -> Leases:
         leases = Leases(frame.db, work=work, owner=settings.worker_name, clock=frame.clock, ttl=settings.lease_ttl)
@@ -147,3 +150,4 @@ def _start_worker(
     hour, sample = settings.reconcile_hour, settings.reconcile_sample
     reconciler = Reconciler(db, book, work, clock, hour=hour, sample=sample, due=dues[1])
     frame.tasks.start("reconciliations", reconciler.run)
+    frame.tasks.start("rebuilds", Rebuilder(db, book, work, clock, due=dues[2]).run)

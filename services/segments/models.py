@@ -106,6 +106,20 @@ Table(
     Column("finished_at", AT),
 )
 
+# Rebuilds from the profiles' histories. `profile_ids`: null for all, and once it is done.
+Table(
+    "rebuilds",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    Column("requested_at", AT, nullable=False),
+    Column("profile_ids", ARRAY(UUID(as_uuid=True))),
+    Column("lane", SmallInteger, nullable=False),  # the one it is at
+    Column("cursor", UUID(as_uuid=True)),  # the last profile of it that is done
+    Column("profiles", BigInteger, nullable=False),
+    Column("repaired", BigInteger, nullable=False),
+    Column("finished_at", AT),
+)
+
 # Rows of segments that were deleted, to be removed lane by lane.
 Table(
     "removals",
