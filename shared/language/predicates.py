@@ -1,10 +1,13 @@
-"""Predicates over one event: `{"property": …}`, `{"context": …}`, `{"each": path, "where": […]}`."""
+"""Predicates over one event: `{"property": …}`, `{"context": …}`, `{"each": path, "where": […]}`.
 
-from collections.abc import Iterable, Mapping
+A property may be compared with another one of the same event (in `each`, of the same element), or with a trait.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Literal, assert_never
 
-from shared.language.compare import Op, equal, holds, same
+from shared.language.compare import CMPS, Op, equal, holds, same
 from shared.language.paths import find_all, find_one
 from shared.language.reading import Loc, Object, Reading
 
@@ -12,10 +15,19 @@ KINDS = ("property", "context", "each")
 
 
 @dataclass(frozen=True, slots=True)
+class ValueOf:
+    """What stands at a path of the same properties, or of the profile's traits as they are now."""
+
+    root: Literal["property", "trait"]
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class PropertyTest:
     path: str
     op: Op
-    value: object  # None with exists and not_exists
+    value: object  # None with exists and not_exists, and where it is that of something else
+    of: ValueOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,9 @@ class Changed:
 Predicate = PropertyTest | ContextTest | Each | Changed
 
 
+Traits = Mapping[str, object]
+
+
 def parse_predicates(json: object, loc: Loc = ()) -> tuple[Predicate, ...]:
     """A list of predicates that must all hold; raises ConditionError with the path of every fault."""
     reading = Reading()
@@ -56,23 +71,30 @@ def parse_predicates(json: object, loc: Loc = ()) -> tuple[Predicate, ...]:
     return predicates
 
 
-def read_predicates(json: object, loc: Loc, reading: Reading) -> tuple[Predicate, ...]:
-    read = (_read(item, at, reading) for item, at in reading.items(json, loc))
+def read_predicates(json: object, loc: Loc, reading: Reading, *, of_traits: bool = False) -> tuple[Predicate, ...]:
+    """`of_traits`: whether they may compare with a trait."""
+    read = (_read(item, at, reading, of_traits=of_traits) for item, at in reading.items(json, loc))
     return tuple(predicate for predicate in read if predicate is not None)
 
 
-def _read(json: object, loc: Loc, reading: Reading) -> Predicate | None:
+def _read(json: object, loc: Loc, reading: Reading, *, of_traits: bool) -> Predicate | None:
     with reading.nested():
         node = reading.node(json, loc, kinds=KINDS)
         if node is None:
             return None
         kind, found = node
-        return _read_each(found, loc, reading) if kind == "each" else _read_test(kind, found, loc, reading)
+        if kind == "each":
+            return _read_each(found, loc, reading, of_traits=of_traits)
+        if kind == "property" and "value_of" in found:
+            return _read_comparison(found, loc, reading, of_traits=of_traits)
+        return _read_test(kind, found, loc, reading)
 
 
-def _read_each(found: Object, loc: Loc, reading: Reading) -> Each:
+def _read_each(found: Object, loc: Loc, reading: Reading, *, of_traits: bool) -> Each:
     reading.keys(found, loc, required=("each", "where"))
-    where = read_predicates(found["where"], (*loc, "where"), reading) if "where" in found else ()
+    where: tuple[Predicate, ...] = ()
+    if "where" in found:
+        where = read_predicates(found["where"], (*loc, "where"), reading, of_traits=of_traits)
     return Each(reading.text(found, "each", loc), where)
 
 
@@ -84,14 +106,58 @@ def _read_test(kind: str, found: Object, loc: Loc, reading: Reading) -> Property
     return PropertyTest(path, *test) if kind == "property" else ContextTest(path, *test)
 
 
+def _read_comparison(found: Object, loc: Loc, reading: Reading, *, of_traits: bool) -> PropertyTest | None:
+    reading.keys(found, loc, required=("property", "op", "value_of"))
+    path, op = reading.text(found, "property", loc), reading.choice(found, "op", loc, CMPS)
+    at = (*loc, "value_of")
+    with reading.nested():
+        node = reading.node(found["value_of"], at, kinds=("property", "trait"))
+        if node is None:
+            return None
+        kind, named = node
+    reading.keys(named, at, required=(kind,))
+    other = ValueOf("trait" if kind == "trait" else "property", reading.text(named, kind, at))
+    if other.root == "trait" and not of_traits:
+        reading.fault((*at, "trait"), "is not known here")
+    return None if op is None else PropertyTest(path, op, None, other)
+
+
+def bind(predicate: Predicate, traits: Traits) -> Predicate:
+    """With the value of the trait that it compares with; without one, nothing equals it."""
+    match predicate:
+        case PropertyTest(path, op, _, ValueOf("trait", other)):
+            return PropertyTest(path, op, find_one(traits, other))
+        case Each(path, where):
+            return Each(path, tuple(bind(inner, traits) for inner in where))
+        case PropertyTest() | ContextTest() | Changed():
+            return predicate
+        case _:
+            assert_never(predicate)
+
+
+def traits_in(predicate: Predicate) -> Iterator[str]:
+    """The paths of traits that it compares with."""
+    match predicate:
+        case PropertyTest(of=ValueOf("trait", path)):
+            yield path
+        case Each(where=where):
+            for inner in where:
+                yield from traits_in(inner)
+        case PropertyTest() | ContextTest() | Changed():
+            pass
+        case _:
+            assert_never(predicate)
+
+
 def all_hold(predicates: Iterable[Predicate], properties: object, context: Mapping[str, object]) -> bool:
     return all(evaluate(predicate, properties, context) for predicate in predicates)
 
 
 def evaluate(predicate: Predicate, properties: object, context: Mapping[str, object]) -> bool:
     match predicate:
-        case PropertyTest(path, op, value):
-            return holds(op, find_all(properties, path), value)
+        case PropertyTest(path, op, value, of):
+            other = find_one(properties, of.path) if of is not None and of.root == "property" else value
+            return holds(op, find_all(properties, path), other)
         case ContextTest(path, op, value):
             return holds(op, find_all(context, path), value)
         case Each(path, where):
@@ -119,8 +185,9 @@ def values_changed(predicate: Changed, properties: object) -> tuple[object, obje
 
 def predicate_to_json(predicate: Predicate) -> Object:
     match predicate:
-        case PropertyTest(path, op, value):
-            return {"property": path, **comparison_to_json(op, value)}
+        case PropertyTest(path, op, value, of):
+            compared = comparison_to_json(op, value) if of is None else {"op": op, "value_of": {of.root: of.path}}
+            return {"property": path, **compared}
         case ContextTest(path, op, value):
             return {"context": path, **comparison_to_json(op, value)}
         case Each(path, where):

@@ -8,7 +8,7 @@ from typing import Literal, assert_never
 from services.segments.domain.facts import TRAITS_CHANGED
 from shared.language.compare import Cmp, Op
 from shared.language.exact import Number
-from shared.language.predicates import Changed, Predicate
+from shared.language.predicates import Changed, Predicate, traits_in
 from shared.language.reading import Loc
 
 Aggregate = Literal["count", "sum", "avg", "min", "max", "distinct"]
@@ -131,6 +131,18 @@ OfEvents = EventAggregate | Spend | Sequence
 OfFacts = Trait | LifeEvent | TraitDate | Bucket
 Leaf = OfEvents | OfFacts
 Condition = All | Any | Not | For | SegmentRef | Leaf
+
+
+def traits_meant(node: Condition) -> frozenset[str]:
+    """The paths of traits with which a leaf compares events."""
+    match node:
+        case EventAggregate(selection=selection, minus=minus):
+            selections = [selection] if minus is None else [selection, minus.selection]
+        case Sequence(first=first, second=second):
+            selections = [first, second]
+        case _:
+            return frozenset()
+    return frozenset(path for one in selections for predicate in one.where for path in traits_in(predicate))
 
 
 def walk(condition: Condition, loc: Loc = ()) -> Iterator[tuple[Condition, Loc]]:

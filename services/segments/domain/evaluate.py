@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID
 
+from services.segments.domain.binding import bound
 from services.segments.domain.condition import (
     All,
     Any,
@@ -38,7 +39,7 @@ from shared.language.predicates import all_hold
 
 def is_true(definition: Definition, events: Iterable[Event], facts: ProfileFacts, t: datetime) -> bool:
     """`events` are the profile's, each once, in any order; those after `t` have not happened yet."""
-    known = list(events)
+    known, definition = list(events), bound(definition, facts.traits)
     happened = [event for event in known if event.timestamp <= t]
     segments: dict[str, bool] = {}
 

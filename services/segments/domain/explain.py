@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Context
 from typing import assert_never
 
+from services.segments.domain.binding import bound_leaf
 from services.segments.domain.condition import (
     All,
     Any,
@@ -122,7 +123,7 @@ class _Explainer:
 
     def _leaf(self, leaf: Leaf) -> Object:
         _, until = self.ruleset.verdict_of(leaf, self.standing, self.facts, self.t)
-        written = to_json(leaf)
+        written, leaf = to_json(leaf), bound_leaf(leaf, self.facts.traits)
         return {
             "kind": next(iter(written)),
             "value": leaf_is_true(leaf, self.happened, self.facts, self.t),

@@ -36,6 +36,7 @@ class _Walk:
         self.ruleset = ruleset
         self.past = past
         self.start = start
+        self.events = events
         self.since: int | None = None
         self.facts = past.facts_at(start)
         self.standing = Standing(ruleset.refold(events, EPOCH + start * MICROSECOND), {})
@@ -53,6 +54,7 @@ class _Walk:
                 self._note((at - EPOCH) // MICROSECOND, truth)
 
     def _judge(self, at: int) -> None:
+        self.ruleset.recall(self.standing, self.facts, EPOCH + at * MICROSECOND, self.events)
         for truth in self.ruleset.judge(self.standing, self.facts, EPOCH + at * MICROSECOND).values():
             self._note(at, truth)
 

@@ -29,7 +29,7 @@ from services.segments.domain.facts import TRAITS_CHANGED
 from shared.language.compare import CMPS, Cmp
 from shared.language.durations import parse_day_offset, parse_duration
 from shared.language.exact import Number, is_number
-from shared.language.predicates import Changed, read_predicates
+from shared.language.predicates import Changed, Predicate, read_predicates
 from shared.language.reading import Loc, Object, Reading
 
 MOST_DAYS = 366
@@ -131,7 +131,9 @@ def _read_minus(json: object, loc: Loc, reading: Reading) -> Subtrahend | None:
 
 
 def _read_selection(found: Object, loc: Loc, reading: Reading) -> Selection:
-    where = read_predicates(found["where"], (*loc, "where"), reading) if "where" in found else ()
+    where: tuple[Predicate, ...] = ()
+    if "where" in found:
+        where = read_predicates(found["where"], (*loc, "where"), reading, of_traits=True)
     return Selection(_read_names(found.get("event", ""), (*loc, "event"), reading), where)
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from services.segments.domain.condition import For, Leaf, LifeEvent, TraitDate
+from services.segments.domain.condition import For, Leaf, LifeEvent, TraitDate, traits_meant
 from services.segments.domain.definition import Definition
 from services.segments.domain.engine.compile import Give, Test, compiled_for, compiled_traits
 from services.segments.domain.engine.keeper import TRUTH, UNTIL, Keeper, Kept, Leaves
+from services.segments.domain.engine.values import NOTHING
 from services.segments.domain.engine.verdict import Verdict
 from services.segments.domain.facts import TRAITS_CHANGED, Event, ProfileFacts, instant, micros, micros_of
 from services.segments.domain.lasting import true_since
@@ -41,9 +42,11 @@ class Ruleset(Generic[V]):
         self._base = Rulebase(definitions)
         self._gives: dict[str, Give] = {}  # by event name, made when the first one comes
         self._tests: dict[str, Test] | None = None
-        self._inner: dict[str, Ruleset[int]] = {}  # by `for`
-        self.lasting = frozenset(self._base.fors)  # who judges one that was touched must have `recall`ed it
+        self._inner: dict[str, Ruleset[int]] = {}  # by what is to be recalled
+        # `for`s, and leaves that compare events with traits: who judges one that was touched must have `recall`ed it
+        self.lasting = frozenset((*self._base.fors, *self._base.referring))
         self.lasting_names = self._lasting_names()
+        self.recalls_by_facts = bool(self._base.referring) or TRAITS_CHANGED in self.lasting_names
         self._by_trait = self._formulas_by_trait()
         self._by_life_events = self._formulas_with(
             key for key, leaf in self._base.others.items() if isinstance(leaf, LifeEvent | TraitDate)
@@ -54,9 +57,9 @@ class Ruleset(Generic[V]):
         return cls(definitions)
 
     def _lasting_names(self) -> frozenset[str]:
-        """Of the events that a `for` looks at, changes of traits among them."""
+        """Of the events that those look at, changes of traits among them."""
         fors = self._base.fors.values()
-        leaves = {key for lasting in fors for key in lasting.leaves}
+        leaves = {key for lasting in fors for key in lasting.leaves} | self._base.referring.keys()
         names = {name for name, keepers in self._base.keepers_of.items() if not leaves.isdisjoint(keepers)}
         return frozenset(names | {TRAITS_CHANGED for lasting in fors if lasting.looks_at_facts})
 
@@ -67,6 +70,10 @@ class Ruleset(Generic[V]):
         for key, path in paths.items():
             for name in {path, path.split(".")[0]}:
                 found.setdefault(name, {}).update(self._base.formulas_with[key])
+        for key, leaf in self._base.referring.items():
+            for path in traits_meant(leaf):
+                for name in {path, path.split(".")[0]}:
+                    found.setdefault(name, {}).update({key: None, **self._base.formulas_with[key]})
         return found
 
     def _formulas_with(self, keys: Iterable[str]) -> dict[str, None]:
@@ -112,10 +119,12 @@ class Ruleset(Generic[V]):
             touched.update(self._by_life_events)
         return touched
 
-    def take(self, standing: Standing, event: Event, now: datetime) -> dict[str, None] | None:
+    def take(
+        self, standing: Standing, event: Event, now: datetime, traits: Mapping[str, object] = NOTHING
+    ) -> dict[str, None] | None:
         """Takes in an event, each once, in any order of time. The formulas that it may have changed; None: nothing at all."""
         leaves, at = standing.leaves, micros(now)
-        keepers = self._give(leaves, event)
+        keepers = self._give(leaves, event, traits)
         touched: dict[str, None] = self._lasting_touched(event, keepers) if self._base.fors else {}
         if not keepers and not touched:
             return None
@@ -141,14 +150,14 @@ class Ruleset(Generic[V]):
             found |= {key: None for key, lasting in base.fors.items() if lasting.looks_at_facts}
         return {**found, **self._formulas_with(found)}
 
-    def _give(self, leaves: Leaves, event: Event) -> list[Keeper]:
+    def _give(self, leaves: Leaves, event: Event, traits: Mapping[str, object] = NOTHING) -> list[Keeper]:
         touched: list[Keeper] = []
         keepers = self._base.keepers_of.get(event.name)
         if keepers is not None:
             give = self._gives.get(event.name)
             if give is None:
                 give = self._gives[event.name] = compiled_for(event.name, keepers.values())
-            give(leaves, event, micros(event.timestamp), touched)
+            give(leaves, event, micros(event.timestamp), touched, traits)
         return touched
 
     def recall(
@@ -159,11 +168,15 @@ class Ruleset(Generic[V]):
         events: Sequence[Event],
         formulas: Iterable[str] | None = None,
     ) -> None:
-        """Work out anew since when the conditions of the `for`s among these formulas have been true; of all without any.
+        """Work out anew what can't be followed by what happens alone, of these formulas; of all without any: the leaves that
+        compare events with traits, and since when the conditions of `for`s have been true.
 
         `events` are all those of `lasting_names`.
         """
         at = micros(now)
+        for key in self._base.referring if formulas is None else self._base.referring.keys() & set(formulas):
+            standing.leaves.pop(key, None)
+            standing.leaves.update(self._alone(key).fold({}, events, facts.traits))
         for key in self._base.fors if formulas is None else self._base.fors.keys() & set(formulas):
             since = true_since(self._alone(key), events, facts, at, self._base.fors[key].length)
             standing.recalled[key] = at
@@ -174,22 +187,25 @@ class Ruleset(Generic[V]):
 
     def _alone(self, key: str) -> "Ruleset[int]":
         if key not in self._inner:
-            self._inner[key] = Ruleset({0: self._base.fors[key].definition})
+            leaf = self._base.referring.get(key)
+            self._inner[key] = Ruleset({0: self._base.fors[key].definition if leaf is None else Definition(leaf)})
         return self._inner[key]
 
     def judge(
         self, standing: Standing, facts: ProfileFacts, now: datetime, formulas: Iterable[str] | None = None
     ) -> dict[V, bool]:
         """The truths of the versions that these formulas are; of all without any. Keeps when each may next change."""
-        everything = (*self._base.fors, *self._base.versions_of)
-        return self._judge(standing, facts, micros(now), everything if formulas is None else formulas)
+        if formulas is None:
+            formulas = (*self._base.fors, *self._base.versions_of)
+        return self._judge(standing, facts, micros(now), formulas)
 
     def _judge(self, standing: Standing, facts: ProfileFacts, now: int, formulas: Iterable[str]) -> dict[V, bool]:
         looking = self._looking(standing, facts, now)
         truths: dict[V, bool] = {}
         for name in formulas:
-            if name in self._base.fors:
-                standing.plan(name, looking.follow(name))
+            if name in self.lasting:
+                if name in self._base.fors:
+                    standing.plan(name, looking.follow(name))
                 continue
             versions = self._base.versions_of.get(name)
             if versions is None:  # of a version that is gone
@@ -236,11 +252,11 @@ class Ruleset(Generic[V]):
         fors, length = self._base.fors.items(), micros_of(node.length)
         return next(key for key, one in fors if one.length == length and one.definition.condition == node.of)
 
-    def fold(self, states: States, events: Iterable[Event]) -> dict[str, Kept]:
+    def fold(self, states: States, events: Iterable[Event], traits: Mapping[str, object] = NOTHING) -> dict[str, Kept]:
         """Takes in events in any order of time, each once."""
         leaves = _copied(states)
         for event in events:
-            for keeper in self._give(leaves, event):
+            for keeper in self._give(leaves, event, traits):
                 if keeper.key in leaves:
                     leaves[keeper.key][TRUTH] = None
         return leaves

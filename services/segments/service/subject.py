@@ -240,7 +240,7 @@ def fold(subject: Subject, rules: Rules, event: Event) -> bool:
     at, standing = subject.evaluated_at, subject.standing
     if subject.past is not None:
         subject.past.append(event)
-    touched = rules.attempt(lambda ruleset: ruleset.take(standing, event, at))
+    touched = rules.attempt(lambda ruleset: ruleset.take(standing, event, at, subject.traits))
     if touched is None:
         return False
     if subject.touched is not None:
@@ -262,7 +262,7 @@ def judge(subject: Subject, rules: Rules, cause: Cause) -> None:
     if lasting:
         past = subject.past
         if past is None:
-            raise AssertionError("what may touch a `for` brings the past with it")
+            raise AssertionError("what may touch what is to be recalled brings the past with it")
         rules.attempt(lambda ruleset: ruleset.recall(standing, facts, at, past, lasting))
     truths = rules.attempt(lambda ruleset: ruleset.judge(standing, facts, at, touched))
     for version_id, truth in truths.items():

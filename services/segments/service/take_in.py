@@ -137,11 +137,11 @@ class Told:
             self.events.append(change_of_traits(message.traits_changed))
 
     def may_touch(self, rules: Rules) -> bool:
-        """Whether it may change what a `for` looks at."""
+        """Whether it may change what has to be recalled."""
         names = rules.ruleset.lasting_names
         if any(event.name in names for event in self.events):
             return True
-        return TRAITS_CHANGED in names and self.message.profile is not None
+        return rules.ruleset.recalls_by_facts and self.message.profile is not None
 
     def key(self, event: Event) -> EventKey:
         return self.subject.id, event.timestamp, event.source, event.message_id

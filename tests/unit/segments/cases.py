@@ -188,6 +188,73 @@ def _life_events() -> Iterable[Case]:
     yield Case(**{**vars(other), "life_events": (LifeEventFact("birthday", june, "yearly"),)})
 
 
+def _values_of() -> Iterable[Case]:
+    def case(
+        rule: str, op: str, of: Json, expected: bool, traits: Json | None = None, path: str = "p", **held: object
+    ) -> Case:
+        where = [{"property": path, "op": op, "value_of": of}]
+        condition = {"event": "A", "where": where, "op": "=", "value": 1}
+        return Case(f"value_of: {rule}", condition, expected, (event("A", **held),), traits or {})
+
+    other: Json = {"property": "q"}
+    yield case("equal", "=", other, True, p=1, q=D("1.0"))
+    yield case("not equal", "=", other, False, p=1, q=2)
+    yield case("more", ">", other, True, p=2, q=1)
+    yield case("not more", ">", other, False, p=1, q=1)
+    yield case("texts in code point order", "<", other, True, p="Z", q="a")
+    yield case("booleans", "=", other, True, p=True, q=True)
+    yield case("booleans have no order", ">=", other, False, p=True, q=True)
+    yield case("true is not 1", "=", other, False, p=True, q=1)
+    yield case("nor is 1 less than a text", "<", other, False, p=1, q="2")
+    yield case("of another type is not equal", "!=", other, True, p=1, q="1")
+    yield case("a missing one is not equal", "!=", other, True, p=1)
+    yield case("nor equal", "=", other, False, p=1)
+    yield case("nor less", "<", other, False, p=1)
+    yield case("two that are missing are not equal", "=", other, False)
+    yield case("but different", "!=", other, True)
+    yield case("null is missing", "=", other, False, p=None, q=None)
+    yield case("lists are not compared", "=", other, False, p=[1], q=[1])
+    yield case("nor objects", "=", other, False, p={"a": 1}, q={"a": 1})
+    yield case("a path", "=", {"property": "q.r"}, True, p=1, q={"r": 1})
+    yield case("a whole dotted key wins", "=", {"property": "q.r"}, True, **{"p": 1, "q.r": 1, "q": {"r": 2}})
+    yield case("a path through a list is missing", "=", {"property": "q.r"}, False, p=1, q=[{"r": 1}])
+    yield case("some element of it is more", ">", other, True, path="l.x", l=[{"x": 1}, {"x": 3}], q=2)
+    yield case("no element of it may be equal", "!=", other, False, path="l.x", l=[{"x": 1}, {"x": 2}], q=2)
+    each = [{"each": "l", "where": [{"property": "x", "op": ">", "value_of": {"property": "y"}}]}]
+    rows = (event("A", l=[{"x": 1, "y": 2}, {"x": 3, "y": 2}], y=9),)
+    yield Case("value_of: of the same element", {"event": "A", "where": each, "op": "=", "value": 1}, True, rows)
+    trait: Json = {"trait": "t.u"}
+    yield case("a trait", "=", trait, True, {"t": {"u": "x"}}, p="x")
+    yield case("a trait's own dotted key", "=", trait, True, {"t.u": 1, "t": {"u": 2}}, p=1)
+    yield case("another value of it", "=", trait, False, {"t": {"u": "y"}}, p="x")
+    yield case("without it", "=", trait, False, p="x")
+    yield case("without it they differ", "!=", trait, True, p="x")
+    yield case("the trait and not the property", "=", {"trait": "p"}, False, {"p": 2}, p=1)
+    inner = [{"each": "l", "where": [{"property": "x", "op": "<", "value_of": trait}]}]
+    yield Case(
+        "value_of: a trait for each", {"event": "A", "where": inner, "op": "=", "value": 1}, True, rows, {"t": {"u": 2}}
+    )
+    less = {"minus": {"event": "B", "property": "p", "where": [{"property": "p", "op": "=", "value_of": trait}]}}
+    total = {"event": "A", "aggregate": "sum", "property": "p", **less, "op": "=", "value": 5}
+    yield Case(
+        "value_of: in what is taken off",
+        total,
+        True,
+        (event("A", p=8), event("B", p=3), event("B", p=4)),
+        {"t": {"u": 3}},
+    )
+    steps = [{"event": "A"}, {"event": "B", "where": [{"property": "p", "op": "=", "value_of": trait}]}]
+    followed = (event("A", days(1)), event("B", p=3))
+    yield Case("value_of: in a step", {"sequence": steps, "gap": "P2D"}, True, followed, {"t": {"u": 3}})
+    yield Case("value_of: not in that step", {"sequence": steps, "gap": "P2D"}, False, followed, {"t": {"u": 4}})
+    as_then = {"event": "A", "where": [{"property": "p", "op": "=", "value_of": {"trait": "t"}}], "op": "=", "value": 1}
+    moved = Event(NOON - days(1), "c", "web", TRAITS_CHANGED, {"before": {"t": 1}, "after": {"t": 2}})
+    happened = (event("A", days(9), p=2), moved)
+    yield Case("value_of: the trait of now, whenever it was", as_then, True, happened, {"t": 2})
+    yield Case("value_of: within a for that of then", {"for": "P1D", "of": as_then}, True, happened, {"t": 2})
+    yield Case("value_of: which was another", {"for": "P2D", "of": as_then}, False, happened, {"t": 2})
+
+
 def _fors() -> Iterable[Case]:
     def case(rule: str, of: Json, expected: bool, *events: Event, length: str = "P7D", **traits: object) -> Case:
         return Case(f"for: {rule}", {"for": length, "of": of}, expected, events, traits)
@@ -423,5 +490,5 @@ def _buckets() -> Iterable[Case]:
 
 
 CASES: list[Case] = [
-    *_windows(), *_aggregates(), *_comparisons(), *_life_events(), *_fors(), *_trait_dates(), *_trait_changes(), *_sequences(), *spend_cases(), *_lists(), *_buckets(),
+    *_windows(), *_aggregates(), *_comparisons(), *_life_events(), *_values_of(), *_fors(), *_trait_dates(), *_trait_changes(), *_sequences(), *spend_cases(), *_lists(), *_buckets(),
 ]  # fmt: skip

@@ -45,14 +45,30 @@ def _tested(kind: str) -> SearchStrategy[Json]:
     return st.builds(build, paths, _tests)
 
 
+_compared_with = st.builds(
+    lambda path, op, root, other: {"property": path, "op": op, "value_of": {root: other}},
+    paths,
+    cmps,
+    st.sampled_from(["property", "property", "trait"]),
+    paths,
+)
 predicates: SearchStrategy[Json] = st.one_of(
     _tested("property"),
+    _compared_with,
     _tested("context"),
     st.builds(
         lambda path, inner: {"each": path, "where": inner},
         paths,
         st.lists(
-            st.builds(lambda op, value: {"property": "k", "op": op, "value": value}, cmps, thresholds), max_size=2
+            st.one_of(
+                st.builds(lambda op, value: {"property": "k", "op": op, "value": value}, cmps, thresholds),
+                st.builds(
+                    lambda op, root: {"property": "k", "op": op, "value_of": {root: "v"}},
+                    cmps,
+                    st.sampled_from(["property", "trait"]),
+                ),
+            ),
+            max_size=2,
         ),
     ),
 )
@@ -164,7 +180,13 @@ def _combined(single: SearchStrategy[Json], segments: tuple[str, ...], *, most: 
 
 
 _short = st.sampled_from(["PT6H", "PT12H", "P1D"])
+_as_the_trait = st.builds(
+    lambda op, value: {"event": "A", "where": [{"property": "v", "op": op, "value_of": {"trait": "v"}}], **value},
+    st.sampled_from(["=", "!=", ">"]),
+    st.fixed_dictionaries({"op": st.just(">="), "value": st.sampled_from([1, 2]), "within": _short}),
+)
 _turning: SearchStrategy[Json] = st.one_of(
+    _as_the_trait,
     st.fixed_dictionaries(
         {"event": names, "op": st.sampled_from([">=", "="]), "value": st.sampled_from([1, 0, 2]), "within": _short}
     ),
@@ -184,6 +206,21 @@ _turning: SearchStrategy[Json] = st.one_of(
 _often_true = st.one_of(
     _turning, _turning.map(lambda of: {"not": of}), st.tuples(_turning, _turning).map(lambda two: {"any": [*two]})
 )
+comparisons = st.one_of(
+    _as_the_trait,
+    st.tuples(_as_the_trait, _as_the_trait).map(
+        lambda two: {"sequence": [_step(two[0]), {**_step(two[1]), "event": "B"}], "gap": "PT12H"}
+    ),
+    _as_the_trait.map(
+        lambda one: {**_step(one), "aggregate": "sum", "property": "v", "within": "P1D", "op": ">", "value": 2}
+    ),
+)
+
+
+def _step(leaf: Json) -> Json:
+    return {"event": leaf["event"], "where": leaf["where"]}
+
+
 lively_fors: SearchStrategy[Json] = st.builds(
     lambda length, of, around: (
         {around: [{"trait": "w", "op": "exists"}, {"for": length, "of": of}]} if around else {"for": length, "of": of}
@@ -313,6 +350,7 @@ _plain_events = st.builds(
     message_id=st.just("m"),
     source=st.just("web"),
     name=names,
+    properties=st.fixed_dictionaries({"v": st.sampled_from([1, 2])}),
 )
 _plain_changes = st.builds(
     Event,

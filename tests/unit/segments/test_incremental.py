@@ -63,7 +63,7 @@ class Followed:
     def does(self, event: Event, now: datetime) -> None:
         [event] = generated.told_by([event], now)
         self.events.append(event)
-        self.judges(self.ruleset.take(self.standing, event, now) or {}, now)
+        self.judges(self.ruleset.take(self.standing, event, now, self.facts.traits) or {}, now)
 
     def becomes(self, facts: ProfileFacts, now: datetime) -> None:
         changed = self.ruleset.changed_by_facts(self.facts, facts)
@@ -106,6 +106,14 @@ def test_what_an_event_touches_is_all_that_it_changes(data: st.DataObject) -> No
 @given(st.data())
 def test_since_when_something_has_been_so_is_followed(data: st.DataObject) -> None:
     written = data.draw(st.lists(generated.lively_fors, min_size=3, max_size=5))
+    definitions = {n: define(parse(condition), {}) for n, condition in enumerate(written)}
+    assert_followed(data, definitions, data.draw(generated.lively_histories))
+
+
+@thorough
+@given(st.data())
+def test_events_are_compared_with_the_traits_of_now(data: st.DataObject) -> None:
+    written = data.draw(st.lists(generated.comparisons, min_size=3, max_size=5))
     definitions = {n: define(parse(condition), {}) for n, condition in enumerate(written)}
     assert_followed(data, definitions, data.draw(generated.lively_histories))
 

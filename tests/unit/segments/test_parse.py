@@ -10,6 +10,7 @@ from services.segments.domain.definition import define, references
 from services.segments.domain.parse import parse
 from services.segments.domain.render import leaf_key, to_json
 from shared.language.errors import ConditionError
+from shared.language.predicates import parse_predicates
 
 D = Decimal
 BOUGHT = {"event": "Order Completed", "op": ">=", "value": 1}
@@ -55,6 +56,8 @@ def nested(depth: int) -> object:
         {"bucket": [0, 100], "salt": ""},
         nested(20),
         {"all": [TRAIT] * 499},
+        {**BOUGHT, "where": [{"property": "p", "op": ">", "value_of": {"property": "q.r"}}]},
+        {**BOUGHT, "where": [{"each": "x", "where": [{"property": "p", "op": "!=", "value_of": {"trait": "t"}}]}]},
         {"for": "P7D", "of": {"all": [TRAIT, {"segment": "vip"}]}},
         {"any": [{"for": "P7D", "of": TRAIT}, {"for": "P7D", "of": {"not": BOUGHT}}]},
         MOVED,
@@ -80,6 +83,7 @@ def test_defaults_and_durations_are_read() -> None:
 
 EVENT = {"event": "A", "op": ">", "value": 1}
 SEQUENCE = {"sequence": [{"event": "A"}, {"event": "B"}], "gap": "P1D"}
+OTHER = {"property": "p", "op": "=", "value_of": {"property": "q"}}
 DATE = {"trait_date": "a", "from": "P0D", "until": "P1D"}
 LIFE = {"life_event": "birthday", "from": "P0D", "until": "P1D"}
 
@@ -171,6 +175,18 @@ LIFE = {"life_event": "birthday", "from": "P0D", "until": "P1D"}
         ({"bucket": ["0", "9"], "salt": "s"}, [["bucket"]]),
         ({"bucket": [0], "salt": "s"}, [["bucket"]]),
         ({"bucket": [0, 9], "salt": 7}, [["salt"]]),
+        ({**EVENT, "where": [{**OTHER, "op": "in"}]}, [["where", 0, "op"]]),
+        ({**EVENT, "where": [{**OTHER, "op": "exists"}]}, [["where", 0, "op"]]),
+        ({**EVENT, "where": [{**OTHER, "value": 1}]}, [["where", 0, "value"]]),
+        ({**EVENT, "where": [{**OTHER, "value_of": "q"}]}, [["where", 0, "value_of"]]),
+        ({**EVENT, "where": [{**OTHER, "value_of": {}}]}, [["where", 0, "value_of"]]),
+        ({**EVENT, "where": [{**OTHER, "value_of": {"property": "a", "trait": "b"}}]}, [["where", 0, "value_of"]]),
+        ({**EVENT, "where": [{**OTHER, "value_of": {"context": "a"}}]}, [["where", 0, "value_of"]]),
+        ({**EVENT, "where": [{**OTHER, "value_of": {"trait": 5}}]}, [["where", 0, "value_of", "trait"]]),
+        ({**EVENT, "where": [{**OTHER, "value_of": {"trait": "a", "op": "="}}]}, [["where", 0, "value_of", "op"]]),
+        ({**EVENT, "where": [{"context": "a", "op": "=", "value_of": {"trait": "a"}}]},
+         [["where", 0, "value_of"], ["where", 0, "value"]]),
+        ({"trait": "a", "op": "=", "value_of": {"trait": "b"}}, [["value_of"], ["value"]]),
         ({"for": "P7D"}, [["of"]]),
         ({"for": "P0D", "of": TRAIT}, [["for"]]),
         ({"for": "-P1D", "of": TRAIT}, [["for"]]),
@@ -288,3 +304,10 @@ def test_a_for_that_leads_to_another_is_refused(written: object, loc: list[objec
     with pytest.raises(ConditionError) as refused:
         define(parse(written), known)
     assert [error["loc"] for error in refused.value.errors] == [loc]
+
+
+def test_predicates_by_themselves_know_no_traits() -> None:
+    assert parse_predicates([OTHER])
+    with pytest.raises(ConditionError) as refused:
+        parse_predicates([{"each": "x", "where": [{**OTHER, "value_of": {"trait": "t"}}]}], ("where",))
+    assert [error["loc"] for error in refused.value.errors] == [["where", 0, "where", 0, "value_of", "trait"]]

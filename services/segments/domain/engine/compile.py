@@ -17,7 +17,7 @@ from services.segments.domain.facts import Event
 from shared.language.predicates import Changed, ContextTest, Each, Predicate, PropertyTest
 
 # `touched` collects the keepers that may have taken something in, some of them twice.
-Give = Callable[[Leaves, Event, int, list[Keeper]], None]
+Give = Callable[[Leaves, Event, int, list[Keeper], Mapping[str, object]], None]
 Test = Callable[[Mapping[str, object], Mapping[str, object]], bool]
 
 FEWEST = 3  # leaves that a table is worth
@@ -88,12 +88,12 @@ class _Module:
             body.switch(path, cases)
         for one in others:
             body.give(one)
-        return self._function("give", "leaves, event, at, touched", body)
+        return self._function("give", "leaves, event, at, touched, traits", body)
 
     def test(self, predicates: Iterable[Predicate]) -> str:
         body = _Body(self)
         body.lines.append(f"return {body.all_hold(predicates)}")
-        return self._function("test", "properties, context", body)
+        return self._function("test", "properties, context, traits=None", body)
 
     def _function(self, prefix: str, parameters: str, body: "_Body") -> str:
         name = self.name(prefix)
@@ -143,7 +143,7 @@ class _Body:
         table, value = self.module.name("table"), self._one("properties", path)
         self.module.tables[table] = {case: self.module.give(asked) for case, asked in cases.items()}
         self.lines.append(f"if {value}.__class__ in SWITCHED and (case := {table}.get({value})) is not None:")
-        self.lines.append("    case(leaves, event, at, touched)")
+        self.lines.append("    case(leaves, event, at, touched, traits)")
 
     def all_hold(self, predicates: Iterable[Predicate]) -> str:
         return " and ".join(self._holds(predicate) for predicate in predicates) or "True"
@@ -155,13 +155,18 @@ class _Body:
             case ContextTest():
                 return self._compared("context", predicate)
             case Each(path, where):
-                return f"some({self._one('properties', path)}, {self.module.test(where)}, context)"
+                return f"some({self._one('properties', path)}, {self.module.test(where)}, context, traits)"
             case Changed():
                 return f"is_changed({self.module.constant(predicate)}, properties)"
             case _:
                 assert_never(predicate)
 
     def _compared(self, root: str, test: PropertyTest | ContextTest) -> str:
+        if isinstance(test, PropertyTest) and test.of is not None:
+            found = self._once(f"find_all({root}, {self.module.path(test.path)})")
+            of = "traits" if test.of.root == "trait" else root
+            other = self._once(f"find_one({of}, {self.module.path(test.of.path)})")
+            return f"holds({self.module.constant(test.op)}, {found}, {other})"
         if "." in test.path:
             found = self._once(f"find_all({root}, {self.module.path(test.path)})")
             return f"holds({self.module.constant(test.op)}, {found}, {self.module.constant(test.value)})"
@@ -199,7 +204,7 @@ def _switched(asked: Sequence[Selecting]) -> tuple[dict[str, dict[object, list[S
 
 def _choices(predicate: Predicate) -> frozenset[object] | None:
     """The texts and numbers of which the property must be one; None if it is asked something else."""
-    if not isinstance(predicate, PropertyTest) or "." in predicate.path:
+    if not isinstance(predicate, PropertyTest) or "." in predicate.path or predicate.of is not None:
         return None
     if predicate.op == "in" and isinstance(predicate.value, list) and len(predicate.value) <= MOST:
         listed = predicate.value

@@ -29,10 +29,12 @@ NOTHING: Final[Mapping[str, object]] = {}
 _SYMBOLS: Final[Mapping[str, str]] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
-def some(elements: object, test: Callable[[Mapping[str, object], object], bool], context: object) -> bool:
+def some(
+    elements: object, test: Callable[[Mapping[str, object], object, object], bool], context: object, traits: object
+) -> bool:
     """Whether one of the list's elements satisfies the test; of what is no object every path is missing."""
     return isinstance(elements, list) and any(
-        test(element if isinstance(element, Mapping) else NOTHING, context) for element in elements
+        test(element if isinstance(element, Mapping) else NOTHING, context, traits) for element in elements
     )
 
 

@@ -22,6 +22,7 @@ from services.segments.domain.condition import (
     Spend,
     Trait,
     TraitDate,
+    traits_meant,
 )
 from services.segments.domain.condition import Sequence as Steps
 from services.segments.domain.definition import Definition
@@ -80,6 +81,8 @@ def _first(dues: Iterable[str | None]) -> str | None:
 
 
 def _of_leaf(leaf: Leaf, plan: Plan, truth: str) -> str | None:
+    if traits_meant(leaf):  # as for `for`
+        return plan.parameters.add(plan.as_of, "timestamptz")
     match leaf:
         case Trait() | Bucket():
             return None

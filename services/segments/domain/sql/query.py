@@ -20,6 +20,7 @@ from services.segments.domain.condition import (
     Spend,
     Trait,
     TraitDate,
+    traits_meant,
 )
 from services.segments.domain.definition import Definition
 from services.segments.domain.render import leaf_key
@@ -113,6 +114,9 @@ def holds(condition: Condition, segments: Mapping[str, str], plan: Plan) -> str:
 
 
 def _leaf_holds(leaf: Leaf, plan: Plan) -> str:
+    if traits_meant(leaf):
+        plan.doubts = True  # the history knows no traits
+        return "null::boolean"
     match leaf:
         case Trait(path, op, value):
             return comparison_holds("profile.traits", path, op, value, plan.parameters)

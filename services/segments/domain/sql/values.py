@@ -6,7 +6,7 @@ from typing import assert_never
 
 from services.segments.domain.sql.parameters import Parameters
 from shared.language.compare import NEGATED, Op, kind_of
-from shared.language.predicates import Changed, ContextTest, Each, Predicate, PropertyTest
+from shared.language.predicates import Changed, ContextTest, Each, Predicate, PropertyTest, ValueOf
 
 
 def all_of(expressions: Iterable[str]) -> str:
@@ -20,6 +20,8 @@ def predicates_hold(predicates: Iterable[Predicate], event: str, root: str, para
 
 def _predicate_holds(predicate: Predicate, event: str, root: str, parameters: Parameters) -> str:
     match predicate:
+        case PropertyTest(path, op, _, ValueOf(path=other)):
+            return _compares_with(one_at(root, other, parameters), root, path, op, parameters)
         case PropertyTest(path, op, value):
             return comparison_holds(root, path, op, value, parameters)
         case ContextTest(path, op, value):
@@ -33,6 +35,27 @@ def _predicate_holds(predicate: Predicate, event: str, root: str, parameters: Pa
             return _is_changed(predicate, root, parameters)
         case _:
             assert_never(predicate)
+
+
+def _compares_with(other: str, root: str, path: str, op: Op, parameters: Parameters) -> str:
+    """With another value of the same properties."""
+    positive = NEGATED.get(op)
+    if positive is not None:
+        return f"NOT {_compares_with(other, root, path, positive, parameters)}"
+    left, right = "found.value", f"({other})"
+    alike = f"jsonb_typeof({left}) = jsonb_typeof({right})"
+    if op == "=":
+        some = f"{alike} AND jsonb_typeof({left}) IN ('string', 'number', 'boolean') AND {left} = {right}"
+    else:
+        numbers = f"({left})::numeric {op} ({right})::numeric"
+        texts = f"{as_text(left)} {op} {as_text(right)}"
+        ordered = f"CASE jsonb_typeof({left}) WHEN 'number' THEN {numbers} WHEN 'string' THEN {texts} ELSE false END"
+        some = f"CASE WHEN {alike} THEN {ordered} ELSE false END"
+    if "." in path:
+        found = f"jsonb_array_elements({_all_at(root, path, parameters)})"
+    else:
+        found = f"(SELECT {root} -> {parameters.add(path, 'text')} AS value)"
+    return f"EXISTS (SELECT FROM {found} AS found WHERE {some})"
 
 
 def _is_changed(predicate: Changed, root: str, parameters: Parameters) -> str:
