@@ -34,6 +34,15 @@ def test_a_lists_own_condition_is_told_from_any_that_callers_can_write() -> None
         ({"all": [{"trait": "a", "op": "exists"}, {"trait": "$lists", "op": "exists"}]}, [("all", 1, "trait")]),
         ({"trait_changed": "$lists", "within": "P1D"}, [("trait_changed",)]),
         ({"trait_date": "$lists.x", "from": "P0D", "until": "P0D"}, [("trait_date",)]),
+        (
+            {
+                "event": "A",
+                "where": [{"property": "p", "op": "=", "value_of": {"trait": "$lists.x"}}],
+                "op": ">=",
+                "value": 1,
+            },
+            [("where", 0, "value_of", "trait")],
+        ),
         ({"trait": "$listsx", "op": "exists"}, []),
         ({"trait": "a.$lists", "op": "exists"}, []),
         ({"trait": "a", "op": "=", "value": "$lists"}, []),
