@@ -1,23 +1,35 @@
 """What time alone changes: how long after its instant an exit or entry is recorded."""
 
 import asyncio
-from collections.abc import Sequence
+import random
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any, TypeVar
 from uuid import UUID
 
-from bench.worker import build, database
+from bench.figures import Figure, percentile
+from bench.ingest import postgres
+from bench.worker import MIGRATIONS, build, database, live_message
 from services.segments.service.rules import RuleBook
+from services.segments.service.take_in import TakeIn
 from services.segments.worker import Planner, Timers
 from shared.plumbing.clock import ShiftedClock
 from shared.plumbing.db import Database
 from shared.plumbing.ids import new_id
-from shared.plumbing.lanes import lane_of
+from shared.plumbing.lanes import LANES, lane_of
 from shared.plumbing.leases import Leases
+from shared.plumbing.migrate import upgrade
+from shared.plumbing.reader import Incoming
 
+T = TypeVar("T")
 AT_MIDNIGHT, IN_A_MINUTE = 200_000, 10_000
 BIRTHDAY = {"life_event": "birthday", "from": "P0D", "until": "P0D"}
-QUIET = {"event": "Product Viewed", "within": "P1D", "op": ">=", "value": 1}
+VIEWERS = {"event": "Product Viewed", "within": "P1D", "op": ">=", "value": 1}
 
 
 async def add_profiles(db: Database, ids: Sequence[UUID], life_events: Any, now: datetime) -> None:
@@ -59,35 +71,102 @@ async def at_once(timers: Timers, clock: ShiftedClock, instant: datetime, count:
     return found
 
 
-async def _midnight(url: str) -> list[float]:
+@dataclass
+class Beside:
+    """What happens meanwhile: pages of 50 events, 20 a second; how long each took to be committed, in milliseconds."""
+
+    took: list[float] = field(default_factory=list)
+
+    async def run(self, db: Database, book: RuleBook, clock: ShiftedClock) -> None:
+        rng, known, people = random.Random(11), set[UUID](), [new_id() for _ in range(2_000)]
+        take_in, seq = TakeIn(book, clock), 0
+        while True:
+            begun = perf_counter()
+            items = []
+            for _ in range(50):
+                seq += 1
+                message = live_message(rng.choice(people), rng, known)
+                items.append(Incoming(lane_of(UUID(message["profile_id"])), seq, message))
+            made = perf_counter()
+            await db.run(partial(take_in, items=items))
+            self.took.append(1000 * (perf_counter() - made))
+            await asyncio.sleep(max(0.0, begun + 0.05 - perf_counter()))
+
+
+async def _midnight(url: str) -> tuple[list[float], list[float], list[float]]:
+    """Lags, and how long live pages took before and meanwhile."""
     clock = ShiftedClock()
-    tomorrow = (clock.now() + timedelta(days=3)).date()
-    midnight = datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=UTC)
+    day = (clock.now() + timedelta(days=3)).date()
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    born = {"kind": "birthday", "date": day.replace(year=1990).isoformat(), "recurs": "yearly", "subject": "self"}
     async with database(url) as db:
         book, leases = await _made(db, clock)
-        day = {
-            "kind": "birthday",
-            "date": tomorrow.replace(year=1990).isoformat(),
-            "recurs": "yearly",
-            "subject": "self",
-        }
-        await add_profiles(db, [new_id() for _ in range(AT_MIDNIGHT)], [day], clock.now())
-        await build(db, book, leases, {"birthday": BIRTHDAY})
-        timers = Timers(db, book, leases, clock, committed=lambda: None)
-        clock.step(midnight - timedelta(hours=10) - clock.now())
-        await leases.renew()
-        while await timers.step():  # the first look, from which on the instant is known exactly
+        await add_profiles(db, [new_id() for _ in range(AT_MIDNIGHT)], [born], clock.now())
+        await build(db, book, leases, {"birthday": BIRTHDAY, "viewers": VIEWERS})
+        timers, planner = Timers(db, book, leases, clock, committed=lambda: None), Planner(db, book, leases, clock)
+        looks: list[tuple[timedelta, Callable[[], Awaitable[int]]]] = [
+            (timedelta(hours=10), timers.step),
+            (timedelta(minutes=9), planner.step),
+        ]
+        for before, look in looks:
+            clock.step(midnight - before - clock.now())
             await leases.renew()
-        clock.step(midnight - timedelta(minutes=9) - clock.now())
+            while await look():  # the first look, which finds the exact instant; then the plans
+                await leases.renew()
+        clock.step(midnight - timedelta(seconds=12) - clock.now())
         await leases.renew()
-        planner = Planner(db, book, leases, clock)
-        while await planner.step():  # as it does in the minutes before
-            await leases.renew()
-        clock.step(midnight - timedelta(seconds=2) - clock.now())
-        await leases.renew()
-        renewing = asyncio.create_task(leases.run())
+        beside = Beside()
+        tasks = [asyncio.create_task(leases.run()), asyncio.create_task(beside.run(db, book, clock))]
+        await asyncio.sleep((midnight - clock.now()).total_seconds())
+        earlier, beside.took = beside.took[40:], []
         found = await at_once(timers, clock, midnight, AT_MIDNIGHT)
-        renewing.cancel()
+        for task in tasks:
+            task.cancel()
+    return found, earlier, beside.took
+
+
+async def _in_a_minute(url: str) -> list[float]:
+    """Everybody leaves a window within one minute, evenly."""
+    clock = ShiftedClock()
+    async with database(url) as db:
+        book, leases = await _made(db, clock)
+        people = [new_id() for _ in range(IN_A_MINUTE)]
+        await add_profiles(db, people, [], clock.now())
+        begins = clock.now() + timedelta(hours=1)
+        await add_views(db, people, begins - timedelta(days=1), timedelta(minutes=1) / len(people))
+        await build(db, book, leases, {"viewers": VIEWERS})
+        timers, planner = Timers(db, book, leases, clock, committed=lambda: None), Planner(db, book, leases, clock)
+        clock.step(begins - timedelta(minutes=5) - clock.now())
+        await leases.renew()
+        while await planner.step():
+            pass
+        clock.step(begins - timedelta(seconds=3) - clock.now())
+        await leases.renew()
+        tasks = [asyncio.create_task(leases.run()), asyncio.create_task(timers.run())]
+        found = await _seen(db, clock, IN_A_MINUTE)
+        for task in tasks:
+            task.cancel()
+    return found
+
+
+async def _seen(db: Database, clock: ShiftedClock, count: int) -> list[float]:
+    """Until so many changes by time are there: seconds from each one's instant until it is seen."""
+    found: list[float] = []
+    seqs = dict.fromkeys(range(LANES), 0)
+    while len(found) < count:
+        await asyncio.sleep(0.05)
+        rows = await db.fetch(
+            """SELECT changes.lane, changes.seq, changes.at, cause ->> 'kind' AS kind
+               FROM unnest($1::smallint[], $2::bigint[]) AS after (lane, seq)
+               JOIN changes ON changes.lane = after.lane AND changes.seq > after.seq""",
+            list(seqs),
+            list(seqs.values()),
+        )
+        now = clock.now()
+        for row in rows:
+            seqs[row["lane"]] = max(row["seq"], seqs[row["lane"]])
+            if row["kind"] == "time":
+                found.append((now - row["at"]).total_seconds())
     return found
 
 
@@ -96,3 +175,24 @@ async def _made(db: Database, clock: ShiftedClock) -> tuple[RuleBook, Leases]:
     leases = Leases(db, work="work", owner="bench", clock=clock)
     await leases.renew()
     return book, leases
+
+
+async def _with_postgres(work: Callable[[str], Awaitable[T]]) -> T:
+    with tempfile.TemporaryDirectory(prefix="regulars-bench-") as home:
+        async with postgres(Path(home)) as url:
+            await asyncio.to_thread(upgrade, service="segments", url=url, directory=MIGRATIONS)
+            return await work(url)
+
+
+async def measure() -> list[Figure]:
+    """Ten thousand deadlines in a minute, and two hundred thousand at one midnight."""
+    spread = percentile(await _with_postgres(_in_a_minute), 0.99)
+    lags, before, meanwhile = await _with_postgres(_midnight)
+    p99, calm, busy = percentile(lags, 0.99), percentile(before, 0.5), percentile(meanwhile, 0.5)
+    rate = f"{AT_MIDNIGHT / max(lags):,.0f} profiles/s"
+    live = f"{busy:.0f} ms a page of 50 events, p50"
+    return [
+        Figure(f"{IN_A_MINUTE:,} deadlines in a minute: lag, p99", f"{spread:.2f} s", "", "< 1 s", spread < 1),
+        Figure(f"{AT_MIDNIGHT:,} at one midnight: lag, p99", f"{p99:.1f} s", rate, "< 10 s", p99 < 10),
+        Figure("live events meanwhile", live, f"{calm:.0f} ms before", "< 1.2 ×", busy < 1.2 * calm),
+    ]

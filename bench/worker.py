@@ -56,10 +56,11 @@ def pages(people: list[UUID], count: int, *, rng: random.Random, known: set[UUID
     """Batches of events of a few hundred people each: views that a leaf or two select, other views, orders."""
     for _ in range(count // BATCH):
         active = rng.sample(people, ACTIVE)
-        yield [_message(rng.choice(active), rng, known) for _ in range(BATCH)]
+        yield [live_message(rng.choice(active), rng, known) for _ in range(BATCH)]
 
 
-def _message(profile_id: UUID, rng: random.Random, known: set[UUID]) -> dict[str, Any]:
+def live_message(profile_id: UUID, rng: random.Random, known: set[UUID]) -> dict[str, Any]:
+    """An event as profiles tells it, with the profile if nobody has heard of it."""
     now = datetime.now(UTC)
     number = rng.randrange(100)
     name, properties = rng.choice(

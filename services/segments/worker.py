@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 from services.segments.service.builds import find_build, finish_build, remove_some
 from services.segments.service.first_truths import FirstTruths
@@ -19,7 +20,7 @@ from shared.plumbing.log import get_logger
 log = get_logger()
 LOOK_AGAIN = 1.0  # seconds: a change by time shows within two
 DUE_AT_ONCE = 1024
-LANES_AT_ONCE, PLANS_OF_LANE = 4, 1000
+LANES_AT_ONCE, PLANS_AT_ONCE = 8, 1000
 PLANNED_AT_ONCE = 200
 AHEAD = timedelta(minutes=10)
 PLANS_AGAIN = 5.0  # seconds
@@ -58,20 +59,17 @@ class Timers:
         due = await due_lanes(self._db, lanes, now)
         if not due:
             return 0
-        count = await self._carry_out(due[: 2 * LANES_AT_ONCE], now) or await self._pass(due, now)
+        count = await self._carry_out(due[:LANES_AT_ONCE], now) or await self._pass(due, now)
         if count:
             self._committed()
         return count
 
     async def _carry_out(self, due: Sequence[int], now: datetime) -> int:
-        """Two transactions at a time: while the database does one, the other is made ready."""
-        halves = [sorted(half) for half in (due[::2], due[1::2]) if half]
-        return sum(await asyncio.gather(*(self._carry_out_in(half, now) for half in halves)))
+        counts = [await self._db.run(partial(self._carry_out_in, lane, now)) for lane in due]
+        return sum(counts)
 
-    async def _carry_out_in(self, lanes: Sequence[int], now: datetime) -> int:
-        return await self._db.run(
-            lambda tx: carry_out_plans(tx, self._book, self._leases, lanes, now=now, per_lane=PLANS_OF_LANE)
-        )
+    async def _carry_out_in(self, lane: int, now: datetime, tx: Connection) -> int:
+        return await carry_out_plans(tx, self._book, self._leases, lane, now=now, limit=PLANS_AT_ONCE)
 
     async def _pass(self, due: Sequence[int], now: datetime) -> int:
         return await self._db.run(

@@ -5,7 +5,7 @@ at leisure, and kept as a plan; when the instant has come, plans are carried out
 only just now or something happened to it meanwhile, is brought there by the engine.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from services.segments.domain.facts import instant
@@ -13,11 +13,9 @@ from services.segments.domain.timeline import advance
 from services.segments.service.batch import begin, taking_turns
 from services.segments.service.rules import RuleBook, Rules, VersionFails
 from services.segments.service.subject import Subject, catch_up, known_truths
-from services.segments.store import changes, memberships, plans, profiles
+from services.segments.store import plans, profiles
 from services.segments.store.catalogue import confirm_revision
-from services.segments.store.changes import Change
-from services.segments.store.memberships import Membership
-from services.segments.store.plans import Plan, Ripe
+from services.segments.store.plans import Plan, Served
 from shared.plumbing.db import Connection
 from shared.plumbing.leases import Leases
 
@@ -44,38 +42,15 @@ async def let_time_pass(
 
 
 async def carry_out_plans(
-    tx: Connection, book: RuleBook, leases: Leases, lanes: Sequence[int], *, now: datetime, per_lane: int
+    tx: Connection, book: RuleBook, leases: Leases, lane: int, *, now: datetime, limit: int
 ) -> int:
-    """Let some of the plans that have come due become so. Returns how many."""
+    """Let some of the plans of a lane that have come due become so. Returns how many."""
     rules = await book.current(tx)
-    ripe = await plans.lock_ripe(tx, lanes, now, revision=rules.revision, per_lane=per_lane)
-    if not ripe:
-        return 0
-    await leases.check(tx, sorted({one.lane for one in ripe}))
-    made = [change for one in ripe for change in _changes(one, rules)]
-    await plans.carry_out(tx, ripe)
-    await memberships.leave(tx, [(c.lane, c.segment_id, c.profile_id) for c in made if c.change == "left"])
-    entered = [Membership(c.lane, c.segment_id, c.profile_id, c.at) for c in made if c.change == "entered"]
-    await memberships.enter(tx, entered)
+    await leases.check(tx, [lane])
+    served = [Served(v.id, v.segment_id, v.number) for v in rules.versions.values() if v.serves]
+    count = await plans.carry_out(tx, lane, now, revision=rules.revision, served=served, limit=limit)
     await confirm_revision(tx, rules.revision)
-    await changes.append_changes(tx, made)
-    return len(ripe)
-
-
-def _changes(ripe: Ripe, rules: Rules) -> Iterator[Change]:
-    for version_id in sorted(ripe.before ^ ripe.after):
-        version = rules.versions[version_id]
-        if version.serves:
-            yield Change(
-                ripe.lane,
-                ripe.profile_id,
-                ripe.user_id,
-                version.segment_id,
-                version.number,
-                "entered" if version_id in ripe.after else "left",
-                ripe.at,
-                {"kind": "time"},
-            )
+    return count
 
 
 async def plan_ahead(

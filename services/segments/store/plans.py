@@ -23,15 +23,12 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Ripe:
-    """A profile whose plan has come due, locked."""
+class Served:
+    """A version whose truths are its segment's memberships. `number`: its own."""
 
-    lane: int
-    profile_id: UUID
-    user_id: str | None
-    at: datetime
-    before: frozenset[int]
-    after: frozenset[int]
+    version_id: int
+    segment_id: UUID
+    number: int
 
 
 async def find_unplanned(
@@ -74,25 +71,62 @@ async def write_plans(tx: Connection, plans: Iterable[Plan]) -> None:
     )
 
 
-async def lock_ripe(tx: Connection, lanes: Sequence[int], now: datetime, *, revision: int, per_lane: int) -> list[Ripe]:
-    """Profiles that are due and have a plan that holds, but for those that somebody else is working on."""
-    rows = await tx.fetchmany(
-        """SELECT lane, profile_id, user_id, planned_at, truths, planned_truths FROM profiles
-           WHERE lane = $1 AND next_due_at <= $2 AND planned_at = next_due_at AND planned_revision = $3
-           ORDER BY next_due_at LIMIT $4 FOR UPDATE SKIP LOCKED""",
-        [(lane, now, revision, per_lane) for lane in lanes],
+async def carry_out(
+    tx: Connection, lane: int, now: datetime, *, revision: int, served: Sequence[Served], limit: int
+) -> int:
+    """Let some of the plans of a lane that have come due become so, with the changes and memberships that they make.
+
+    All of it in the database: at a midnight that thousands wait for, whatever else the worker does goes on. Profiles that
+    somebody else is working on are passed over. Their states stay as they are: they are settled when next looked at. A
+    change's id is made of what it is. Returns how many plans; commit soon, for it holds the lane's counter.
+    """
+    count: int = await tx.fetchval(
+        _CARRY_OUT,
+        lane,
+        now,
+        revision,
+        limit,
+        [one.version_id for one in served],
+        [one.segment_id for one in served],
+        [one.number for one in served],
+        TIME,
     )
-    return [
-        Ripe(lane, profile_id, user_id, at, frozenset(before), frozenset(after))
-        for lane, profile_id, user_id, at, before, after in rows
-    ]
+    return count
 
 
-async def carry_out(tx: Connection, ripe: Iterable[Ripe]) -> None:
-    """Let the plans of these become what is so. The states stay as they are: they are settled when next looked at."""
-    await tx.executemany(
-        """UPDATE profiles SET truths = planned_truths, evaluated_at = planned_at, next_due_at = planned_due_at,
-                  planned_at = NULL, planned_revision = NULL, planned_truths = NULL, planned_due_at = NULL
-           WHERE lane = $1 AND profile_id = ANY($2::uuid[])""",
-        [(lane, [one.profile_id for one in group]) for lane, group in by_lane(ripe, attrgetter("lane"))],
-    )
+TIME = {"kind": "time"}
+_CARRY_OUT = """
+WITH ripe AS MATERIALIZED (
+    SELECT profile_id, user_id, planned_at AS at, truths AS before, planned_truths AS after FROM profiles
+    WHERE lane = $1 AND next_due_at <= $2 AND planned_at = next_due_at AND planned_revision = $3
+    ORDER BY next_due_at LIMIT $4 FOR UPDATE SKIP LOCKED
+), carried AS (
+    UPDATE profiles SET truths = planned_truths, evaluated_at = planned_at, next_due_at = planned_due_at,
+        planned_at = NULL, planned_revision = NULL, planned_truths = NULL, planned_due_at = NULL
+    FROM ripe WHERE profiles.lane = $1 AND profiles.profile_id = ripe.profile_id
+), served AS (
+    SELECT * FROM unnest($5::bigint[], $6::uuid[], $7::int[]) AS served (version_id, segment_id, number)
+), flips AS MATERIALIZED (
+    SELECT row_number() OVER () AS row, profile_id, user_id, at, segment_id, number, entered
+    FROM ripe, LATERAL (
+        SELECT version_id, true AS entered FROM unnest(after) AS version_id WHERE version_id <> ALL (before)
+        UNION ALL SELECT version_id, false FROM unnest(before) AS version_id WHERE version_id <> ALL (after)
+    ) AS flip JOIN served USING (version_id)
+), gone AS (
+    DELETE FROM memberships USING flips
+    WHERE lane = $1 AND NOT entered AND memberships.segment_id = flips.segment_id
+      AND memberships.profile_id = flips.profile_id
+), come AS (
+    INSERT INTO memberships (lane, segment_id, profile_id, entered_at)
+    SELECT $1, segment_id, profile_id, at FROM flips WHERE entered
+    ON CONFLICT (lane, segment_id, profile_id) DO UPDATE SET entered_at = excluded.entered_at
+), head AS (
+    UPDATE lane_heads SET seq = seq + (SELECT count(*) FROM flips) WHERE lane = $1 RETURNING seq
+), told AS (
+    INSERT INTO changes (lane, seq, id, segment_id, version, profile_id, user_id, change, at, cause)
+    SELECT $1, head.seq - (SELECT count(*) FROM flips) + row,
+           md5(concat_ws(' ', 'time', segment_id, number, profile_id, entered, extract(epoch FROM at)))::uuid,
+           segment_id, number, profile_id, user_id, CASE WHEN entered THEN 'entered' ELSE 'left' END, at, $8
+    FROM flips, head
+)
+SELECT count(*) FROM ripe"""
