@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 from hypothesis import Phase, given, seed, settings
+from hypothesis import strategies as st
 
 from services.segments.domain.definition import Definition
 from tests.fuzz.rounds import play
@@ -50,7 +51,7 @@ def drawn_conditions(number: int) -> dict[str, Any]:
 
     @seed(number)
     @settings(max_examples=3 * DRAWN, derandomize=False, phases=[Phase.generate])
-    @given(generated.conditions())
+    @given(st.one_of(generated.conditions(lasting=()), generated.lively_fors, generated.comparisons))
     def collect(condition: Any) -> None:
         found.append(condition)
 
