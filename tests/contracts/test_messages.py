@@ -26,6 +26,8 @@ EVENT = {
     "received_at": AT,
 }
 
+TRAITS_CHANGED = {"at": AT, "message_id": "m", "source": "web", "before": {"plan": "free"}, "after": {"plan": "pro"}}
+
 FIRST_RELEASE: list[tuple[type[Message], dict[str, Any]]] = [
     (
         RawMessage,
@@ -45,6 +47,8 @@ RESOLVED: list[dict[str, Any]] = [
     {"kind": "merge", "profile_id": OTHER, "survivor_id": ID, "profile": SNAPSHOT, "at": AT},
     {"kind": "erase", "profile_id": ID, "profile_ids": [ID], "receipt_id": OTHER, "at": AT},
     {"kind": "dropped", "profile_id": ID, "log": LOG, "at": AT},
+    {"kind": "event", "profile_id": ID, "event": EVENT, "log": LOG, "traits_changed": TRAITS_CHANGED},
+    {"kind": "profile", "profile_id": ID, "profile": SNAPSHOT, "at": AT, "traits_changed": TRAITS_CHANGED},
 ]
 """The least that the first release wrote. Never change a line here: add."""
 
