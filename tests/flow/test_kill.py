@@ -91,6 +91,7 @@ async def _kill_one_after_the_other(deployment: Deployment) -> None:
         await asyncio.sleep(dice.uniform(0, 0.5))
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.timeout(280)
 async def test_neither_stopping_nor_killing_anything_at_random_moments_loses_or_doubles_what_was_accepted(
