@@ -6,7 +6,7 @@ import sys
 
 from bench import figures
 
-ALL = ("startup", "engine", "ingest", "loop", "idle")
+ALL = ("startup", "engine", "worker", "passing", "build", "memory", "ingest", "loop", "idle")
 
 
 def main(names: list[str]) -> None:

@@ -1,0 +1,73 @@
+"""What the segments worker needs of memory, by the number of profiles that it has worked on."""
+
+import asyncio
+import random
+import sys
+import tempfile
+from pathlib import Path
+from uuid import UUID
+
+import psutil
+
+from bench.engine import conditions
+from bench.figures import Figure
+from bench.ingest import CHECKOUT, postgres
+from bench.worker import BATCH, MIGRATIONS, Feed, build, database, live_message
+from services.segments.service.rules import RuleBook
+from services.segments.service.take_in import TakeIn
+from shared.plumbing.clock import SystemClock
+from shared.plumbing.ids import new_id
+from shared.plumbing.leases import Leases
+from shared.plumbing.migrate import upgrade
+from shared.plumbing.reader import FeedReader
+
+FEW, MANY = 2_000, 60_000
+
+
+async def work_on(url: str, profiles: int) -> float:
+    """One event of each; megabytes of this process afterwards."""
+    rng, clock, known = random.Random(5), SystemClock(), set[UUID]()
+    async with database(url) as db:
+        book = RuleBook(db, clock=clock, default_zone="UTC")
+        leases, feed_leases = (Leases(db, work=work, owner="bench", clock=clock) for work in ("work", "resolved"))
+        await leases.renew()
+        await build(db, book, leases, {f"s{n}": condition for n, condition in enumerate(conditions(100))})
+        pages = ([live_message(new_id(), rng, known) for _ in range(BATCH)] for _ in range(profiles // BATCH))
+        reader = FeedReader(
+            db, feed="resolved", consumer="segments", pull=Feed(pages).pull, leases=feed_leases,
+            apply=TakeIn(book, clock), committed=lambda: None, clock=clock, batch=BATCH,
+        )  # fmt: skip
+        await feed_leases.renew()
+        while await reader.step():
+            known.clear()
+            await feed_leases.renew()
+    return float(psutil.Process().memory_full_info().pss / 2**20)
+
+
+async def _in_a_process_of_its_own(profiles: int) -> float:
+    with tempfile.TemporaryDirectory(prefix="regulars-bench-") as home:
+        async with postgres(Path(home)) as url:
+            await asyncio.to_thread(upgrade, service="segments", url=url, directory=MIGRATIONS)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bench.memory", url, str(profiles), cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE
+            )
+            said, _ = await process.communicate()
+    return float(said)
+
+
+async def measure() -> list[Figure]:
+    """The same after few and after many."""
+    few, many = [await _in_a_process_of_its_own(count) for count in (FEW, MANY)]
+    return [
+        Figure(
+            f"memory of the segments worker after {MANY:,} profiles",
+            f"{many:.0f} MB",
+            f"{few:.0f} MB after {FEW:,}",
+            "< 1.1 ×",
+            many < 1.1 * few,
+        )
+    ]
+
+
+if __name__ == "__main__":
+    print(asyncio.run(work_on(sys.argv[1], int(sys.argv[2]))))
