@@ -1,4 +1,4 @@
-"""The query and the reference name the same members, on a real PostgreSQL."""
+"""The query and the reference name the same members, on a real PostgreSQL. Generated ones: test_rounds.py."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -8,8 +8,6 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
@@ -20,7 +18,6 @@ from services.segments.domain.parse import parse
 from services.segments.domain.sql.query import Doubts, compile_query
 from services.segments.models import metadata
 from shared.plumbing import json
-from tests.unit.segments import generated
 from tests.unit.segments.case import NOON
 from tests.unit.segments.cases import CASES
 
@@ -114,37 +111,6 @@ def test_every_rule_holds_of_the_query(connection: "asyncpg.Connection[asyncpg.R
     asked = [([lane], define(parse(case.condition), {}), case.t, "UTC") for lane, case in enumerate(CASES)]
     answers = run(members(connection, profiles, asked))
     assert [case.rule for case, found in zip(CASES, answers, strict=True) if bool(found) is not case.expected] == []
-
-
-@settings(
-    max_examples=120,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
-)
-@given(st.data())
-def test_the_query_agrees_with_the_reference(
-    connection: "asyncpg.Connection[asyncpg.Record]", run: Run, data: st.DataObject
-) -> None:
-    base = parse(data.draw(generated.conditions()))
-    conditions = generated.conditions(segments=("base",), lasting=("base",))
-    definitions = [
-        define(parse(written), {"base": base}) for written in data.draw(st.lists(conditions, min_size=1, max_size=4))
-    ]
-    profiles: list[Profile] = data.draw(
-        st.lists(st.tuples(generated.facts, generated.histories), min_size=1, max_size=4)
-    )
-    as_of = data.draw(generated.instants)
-    default_zone = data.draw(st.sampled_from(["UTC", "Pacific/Kiritimati"]))
-    lanes = list(range(len(profiles)))
-
-    answers = run(
-        members(connection, profiles, [(lanes, definition, as_of, default_zone) for definition in definitions])
-    )
-
-    located = [(ProfileFacts(f.id, f.traits, f.life_events, default_zone), events) for f, events in profiles]
-    for definition, found in zip(definitions, answers, strict=True):
-        assert found == {n for n, (facts, events) in enumerate(located) if is_true(definition, events, facts, as_of)}
 
 
 def test_segments_that_double_at_every_step_make_a_query_that_does_not(
