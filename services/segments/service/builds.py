@@ -42,24 +42,21 @@ async def finish_build(tx: Connection, build: Build, *, clock: Clock) -> bool:
 
 async def _replace(tx: Connection, version: Version, now: datetime) -> list[Change]:
     """Make the new version's truths the memberships. Returns the changes that this is."""
-    recorded: list[Change] = []
-    for lane in range(LANES):
-        found = await builds.differences(tx, lane=lane, segment_id=version.segment_id, version_id=version.id)
-        made = [_change(lane, version, difference, now) for difference in found]
-        await memberships.leave(tx, [(lane, c.segment_id, c.profile_id) for c in made if c.change == "left"])
-        await memberships.enter(
-            tx, [Membership(lane, c.segment_id, c.profile_id, c.at) for c in made if c.change == "entered"]
-        )
-        recorded += made
-    return recorded
+    found = await builds.differences(tx, segment_id=version.segment_id, version_id=version.id)
+    made = [_change(version, difference, now) for difference in found]
+    await memberships.leave(tx, [(c.lane, c.segment_id, c.profile_id) for c in made if c.change == "left"])
+    await memberships.enter(
+        tx, [Membership(c.lane, c.segment_id, c.profile_id, c.at) for c in made if c.change == "entered"]
+    )
+    return made
 
 
-def _change(lane: int, version: Version, difference: Difference, now: datetime) -> Change:
+def _change(version: Version, difference: Difference, now: datetime) -> Change:
     """At the instant to which the profile has been brought where time has passed it since: what time changed
     meanwhile is still to be recorded, each change at its own, later instant."""
     due = difference.next_due_at is not None and difference.next_due_at <= now
     return Change(
-        lane,
+        difference.lane,
         difference.profile_id,
         difference.user_id,
         version.segment_id,

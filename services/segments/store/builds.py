@@ -8,6 +8,8 @@ from uuid import UUID
 from shared.plumbing.db import Connection
 from shared.plumbing.lanes import LANES
 
+DIFFERENCES_TIMEOUT = 600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Build:
@@ -33,6 +35,7 @@ class BuildProgress:
 class Difference:
     """A profile whose truth in a new version is not what the old one's members say."""
 
+    lane: int
     profile_id: UUID
     user_id: str | None
     enters: bool
@@ -105,17 +108,18 @@ async def progress_of(tx: Connection, builds: Sequence[UUID]) -> Mapping[UUID, B
     return {row["build_id"]: BuildProgress(row["done_lanes"]) for row in rows}
 
 
-async def differences(tx: Connection, *, lane: int, segment_id: UUID, version_id: int) -> list[Difference]:
-    """Where the truths of a version are not what the segment's memberships say."""
+async def differences(tx: Connection, *, segment_id: UUID, version_id: int) -> list[Difference]:
+    """Where the truths of a version are not what the segment's memberships say; in one scan, for others wait meanwhile."""
     rows = await tx.fetch(
-        """SELECT p.profile_id, p.user_id, m.profile_id IS NULL AS enters, p.evaluated_at, p.next_due_at
+        """SELECT p.lane, p.profile_id, p.user_id, m.profile_id IS NULL AS enters, p.evaluated_at, p.next_due_at
            FROM profiles p LEFT JOIN memberships m
              ON m.lane = p.lane AND m.segment_id = $2 AND m.profile_id = p.profile_id
-           WHERE p.lane = $1 AND p.merged_into IS NULL AND NOT p.erased
+           WHERE p.lane = ANY($1::smallint[]) AND p.merged_into IS NULL AND NOT p.erased
              AND ($3 = ANY(p.truths)) <> (m.profile_id IS NOT NULL)""",
-        lane,
+        list(range(LANES)),
         segment_id,
         version_id,
+        timeout=DIFFERENCES_TIMEOUT,
     )
     return [Difference(*row) for row in rows]
 
