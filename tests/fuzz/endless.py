@@ -20,7 +20,7 @@ from tests.fuzz.rounds import play
 from tests.services.segments.standing import migrate_segments
 from tests.services.segments.test_generated import CONDITIONS, live
 from tests.support.postgres import Migrate
-from tests.unit.segments import generated
+from tests.unit.segments import generated, lively
 from tests.unit.segments.test_sql import Profile, Run, connection, members, run
 
 __all__ = ["connection", "run"]
@@ -51,7 +51,7 @@ def drawn_conditions(number: int) -> dict[str, Any]:
 
     @seed(number)
     @settings(max_examples=3 * DRAWN, derandomize=False, phases=[Phase.generate])
-    @given(st.one_of(generated.conditions(lasting=()), generated.lively_fors, generated.comparisons))
+    @given(st.one_of(generated.conditions(lasting=()), lively.fors, lively.comparisons))
     def collect(condition: Any) -> None:
         found.append(condition)
 

@@ -179,58 +179,6 @@ def _combined(single: SearchStrategy[Json], segments: tuple[str, ...], *, most: 
     )
 
 
-_short = st.sampled_from(["PT6H", "PT12H", "P1D"])
-_as_the_trait = st.builds(
-    lambda op, value: {"event": "A", "where": [{"property": "v", "op": op, "value_of": {"trait": "v"}}], **value},
-    st.sampled_from(["=", "!=", ">"]),
-    st.fixed_dictionaries({"op": st.just(">="), "value": st.sampled_from([1, 2]), "within": _short}),
-)
-_turning: SearchStrategy[Json] = st.one_of(
-    _as_the_trait,
-    st.fixed_dictionaries(
-        {"event": names, "op": st.sampled_from([">=", "="]), "value": st.sampled_from([1, 0, 2]), "within": _short}
-    ),
-    st.builds(
-        lambda absent, gap: {
-            "sequence": [{"event": "A"}, {"event": "B", "absent": absent}],
-            "gap": gap,
-            "within": "P1D",
-        },
-        st.booleans(),
-        st.sampled_from(["PT6H", "PT12H"]),
-    ),
-    st.builds(lambda op, value: {"trait": "v", "op": op, "value": value}, st.sampled_from(["=", "!="]), st.just(1)),
-    st.just({"life_event": "birthday", "from": "P0D", "until": "P1D"}),
-    st.just({"trait_date": "on", "from": "P0D", "until": "P1D"}),
-)
-_often_true = st.one_of(
-    _turning, _turning.map(lambda of: {"not": of}), st.tuples(_turning, _turning).map(lambda two: {"any": [*two]})
-)
-comparisons = st.one_of(
-    _as_the_trait,
-    st.tuples(_as_the_trait, _as_the_trait).map(
-        lambda two: {"sequence": [_step(two[0]), {**_step(two[1]), "event": "B"}], "gap": "PT12H"}
-    ),
-    _as_the_trait.map(
-        lambda one: {**_step(one), "aggregate": "sum", "property": "v", "within": "P1D", "op": ">", "value": 2}
-    ),
-)
-
-
-def _step(leaf: Json) -> Json:
-    return {"event": leaf["event"], "where": leaf["where"]}
-
-
-lively_fors: SearchStrategy[Json] = st.builds(
-    lambda length, of, around: (
-        {around: [{"trait": "w", "op": "exists"}, {"for": length, "of": of}]} if around else {"for": length, "of": of}
-    ),
-    _short,
-    _often_true,
-    st.sampled_from(["", "", "any", "all"]),
-)
-
-
 def _fors(of: SearchStrategy[Json]) -> SearchStrategy[Json]:
     return st.builds(lambda length, inner: {"for": length, "of": inner}, durations, of)
 
@@ -290,7 +238,7 @@ def told_by(events: list[Event], now: datetime) -> list[Event]:
     return [replace(e, timestamp=min(e.timestamp, now)) if e.name == TRAITS_CHANGED else e for e in events]
 
 
-def _without_duplicates(events: list[Event]) -> list[Event]:
+def without_duplicates(events: list[Event]) -> list[Event]:
     """Each (source, message id) once: made unique where it is not."""
     return [
         Event(e.timestamp, f"{e.message_id}-{position}", e.source, e.name, e.properties, e.context)
@@ -298,7 +246,7 @@ def _without_duplicates(events: list[Event]) -> list[Event]:
     ]
 
 
-histories = st.lists(_events, max_size=12).map(_without_duplicates)
+histories = st.lists(_events, max_size=12).map(without_duplicates)
 _order_events = st.builds(
     Event,
     timestamp=instants,
@@ -310,7 +258,7 @@ _order_events = st.builds(
         optional={"currency": st.sampled_from(["EUR", "USD"])},
     ),
 )
-order_histories = st.lists(_order_events, min_size=2, max_size=10).map(_without_duplicates)
+order_histories = st.lists(_order_events, min_size=2, max_size=10).map(without_duplicates)
 order_spends: SearchStrategy[Json] = st.fixed_dictionaries(
     {"spend": st.just("total"), "op": st.sampled_from(["=", ">", "<="]), "value": st.sampled_from([0, 1, 2, 3])},
     optional={"within": st.sampled_from(["P1D", "P2D", "P100W"]), "currency": st.just("EUR")},
@@ -343,28 +291,3 @@ facts = st.builds(
     ).map(tuple),
     default_zone=st.sampled_from(["UTC", "Asia/Kolkata"]),
 )
-
-_plain_events = st.builds(
-    Event,
-    timestamp=instants,
-    message_id=st.just("m"),
-    source=st.just("web"),
-    name=names,
-    properties=st.fixed_dictionaries({"v": st.sampled_from([1, 2])}),
-)
-_plain_changes = st.builds(
-    Event,
-    timestamp=instants,
-    message_id=st.just("m"),
-    source=st.just("web"),
-    name=st.just(TRAITS_CHANGED),
-    properties=st.builds(
-        lambda key, before, after: {"before": {key: before}, "after": {key: after}},
-        st.sampled_from(["v", "v", "timezone", "on"]),
-        st.sampled_from([1, 2, "2024-03-01", "Pacific/Kiritimati"]),
-        st.sampled_from([1, 2, "2024-02-29", "UTC"]),
-    ),
-)
-lively_histories = st.lists(
-    st.one_of(_plain_events, _plain_events, _plain_events, _plain_changes), min_size=4, max_size=12
-).map(_without_duplicates)

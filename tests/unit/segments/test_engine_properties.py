@@ -15,7 +15,7 @@ from services.segments.domain.facts import Event, ProfileFacts
 from services.segments.domain.parse import parse
 from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.timeline import advance
-from tests.unit.segments import generated
+from tests.unit.segments import generated, lively
 from tests.unit.segments.settled import settled
 
 MIDNIGHTS = (0, 5, 10, 11, 18.5)  # in UTC, where the generated profiles live
@@ -75,10 +75,10 @@ def test_what_has_been_so_for_a_time_agrees_too(data: st.DataObject) -> None:
     written = data.draw(generated.conditions(segments=("base",), lasting=("base",)))
     definitions = {
         1: define(parse(written), {"base": base.condition}),
-        2: define(parse(data.draw(generated.lively_fors)), {}),
-        3: define(parse(data.draw(generated.lively_fors)), {}),
+        2: define(parse(data.draw(lively.fors)), {}),
+        3: define(parse(data.draw(lively.fors)), {}),
     }
-    assert_states_follow(data, definitions, data.draw(generated.facts), data.draw(generated.lively_histories))
+    assert_states_follow(data, definitions, data.draw(generated.facts), data.draw(lively.histories))
 
 
 @thorough

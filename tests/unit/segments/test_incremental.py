@@ -23,7 +23,7 @@ from services.segments.domain.standing import Standing
 from shared.language.compare import holds
 from shared.language.paths import find_all
 from shared.plumbing import json
-from tests.unit.segments import generated
+from tests.unit.segments import generated, lively
 
 thorough = settings(
     max_examples=80,
@@ -105,17 +105,17 @@ def test_what_an_event_touches_is_all_that_it_changes(data: st.DataObject) -> No
 @thorough
 @given(st.data())
 def test_since_when_something_has_been_so_is_followed(data: st.DataObject) -> None:
-    written = data.draw(st.lists(generated.lively_fors, min_size=3, max_size=5))
+    written = data.draw(st.lists(lively.fors, min_size=3, max_size=5))
     definitions = {n: define(parse(condition), {}) for n, condition in enumerate(written)}
-    assert_followed(data, definitions, data.draw(generated.lively_histories))
+    assert_followed(data, definitions, data.draw(lively.histories))
 
 
 @thorough
 @given(st.data())
 def test_events_are_compared_with_the_traits_of_now(data: st.DataObject) -> None:
-    written = data.draw(st.lists(generated.comparisons, min_size=3, max_size=5))
+    written = data.draw(st.lists(lively.comparisons, min_size=3, max_size=5))
     definitions = {n: define(parse(condition), {}) for n, condition in enumerate(written)}
-    assert_followed(data, definitions, data.draw(generated.lively_histories))
+    assert_followed(data, definitions, data.draw(lively.histories))
 
 
 @thorough
