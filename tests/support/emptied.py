@@ -29,10 +29,11 @@ class Known:
 
 
 async def _tables(connection: "Connection[asyncpg.Record]") -> list[str]:
-    """All that hold rows."""
+    """All that hold rows, those that refer to others first."""
     found = await connection.fetch(
-        f"""SELECT format('%I.%I', nspname, relname) AS name FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
-            WHERE relkind = 'r' AND {OURS} ORDER BY name"""
+        f"""SELECT format('%I.%I', nspname, relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+            WHERE relkind = 'r' AND {OURS}
+            ORDER BY (SELECT count(*) FROM pg_constraint WHERE conrelid = c.oid AND contype = 'f') DESC, name"""
     )
     return [row["name"] for row in found]
 
@@ -72,7 +73,7 @@ async def _empty(known: Known) -> bool:
             return False
         kept = await connection.fetch("SELECT relname FROM pg_class WHERE relnamespace = 'migrated'::regnamespace")
         async with connection.transaction():
-            await connection.execute("SET LOCAL session_replication_role = replica; SET LOCAL lock_timeout = '2s'")
+            await connection.execute("SET LOCAL lock_timeout = '2s'")
             for table in await _filled(connection, await _tables(connection)):
                 await connection.execute(f"DELETE FROM {table}")
             for (table,) in kept:

@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
-FOR_TESTS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "300"}
+FOR_TESTS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "max_connections": "300",
+    "deadlock_timeout": "100ms",  # some provoke deadlocks, and would wait a second for each
+}
 
 REACH = {
     "listen_addresses": "127.0.0.1",
