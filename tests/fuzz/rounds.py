@@ -56,10 +56,12 @@ def _round(data: st.DataObject, ask: AskSql) -> int:
 
 
 def _definitions(data: st.DataObject) -> dict[int, Definition]:
-    base = parse(data.draw(generated.conditions()))
-    others = generated.conditions(segments=("base",), lasting=("base",))
-    written = [parse(data.draw(others)) for _ in range(CONDITIONS - 1)]
-    return {number: define(condition, {"base": base}) for number, condition in enumerate([base, *written])}
+    """Each may refer to those before it; a `for`, only to what has none."""
+    known = {"plain": parse(data.draw(generated.conditions()))}
+    known["base"] = parse(data.draw(generated.conditions(segments=("plain",), lasting=("plain",))))
+    others = generated.conditions(segments=("plain", "base"), lasting=("plain",))
+    written = [*known.values(), *(parse(data.draw(others)) for _ in range(CONDITIONS - 2))]
+    return {number: define(condition, known) for number, condition in enumerate(written)}
 
 
 def _followed(data: st.DataObject, definitions: dict[int, Definition], as_of: datetime, zone: str) -> Followed:

@@ -94,16 +94,6 @@ def assert_followed(data: st.DataObject, definitions: Mapping[int, Definition], 
 
 @thorough
 @given(st.data())
-def test_what_an_event_touches_is_all_that_it_changes(data: st.DataObject) -> None:
-    base = define(parse(data.draw(generated.conditions())), {})
-    others = {
-        n: define(parse(data.draw(generated.conditions(segments=("base",)))), {"base": base.condition}) for n in (2, 3)
-    }
-    assert_followed(data, {1: base, **others}, data.draw(generated.histories))
-
-
-@thorough
-@given(st.data())
 def test_since_when_something_has_been_so_is_followed(data: st.DataObject) -> None:
     written = data.draw(st.lists(lively.fors, min_size=3, max_size=5))
     definitions = {n: define(parse(condition), {}) for n, condition in enumerate(written)}
@@ -116,18 +106,6 @@ def test_events_are_compared_with_the_traits_of_now(data: st.DataObject) -> None
     written = data.draw(st.lists(lively.comparisons, min_size=3, max_size=5))
     definitions = {n: define(parse(condition), {}) for n, condition in enumerate(written)}
     assert_followed(data, definitions, data.draw(lively.histories))
-
-
-@thorough
-@given(st.data())
-def test_so_it_is_of_whatever_it_is_made_of(data: st.DataObject) -> None:
-    plain = define(parse(data.draw(generated.conditions())), {})
-    known = {"plain": plain.condition}
-    base = define(parse(data.draw(generated.conditions(lasting=("plain",)))), known)
-    known["base"] = base.condition
-    conditions = generated.conditions(segments=("plain", "base"), lasting=("plain",))
-    others = {n: define(parse(data.draw(conditions)), known) for n in (2, 3)}
-    assert_followed(data, {1: base, **others}, data.draw(generated.histories))
 
 
 @thorough
