@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.segments.domain.facts import TRAITS_CHANGED, Event, ProfileFacts, micros
-from services.segments.domain.lists import lists_of, with_lists
+from services.segments.domain.lists import LISTS, lists_of, with_lists
 from shared.language.compare import same
 from shared.language.paths import find_one
 
@@ -41,7 +41,7 @@ def _undo(traits: dict[str, object], change: Event) -> None:
     before, after = (find_one(change.properties, key) for key in ("before", "after"))
     if not isinstance(before, dict) or not isinstance(after, dict):
         return
-    for key in before.keys() | after.keys():
+    for key in (before.keys() | after.keys()) - {LISTS}:  # a caller's trait of that name says nothing of lists
         if same(before.get(key), after.get(key)):
             continue
         if before.get(key) is None:
