@@ -52,7 +52,8 @@ the leaves), ``looking.py`` (one look at it), ``past.py``, ``lasting.py`` and ``
 ``default_zone`` must be one of ``local_time.zone_names()``.
 
 What is kept is plain JSON: ``{"leaves": {leaf key: [truth, until, pending, …]}, "due": {formula: instant}, "since": {`for`: instant}}`` for one profile,
-numbers int or Decimal, instants integer microseconds since the epoch. A leaf without a matching event has no entry, so a
+numbers int or Decimal, instants integer microseconds since the epoch. Leaves of spend share the orders, which stand beside
+them under keys of their own and are folded and let go with all who share them. A leaf without a matching event has no entry, so a
 version's leaves are complete only once its profiles were refolded. They know only what still matters from the last look
 on: time never runs backwards. A leaf's verdict stands until an event touches it or its time has come; a formula is worked
 out again when a verdict it depends on has changed, or when it is due. ``next_at`` is the earliest instant at which any

@@ -53,11 +53,7 @@ class Looking(dict[str, Verdict]):
     def _kept(self, key: str, kept: Kept) -> Verdict:
         if lasts(kept, self._now):
             return kept[TRUTH], kept[UNTIL]
-        keeper = self._base.keepers[key]
-        verdict = keeper.settle(kept, self._now)
-        if keeper.is_void(kept):
-            del self._leaves[key]
-        return verdict
+        return self._base.keepers[key].look(self._leaves, self._now) or self._base.resting[key]
 
     def _lasting(self, key: str, lasting: Lasting) -> Verdict:
         """What it is part of waits until it may turn, which is no sooner than a length after its condition did."""

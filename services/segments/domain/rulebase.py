@@ -24,8 +24,9 @@ from services.segments.domain.condition import (
     traits_meant,
 )
 from services.segments.domain.definition import Definition, closed
-from services.segments.domain.engine.keeper import Keeper
+from services.segments.domain.engine.keeper import Keeper, Leaves
 from services.segments.domain.engine.leaf import keeper_of
+from services.segments.domain.engine.ledger import Ledger
 from services.segments.domain.engine.verdict import Formula, Verdict
 from services.segments.domain.facts import micros_of
 from services.segments.domain.render import leaf_key
@@ -53,6 +54,7 @@ class Rulebase(Generic[V]):
 
     def __init__(self, definitions: Mapping[V, Definition]) -> None:
         self.keepers: dict[str, Keeper] = {}
+        self.ledgers: dict[str, Ledger] = {}  # which leaves of spend share
         self.resting: dict[str, Verdict] = {}  # of leaves that look at events, where none has mattered
         self.traits: dict[str, Trait] = {}
         self.others: dict[str, LifeEvent | TraitDate | Bucket] = {}
@@ -143,13 +145,18 @@ class Rulebase(Generic[V]):
     def _keep_keeper(self, key: str, leaf: EventAggregate | Sequence | Spend) -> None:
         if key in self.keepers:
             return
-        keeper = self.keepers[key] = keeper_of(key, leaf)
+        keeper = self.keepers[key] = keeper_of(key, leaf, self.ledgers)
         if traits_meant(leaf):
             self.referring[key] = leaf
         self.resting[key] = keeper.resting()
         for use in keeper.uses():
             for name in use.selection.names:
                 self.keepers_of.setdefault(name, {})[key] = keeper
+
+    def let_go(self, leaves: Leaves, now: int) -> None:
+        """Of orders that no leaf here can need at `now` or later."""
+        for ledger in self.ledgers.values():
+            ledger.let_go(leaves, now)
 
 
 def _cost(condition: Condition) -> int:

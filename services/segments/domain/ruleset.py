@@ -8,6 +8,7 @@ place. `fold`, `trim`, `refold` and `evaluate` do the same for the leaves alone,
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from services.segments.domain.condition import For, Leaf, LifeEvent, TraitDate, traits_meant
@@ -21,9 +22,11 @@ from services.segments.domain.lasting import true_since
 from services.segments.domain.looking import Looking, lasts
 from services.segments.domain.render import leaf_key
 from services.segments.domain.rulebase import Rulebase
+from services.segments.domain.spending import SPEND_EVENTS
 from services.segments.domain.standing import Standing
 
 V = TypeVar("V", bound=Hashable)
+_timestamp = attrgetter("timestamp")
 States = Mapping[str, Kept]  # by leaf
 
 
@@ -89,8 +92,8 @@ class Ruleset(Generic[V]):
 
     @property
     def leaf_keys(self) -> frozenset[str]:
-        """Of those that look at events."""
-        return frozenset(self._base.keepers)
+        """Of those that look at events, and of what they share."""
+        return frozenset((*self._base.keepers, *self._base.ledgers))
 
     def touched_by_event(self, name: str) -> frozenset[V]:
         return self._versions(self._formulas_with(self._base.keepers_of.get(name, ())))
@@ -128,17 +131,12 @@ class Ruleset(Generic[V]):
         touched: dict[str, None] = self._lasting_touched(event, keepers) if self._base.fors else {}
         if not keepers and not touched:
             return None
+        if event.name in SPEND_EVENTS:
+            self._base.let_go(leaves, at)
         for keeper in keepers:
-            kept = leaves.get(keeper.key)
-            if kept is None:
-                continue
-            resting = self._base.resting[keeper.key]
-            old = resting if kept[TRUTH] is None else (kept[TRUTH], kept[UNTIL])
-            new = keeper.settle(kept, at)
-            if keeper.is_void(kept):
-                new = resting
-                del leaves[keeper.key]
-            if new != old:
+            kept, resting = leaves.get(keeper.key), self._base.resting[keeper.key]
+            old = resting if kept is None or kept[TRUTH] is None else (kept[TRUTH], kept[UNTIL])
+            if (keeper.look(leaves, at) or resting) != old:
                 touched.update(self._base.formulas_with[keeper.key])
         return touched
 
@@ -229,12 +227,13 @@ class Ruleset(Generic[V]):
             assert at is not None  # it isn't later than `until`
             yield at, truths
 
-    def forget_others(self, standing: Standing) -> None:
-        """Leaves and `for`s of no version here."""
-        for key in standing.leaves.keys() - self._base.keepers.keys():
+    def forget_others(self, standing: Standing, t: datetime) -> None:
+        """Leaves and `for`s of no version here, and orders that none needs at `t` or later."""
+        for key in standing.leaves.keys() - self.leaf_keys:
             del standing.leaves[key]
         for key in standing.since.keys() - self._base.fors.keys():
             del standing.since[key]
+        self._base.let_go(standing.leaves, micros(t))
 
     def stand(self, states: States, facts: ProfileFacts, t: datetime, events: Sequence[Event] = ()) -> Standing:
         """All judged at `t`. `events` are needed for `for`s."""
@@ -255,21 +254,20 @@ class Ruleset(Generic[V]):
     def fold(self, states: States, events: Iterable[Event], traits: Mapping[str, object] = NOTHING) -> dict[str, Kept]:
         """Takes in events in any order of time, each once."""
         leaves = _copied(states)
-        for event in events:
+        for event in sorted(events, key=_timestamp):  # what comes last is taken in at once
             for keeper in self._give(leaves, event, traits):
-                if keeper.key in leaves:
-                    leaves[keeper.key][TRUTH] = None
+                keeper.doubt(leaves)
         return leaves
 
     def trim(self, states: States, t: datetime) -> dict[str, Kept]:
         """Without what can't matter at `t` or later, and without leaves of no version here; judged."""
         now, leaves = micros(t), _copied(states)
-        for key in list(leaves):
-            kept, keeper = leaves[key], self._base.keepers.get(key)
-            if keeper is not None and not lasts(kept, now):
-                keeper.settle(kept, now)
-            if keeper is None or keeper.is_void(kept):
-                del leaves[key]
+        for key in leaves.keys() - self.leaf_keys:
+            del leaves[key]
+        self._base.let_go(leaves, now)
+        for key in leaves.keys() & self._base.keepers.keys():
+            if not lasts(leaves[key], now):
+                self._base.keepers[key].look(leaves, now)
         return leaves
 
     def refold(self, events: Iterable[Event], t: datetime) -> dict[str, Kept]:

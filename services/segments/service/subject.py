@@ -152,14 +152,16 @@ def catch_up(subject: Subject, rules: Rules, now: datetime, history: Sequence[Ev
 
 def _add_states(subject: Subject, rules: Rules, history: Sequence[Event], t: datetime) -> None:
     """Fold the leaves of new versions anew; what stands under their keys may be of a version that is long gone. So may any
-    plan: those of the versions it knows are made once more."""
+    plan: those of the versions it knows are made once more. What they share with leaves that were there before they fold
+    whole: what of it no leaf needs is known to all versions together."""
     made, standing, facts = rules.made_since(subject.states_revision), subject.standing, subject.facts(rules)
-    added = rules.attempt(lambda ruleset: ruleset.refold(history, t), on=made)
+    added = rules.attempt(lambda ruleset: ruleset.fold({}, history), on=made)
     for key in made.leaf_keys & standing.leaves.keys():
         del standing.leaves[key]
     standing.leaves.update(added)
+    standing.leaves = rules.attempt(lambda ruleset: ruleset.trim(standing.leaves, t))
     standing.forget_plans()
-    rules.ruleset.forget_others(standing)
+    rules.ruleset.forget_others(standing, t)
     known = known_truths(subject, rules)
     rules.attempt(lambda ruleset: ruleset.recall(standing, facts, t, history), on=made)
     rules.attempt(lambda ruleset: ruleset.judge(standing, facts, t, ruleset.formulas_of(_of(ruleset, known))))
@@ -171,7 +173,7 @@ def _pass_time(subject: Subject, rules: Rules, known: Mapping[int, bool], until:
     passed = rules.attempt(lambda ruleset: advance(ruleset, standing, facts, _of(ruleset, known), until))
     for flip in passed.flips:
         _record(subject, rules, flip.version_id, flip.truth, flip.at, {"kind": "time"})
-    rules.ruleset.forget_others(standing)
+    rules.ruleset.forget_others(standing, until)
     subject.moved = True
 
 

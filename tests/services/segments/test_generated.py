@@ -34,6 +34,8 @@ CONDITIONS: dict[str, Any] = {
         "value": 1,
     },
     "spent": {"spend": "total", "within": "P1D", "op": ">=", "value": 2},
+    "spent-today": {"spend": "total", "within": "PT6H", "op": ">", "value": 1},
+    "spent-euros": {"spend": "total", "currency": "EUR", "within": "PT9H", "op": "<=", "value": 3},
     "absent": {"sequence": [{"event": "A"}, {"event": "B", "absent": True}], "gap": "PT3H", "within": "PT8H"},
     "followed": {"sequence": [{"event": "A"}, {"event": "B"}], "gap": "PT3H", "within": "P1D"},
     "trait": {"trait": "plan", "op": "in", "value": ["pro", 1]},
@@ -126,6 +128,7 @@ def _lives(rng: random.Random, life: Life, now: datetime) -> Iterator[Any]:
                 hours=rng.choice([-40, -20, -5, -3, -1, 0, 0, 0, 2, 7]), minutes=rng.choice([0, 0, 30])
             )
             order: dict[str, Any] = {"order_id": rng.choice("123"), "total": rng.choice([1, 2, 0])}
+            order["currency"] = rng.choice(["EUR", "EUR", "USD"])
             message = did(name, rng.choice(NAMES), at, v=rng.choice([0, 1, 2, "x"]), **order)
             life.does(name, message)
             yield from [message] * rng.choice([1, 1, 1, 2])

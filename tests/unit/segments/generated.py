@@ -254,15 +254,26 @@ _order_events = st.builds(
     source=st.sampled_from(["web", "pos"]),
     name=st.sampled_from(ORDER_NAMES),
     properties=st.fixed_dictionaries(
-        {"order_id": st.sampled_from(["1", 1, "2", ""]), "total": st.sampled_from([1, 2, 3, None])},
-        optional={"currency": st.sampled_from(["EUR", "USD"])},
+        {
+            "order_id": st.sampled_from(["1", 1, "2", "-:", ""]),
+            "total": st.sampled_from([1, 2, 3, None, -1, Decimal("0.5")]),
+        },
+        optional={"currency": st.sampled_from(["EUR", "USD"]), "revenue": st.sampled_from([1, Decimal("0.5")])},
     ),
 )
 order_histories = st.lists(_order_events, min_size=2, max_size=10).map(without_duplicates)
 order_spends: SearchStrategy[Json] = st.fixed_dictionaries(
-    {"spend": st.just("total"), "op": st.sampled_from(["=", ">", "<="]), "value": st.sampled_from([0, 1, 2, 3])},
-    optional={"within": st.sampled_from(["P1D", "P2D", "P100W"]), "currency": st.just("EUR")},
+    {
+        "spend": st.sampled_from(["total", "total", "total", "revenue"]),
+        "op": cmps,
+        "value": st.sampled_from([0, 1, 2, 3, 5]),
+    },
+    optional={
+        "within": st.sampled_from(["PT6H", "P1D", "P2D", "P100W"]),
+        "currency": st.sampled_from(["EUR", "EUR", "USD"]),
+    },
 )
+several_spends = st.lists(order_spends, min_size=2, max_size=7)  # of which some share their orders
 facts = st.builds(
     ProfileFacts,
     id=st.integers(0, 10**6).map(lambda number: UUID(int=number)),

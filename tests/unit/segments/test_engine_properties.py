@@ -84,7 +84,7 @@ def test_what_has_been_so_for_a_time_agrees_too(data: st.DataObject) -> None:
 @thorough
 @given(st.data())
 def test_states_of_spend_do_so_for_orders_that_change_in_any_order(data: st.DataObject) -> None:
-    definitions = {n: define(parse(data.draw(generated.order_spends)), {}) for n in range(3)}
+    definitions = {n: define(parse(c), {}) for n, c in enumerate(data.draw(generated.several_spends))}
     assert_states_follow(data, definitions, ProfileFacts(UUID(int=1)), data.draw(generated.order_histories))
 
 

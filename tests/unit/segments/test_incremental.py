@@ -111,7 +111,7 @@ def test_events_are_compared_with_the_traits_of_now(data: st.DataObject) -> None
 @thorough
 @given(st.data())
 def test_running_totals_of_spend_are_those_of_all_orders(data: st.DataObject) -> None:
-    written = data.draw(st.lists(generated.order_spends, min_size=1, max_size=4))
+    written = data.draw(generated.several_spends)
     assert_followed(
         data, {n: define(parse(c), {}) for n, c in enumerate(written)}, data.draw(generated.order_histories)
     )

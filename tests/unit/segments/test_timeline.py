@@ -6,7 +6,6 @@ from uuid import UUID
 import pytest
 
 from services.segments.domain.definition import Definition, define
-from services.segments.domain.engine.orders import DUE, ORDERS, TOTAL
 from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts, micros
 from services.segments.domain.parse import parse
 from services.segments.domain.ruleset import Ruleset
@@ -81,14 +80,14 @@ def test_what_will_become_of_an_order_is_known_in_advance(
 def test_an_order_that_can_add_nothing_any_more_is_only_remembered() -> None:
     completed = order("Completed", -8 * DAY, total=10)
     windowed = Ruleset.build({"v": definition({"spend": "total", "within": "P7D", "op": ">", "value": 0})})
-    [kept] = windowed.refold([completed], T0).values()
-    assert (kept[ORDERS], kept[TOTAL], kept[DUE]) == ({"1": None}, 0, [])
-    again = windowed.fold(windowed.refold([completed], T0), [order("Completed", -DAY, total=10)])
+    states = windowed.refold([completed], T0)
+    assert states == {"orders:total": [None, [], [], [], {}, 0, {}, ["1"]]}
+    again = windowed.fold(states, [order("Completed", -DAY, total=10)])
     assert windowed.evaluate(again, FACTS, T0).truths == {"v": False}
 
     ever = Ruleset.build({"v": definition({"spend": "total", "op": ">", "value": 0})})
     states = ever.refold([completed, order("Refunded", -7 * DAY)], T0)
-    assert [(kept[ORDERS], kept[TOTAL], kept[DUE]) for kept in states.values()] == [({"1": None}, 0, [])]
+    assert states == {"orders:total": [None, [], [], [], {}, 0, {}, ["1"]]}
     more = [order("Refunded", -DAY, total=1), order("Updated", -HOUR, total=5)]
     assert ever.evaluate(ever.fold(states, more), FACTS, T0).truths == {"v": False}
 

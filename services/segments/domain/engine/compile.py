@@ -110,6 +110,7 @@ class _Body:
         self.setup: list[str] = []
         self.lines: list[str] = []
         self._found: dict[str, str] = {}
+        self._ordered: list[Any] = []
 
     def give(self, one: Selecting) -> None:
         indent = ""
@@ -120,7 +121,9 @@ class _Body:
         if condition:
             self.lines.append(f"{indent}if {condition}:")
             indent += "    "
-        self.lines.append(f"{indent}{self.module.constant(one.use.take)}({arguments})")
+        if one.use.give != "order" or one.use.take not in self._ordered:  # orders are shared: one takes it in for all
+            self.lines.append(f"{indent}{self.module.constant(one.use.take)}({arguments})")
+            self._ordered.append(one.use.take)
         self.lines.append(f"{indent}touched.append({self.module.constant(one.keeper)})")
 
     def _given(self, use: Use) -> tuple[str, str]:

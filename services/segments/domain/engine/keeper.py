@@ -43,26 +43,55 @@ class Keeper(ABC):
     key: str
 
     @abstractmethod
+    def uses(self) -> Iterable[Use]: ...
+
+    @abstractmethod
+    def resting(self) -> Verdict:
+        """With nothing taken in, ever."""
+
+    @abstractmethod
+    def doubt(self, leaves: Leaves) -> None:
+        """Something may have been taken in: its verdict holds no more."""
+
+    @abstractmethod
+    def look(self, leaves: Leaves, now: int) -> Verdict | None:
+        """Judge by what is kept among these. None where it says no more than having nothing; then nothing is kept of it.
+
+        `now` never runs backwards.
+        """
+
+
+class OwnKeeper(Keeper):
+    """Keeps all that it needs under its own key."""
+
+    @abstractmethod
     def begin(self) -> Kept:
         """Nothing taken in yet."""
 
     @abstractmethod
-    def uses(self) -> Iterable[Use]: ...
-
-    @abstractmethod
     def settle(self, kept: Kept, now: int) -> Verdict:
-        """Take what has come due by `now`, forget what can't matter any more, whatever still arrives, and judge.
-
-        `now` never runs backwards.
-        """
+        """Take what has come due by `now`, forget what can't matter any more, whatever still arrives, and judge."""
 
     def is_void(self, kept: Kept) -> bool:  # noqa: ARG002
         """Whether it says no more than having nothing."""
         return False
 
     def resting(self) -> Verdict:
-        """With nothing taken in, ever."""
         return self.settle(self.begin(), 0)
+
+    def doubt(self, leaves: Leaves) -> None:
+        if self.key in leaves:
+            leaves[self.key][TRUTH] = None
+
+    def look(self, leaves: Leaves, now: int) -> Verdict | None:
+        kept = leaves.get(self.key)
+        if kept is None:
+            return None
+        verdict = self.settle(kept, now)
+        if self.is_void(kept):
+            del leaves[self.key]
+            return None
+        return verdict
 
     def of(self, leaves: Leaves) -> Kept:
         """What is kept among these, about to be changed."""

@@ -16,6 +16,7 @@ from services.segments.domain.condition import (
 )
 from services.segments.domain.engine import orders, points, steps
 from services.segments.domain.engine.keeper import Keeper
+from services.segments.domain.engine.ledger import Ledger
 from services.segments.domain.engine.verdict import Verdict
 from services.segments.domain.evaluate import bucket_of
 from services.segments.domain.facts import EPOCH, MICROSECOND, LifeEventFact, ProfileFacts
@@ -23,14 +24,15 @@ from services.segments.domain.local_time import local_date, starts_of, zone_of
 from services.segments.domain.occurrences import dates_meant, holds_on, turning_days
 
 
-def keeper_of(key: str, leaf: OfEvents) -> Keeper:
+def keeper_of(key: str, leaf: OfEvents, ledgers: dict[str, Ledger]) -> Keeper:
+    """`ledgers`: of all leaves that may share one; the one it needs is added."""
     match leaf:
         case EventAggregate():
             return points.keeper_of(key, leaf)
         case Sequence():
             return steps.keeper_of(key, leaf)
         case Spend():
-            return orders.OrderSpend(key, leaf)
+            return orders.OrderSpend(key, leaf, ledgers)
         case _:
             assert_never(leaf)
 

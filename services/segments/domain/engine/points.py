@@ -11,7 +11,19 @@ from operator import ge, le
 from typing import Any
 
 from services.segments.domain.condition import EventAggregate
-from services.segments.domain.engine.keeper import OWN, PENDING, Keeper, Kept, Leaves, Use, come_due, judged, plus, wait
+from services.segments.domain.engine.keeper import (
+    OWN,
+    PENDING,
+    Keeper,
+    Kept,
+    Leaves,
+    OwnKeeper,
+    Use,
+    come_due,
+    judged,
+    plus,
+    wait,
+)
 from services.segments.domain.engine.threshold import Threshold, next_leaving
 from services.segments.domain.engine.verdict import Verdict
 from services.segments.domain.facts import micros_of
@@ -21,7 +33,7 @@ from shared.language.exact import Number, negate
 LOOKAHEAD = 16
 
 
-class _Aggregate(Keeper):
+class _Aggregate(OwnKeeper):
     def __init__(self, key: str, leaf: EventAggregate) -> None:
         self.key = key
         self.leaf = leaf

@@ -5,14 +5,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
 from services.segments.domain.condition import Sequence
-from services.segments.domain.engine.keeper import OWN, TRUTH, UNTIL, Keeper, Kept, Leaves, Use
+from services.segments.domain.engine.keeper import OWN, TRUTH, UNTIL, Keeper, Kept, Leaves, OwnKeeper, Use
 from services.segments.domain.engine.verdict import Verdict
 from services.segments.domain.facts import micros_of
 
 FIRST, SECOND, DONE = OWN, OWN + 1, OWN + 2
 
 
-class _Steps(Keeper):
+class _Steps(OwnKeeper):
     def __init__(self, key: str, leaf: Sequence) -> None:
         self.key = key
         self.leaf = leaf
