@@ -17,7 +17,16 @@ from tests.support.world import SERVICES, migrate_all
 CATALOGUES = {
     "events": {"sources", "write_keys", "api_keys", "rejected", "event_schemas"},
     "profiles": {"erasures"},
-    "segments": {"segments", "segment_versions", "catalogue", "builds", "removals", "list_uploads", "reconciliations", "rebuilds"},
+    "segments": {
+        "segments",
+        "segment_versions",
+        "catalogue",
+        "builds",
+        "removals",
+        "list_uploads",
+        "reconciliations",
+        "rebuilds",
+    },
     "messaging": {"templates", "template_versions", "campaigns", "settings", "broadcasts"},
 }
 """Small tables that a scaled-out database copies to every node."""

@@ -53,7 +53,7 @@ def test_somebody_is_on_a_list_since_they_were_put_on_it() -> None:
 
 def test_what_a_caller_kept_under_the_name_of_the_lists_says_nothing_of_them() -> None:
     one, two = ((NOON - days(n)).isoformat().replace("+00:00", "Z") for n in (4, 1))
-    lists = {LISTS: {"one": one, "two": two}}
+    lists: dict[str, object] = {LISTS: {"one": one, "two": two}}
     change = became(days(2), {LISTS: {"three": one}}, {LISTS: 5})
     assert traits_at(days(3), lists, change) == {LISTS: {"one": one}}
     assert traits_at(days(5), lists, change) == {}
