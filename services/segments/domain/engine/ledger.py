@@ -22,7 +22,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from services.segments.domain.engine.keeper import Kept, Leaves, plus
-from services.segments.domain.facts import EARLIEST, Event
+from services.segments.domain.facts import EARLIEST, LATEST, Event
 from services.segments.domain.spending import COMPLETED, REFUNDED, amount_of, refund_of
 from shared.language.exact import Number, negate, subtract
 
@@ -210,9 +210,13 @@ def _insert(kept: Kept, entries: list[Entry], *, without: Collection[str] = ()) 
     """Into the columns: by time, then by id. `without` those that are there by these ids."""
     at, through, marks = kept[AT], kept[THROUGH], kept[MARKS]
     if without or (at and entries[0][0] <= at[-1]):
-        rest = (entry for entry in _entries(kept) if entry[1] not in without)
+        start = bisect_left(at, min((entry[0] for entry in entries), default=LATEST))
+        start = next((n for n, order_id in enumerate(islice(marks, start)) if order_id in without), start)
+        rest = [entry for entry in _entries(kept, start) if entry[1] not in without]
         entries = sorted((*rest, *entries), key=itemgetter(0, 1))
-        at, through, marks = kept[AT], kept[THROUGH], kept[MARKS] = [], [], {}
+        for order_id in list(islice(marks, start, None)):
+            del marks[order_id]
+        del at[start:], through[start:]
     total = through[-1] if through else 0
     for instant, order_id, spend, mark in entries:
         total = plus(total, spend)
@@ -221,10 +225,10 @@ def _insert(kept: Kept, entries: list[Entry], *, without: Collection[str] = ()) 
         marks[order_id] = mark
 
 
-def _entries(kept: Kept) -> Iterable[Entry]:
-    through = kept[THROUGH]
-    for position, (order_id, mark) in enumerate(kept[MARKS].items()):
-        yield kept[AT][position], order_id, _spend_at(through, position), mark
+def _entries(kept: Kept, start: int = 0) -> Iterable[Entry]:
+    at, through = kept[AT], kept[THROUGH]
+    for position, (order_id, mark) in enumerate(islice(kept[MARKS].items(), start, None), start):
+        yield at[position], order_id, _spend_at(through, position), mark
 
 
 def _spend_at(through: list[Number], position: int) -> Number:
