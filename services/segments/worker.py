@@ -47,6 +47,9 @@ class Timers:
                     pass
             except LeaseLost:
                 await self._leases.renew()
+            except RevisionChanged:
+                log.info("time_passes_again")  # segments are being changed all the time
+                continue
             await asyncio.sleep(await self._until_next())
 
     async def step(self) -> int:
