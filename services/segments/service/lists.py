@@ -5,7 +5,7 @@ that happens to them. Each profile changes in one step. What an upload that was 
 from there, because whoever is as it says already is left alone.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,15 +20,17 @@ from services.segments.service.catalogue import get_segment, states_of
 from services.segments.service.rules import RuleBook, VersionFails
 from services.segments.service.subject import Subject
 from services.segments.store import lists as store
-from services.segments.store.catalogue import Segment
+from services.segments.store.catalogue import RevisionChanged, Segment
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.errors import Conflict, NotFound
 from shared.plumbing.http import Neighbour
 from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import LANES, lane_of
+from shared.plumbing.log import get_logger
 from shared.schemas.resolved import Identifier
 
+log = get_logger()
 AT_ONCE = 500  # profiles in one transaction
 HEARD_OF = timedelta(seconds=20)  # from one transaction of an upload to the next
 SHOWN = 20
@@ -63,10 +65,18 @@ class Upload:
         placed = sorted(ids, key=_place)
         for start in range(0, len(placed), self.at_once):
             some = placed[start : start + self.at_once]
-            turned, alike = await self.db.run(partial(self._put_some, some, on, but))
+            turned, alike = await self._by_present_rules(partial(self._put_some, some, on, but))
             self.committed()
             changed, kept = changed + turned, kept + alike
         return changed, kept
+
+    async def _by_present_rules(self, work: Callable[[Connection], Awaitable[tuple[int, int]]]) -> tuple[int, int]:
+        """However often segments are changed meanwhile: what is half done is not refused for that."""
+        while True:
+            try:
+                return await self.db.run(work)
+            except RevisionChanged:
+                log.info("upload_begins_again", list=self.list.key)
 
     async def _put_some(self, ids: Sequence[UUID], on: bool, but: Collection[UUID], tx: Connection) -> tuple[int, int]:
         now = self.clock.now()
