@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
-from services.segments.service.builds import find_build, finish_build, remove_some
+from services.segments.service.builds import find_build, finish_builds, remove_some
 from services.segments.service.first_truths import FirstTruths
 from services.segments.service.passing import carry_out_plans, let_time_pass, plan_ahead
 from services.segments.service.rules import RuleBook
@@ -178,7 +178,7 @@ class Builder:
             return False
         lanes: Sequence[int] = sorted(self._leases.held)
         worked = bool(lanes) and await self._first_truths.step(build, lanes)
-        worked = worked or await self._db.run(lambda tx: finish_build(tx, build, clock=self._clock))
+        worked = worked or await self._db.run(lambda tx: finish_builds(tx, clock=self._clock))
         if worked:
             self._committed()
         return worked

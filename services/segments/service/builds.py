@@ -1,5 +1,6 @@
 """Builds of new and edited versions: the oldest first, taking over in one step; and what deleted segments leave behind."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from services.segments.store import builds, catalogue, changes, lists, memberships
@@ -9,7 +10,6 @@ from services.segments.store.changes import Change
 from services.segments.store.memberships import Membership
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection
-from shared.plumbing.lanes import LANES
 
 REMOVED_AT_ONCE = 5000
 
@@ -19,15 +19,25 @@ async def find_build(tx: Connection) -> Build | None:
     return await builds.next_build(tx)
 
 
-async def finish_build(tx: Connection, build: Build, *, clock: Clock) -> bool:
-    """Let the new versions take over, all together, when every lane is done. False if it isn't time yet."""
-    if await builds.count_done_lanes(tx, build.id) < LANES:
+async def finish_builds(tx: Connection, *, clock: Clock) -> bool:
+    """Let the new versions of a build take over, all together, when every lane is through with it; and of those begun after
+    it that are done, too, for each change of the catalogue makes whoever evaluates begin again. False if it isn't time yet.
+    """
+    done = await builds.done_builds(tx)
+    if not done:
         return False
     await catalogue.change_catalogue(tx)  # from here on, whoever evaluated by the old versions must begin again
     now = clock.now()
-    if not await builds.end_build(tx, build.id, at=now):
-        return False
     versions = await catalogue.versions(tx, ("building", "live", "failing"))
+    recorded: list[Change] = []
+    for build in done:
+        if await builds.end_build(tx, build.id, at=now):
+            recorded += await _take_over(tx, build, versions, now)
+    await changes.append_changes(tx, recorded)
+    return True
+
+
+async def _take_over(tx: Connection, build: Build, versions: Sequence[Version], now: datetime) -> list[Change]:
     taking_over = [version for version in versions if version.build_id == build.id and version.status == "building"]
     recorded: list[Change] = []
     for version in taking_over:
@@ -36,8 +46,7 @@ async def finish_build(tx: Connection, build: Build, *, clock: Clock) -> bool:
         if build.kind == "edit":
             recorded += await _replace(tx, version, now)
     await catalogue.mark_live(tx, [version.id for version in taking_over], at=now)
-    await changes.append_changes(tx, recorded)
-    return True
+    return recorded
 
 
 async def _replace(tx: Connection, version: Version, now: datetime) -> list[Change]:

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
+from operator import itemgetter
 from uuid import UUID
 
 from shared.plumbing.db import Connection
@@ -75,9 +77,15 @@ async def open_lanes(tx: Connection, lanes: Sequence[int]) -> dict[int, frozense
     return {row["lane"]: frozenset(row["builds"]) for row in rows}
 
 
-async def count_done_lanes(tx: Connection, build_id: UUID) -> int:
-    count: int = await tx.fetchval("SELECT count(*) FROM build_lanes WHERE build_id = $1 AND done", build_id)
-    return count
+async def done_builds(tx: Connection) -> list[Build]:
+    """Those that every lane is through with, the oldest first, up to one that is not done."""
+    rows = await tx.fetch(
+        """SELECT id, number, kind, total,
+                  (SELECT count(*) FROM build_lanes WHERE build_id = builds.id AND done) = $1 AS is_done
+           FROM builds WHERE done_at IS NULL ORDER BY number""",
+        LANES,
+    )
+    return [Build(*row[:4]) for row in takewhile(itemgetter("is_done"), rows)]
 
 
 async def lanes_done(tx: Connection, lanes: Sequence[int], builds: Collection[UUID]) -> None:

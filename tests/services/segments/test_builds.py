@@ -198,3 +198,17 @@ async def test_who_was_given_a_truth_by_the_query_goes_on_from_it(segments: Stan
         ("left", "time", NOW + timedelta(hours=1)),
     ]
     assert await segments.changes("recent", person("p0")) == [("entered", "backfill", built)]
+
+
+async def test_builds_that_wait_are_looked_at_and_finished_together(segments: Standing) -> None:
+    await _people_who_bought(segments)
+    await segments.define("first", BOUGHT)
+    for number in range(5):
+        await segments.define(f"new-{number}", {**BOUGHT, "within": f"P{number + 1}D"}, build=False)
+    await segments.call("PUT", "/v1/segments/first", {"condition": {"not": BOUGHT}})
+    await segments.call("PUT", "/v1/segments/first", {"condition": {**BOUGHT, "value": 2}})
+    assert [await segments.worker.builder.step() for _ in range(3)] == [True, True, False]
+    shown = await segments.items("/v1/segments")
+    assert {one["status"] for one in shown} == {"live"}
+    assert {one["key"]: one["size"] for one in shown} == {"first": 0, **{f"new-{n}": len(PEOPLE) for n in range(5)}}
+    assert [c[:2] for c in await segments.changes("first", person("p0"))] == [("entered", "event"), ("left", "edit")]
