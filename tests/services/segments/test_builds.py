@@ -211,4 +211,4 @@ async def test_builds_that_wait_are_looked_at_and_finished_together(segments: St
     shown = await segments.items("/v1/segments")
     assert {one["status"] for one in shown} == {"live"}
     assert {one["key"]: one["size"] for one in shown} == {"first": 0, **{f"new-{n}": len(PEOPLE) for n in range(5)}}
-    assert [c[:2] for c in await segments.changes("first", person("p0"))] == [("entered", "event"), ("left", "edit")]
+    assert [c[:2] for c in await segments.changes("first", person("p0"))] == [("entered", "backfill"), ("left", "edit")]
