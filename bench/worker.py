@@ -136,14 +136,14 @@ async def _rate(url: str, segments: int) -> tuple[float, float, float]:
         await leases.renew()
         await feed_leases.renew()
         await build(db, book, leases, {f"s{n}": condition for n, condition in enumerate(conditions(segments))})
-        made = list(pages(people, 12_000 + EVENTS, rng=rng, known=known))
+        made = list(pages(people, 24_000 + EVENTS, rng=rng, known=known))
         feed = Feed(iter(made))
         feed.lanes = {lane: held.cursor for lane, held in feed_leases.held.items()}
         reader = FeedReader(
             db, feed="resolved", consumer="segments", pull=feed.pull, leases=feed_leases, apply=TakeIn(book, clock),
             committed=lambda: None, clock=clock, batch=BATCH,
         )  # fmt: skip
-        for _ in range(12_000 // BATCH):  # until everybody is known
+        for _ in range(24_000 // BATCH):  # until everybody is known
             await reader.step()
         await feed_leases.renew()
         started, worked = perf_counter(), process_time()

@@ -33,6 +33,7 @@ from shared.plumbing.log import get_logger
 
 log = get_logger()
 T = TypeVar("T")
+BUILDS_AT_ONCE = 30  # a query has 1,664 columns at most, and a leaf a few
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,8 @@ async def next_looks(tx: Connection, book: RuleBook, build: Build, lanes: Sequen
     together = next(iter(unfinished.values()))
     alike = [lane for lane, found in unfinished.items() if found == together]
     count = max(1, LANES * at_once // max(1, build.total))
+    made = {v.build_id: v.revision for v in rules.versions.values() if v.build_id in together}
+    together -= frozenset(sorted(made, key=made.__getitem__)[BUILDS_AT_ONCE:])
     versions = [version for version in rules.versions.values() if version.build_id in together]
     definitions = {
         v.id: rules.definitions[v.id] for v in versions if v.status == "building" and v.id in rules.definitions
