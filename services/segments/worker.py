@@ -10,6 +10,7 @@ from services.segments.service.builds import find_build, finish_builds, remove_s
 from services.segments.service.first_truths import FirstTruths
 from services.segments.service.passing import carry_out_plans, let_time_pass, plan_ahead
 from services.segments.service.rules import RuleBook
+from services.segments.store.builds import anything_to_build
 from services.segments.store.catalogue import RevisionChanged
 from services.segments.store.profiles import due_lanes, earliest_due
 from shared.plumbing.clock import Clock
@@ -23,7 +24,7 @@ DUE_AT_ONCE = 1024
 LANES_AT_ONCE, PLANS_AT_ONCE = 8, 1000
 PLANNED_AT_ONCE = 200
 AHEAD = timedelta(minutes=10)
-PLANS_AGAIN = 5.0  # seconds
+PLANS_AGAIN = 30.0  # seconds; few beside the ten minutes that plans are made ahead
 PROFILES_AT_ONCE = 500_000  # that one query of a build looks at
 
 
@@ -163,6 +164,8 @@ class Builder:
             self._first_truths.close()
 
     async def _work(self) -> bool:
+        if not await anything_to_build(self._db):
+            return False
         try:
             return await self.step() or await self._db.run(remove_some)
         except LeaseLost:

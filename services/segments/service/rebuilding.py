@@ -28,7 +28,7 @@ from shared.plumbing.leases import LeaseLost, Leases
 
 AT_ONCE = 50  # profiles
 BREATH = 0.02  # seconds between transactions: live traffic goes first
-LOOK_AGAIN = 10.0  # seconds
+LOOK_AGAIN = 30.0  # seconds
 CAUSE: dict[str, Any] = {"kind": "backfill"}
 
 

@@ -42,7 +42,7 @@ drift_total = Counter(
     "regulars_segment_drift_total", "Profiles of whom a segment's state was not what their history says", ["segment"]
 )
 BREATH = 0.1  # seconds between lanes: live traffic goes first
-LOOK_AGAIN = 10.0  # seconds
+LOOK_AGAIN = 30.0  # seconds
 NEVER = -1
 
 

@@ -7,7 +7,7 @@ from itertools import takewhile
 from operator import itemgetter
 from uuid import UUID
 
-from shared.plumbing.db import Connection
+from shared.plumbing.db import Connection, Database
 from shared.plumbing.lanes import LANES
 
 DIFFERENCES_TIMEOUT = 600.0
@@ -59,6 +59,14 @@ async def insert_build(tx: Connection, build: Build, *, at: datetime) -> None:
         "INSERT INTO build_lanes (lane, build_id, passed, done) VALUES ($1, $2, 0, false)",
         [(lane, build.id) for lane in range(LANES)],
     )
+
+
+async def anything_to_build(db: Database) -> bool:
+    """Or to be removed after a deletion."""
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM builds WHERE done_at IS NULL) OR EXISTS (SELECT FROM removals)"
+    )
+    return found
 
 
 async def next_build(tx: Connection) -> Build | None:
