@@ -22,7 +22,7 @@ MIDNIGHTS = (0, 5, 10, 11, 18.5)  # in UTC, where the generated profiles live
 TICK = timedelta(microseconds=1)
 LENGTHS = [timedelta(0), timedelta(seconds=1), *(timedelta(hours=hours) for hours in (6, 12, 24, 48))]
 thorough = settings(
-    max_examples=150,
+    max_examples=90,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

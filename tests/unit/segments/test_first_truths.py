@@ -69,7 +69,7 @@ def test_every_rule(connection: "asyncpg.Connection[asyncpg.Record]", run: Run) 
 
 
 @settings(
-    max_examples=120,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],

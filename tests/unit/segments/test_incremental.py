@@ -26,7 +26,7 @@ from shared.plumbing import json
 from tests.unit.segments import generated, lively
 
 thorough = settings(
-    max_examples=80,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

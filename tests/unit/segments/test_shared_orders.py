@@ -151,7 +151,7 @@ def test_a_leaf_that_joins_finds_its_orders_and_takes_none_from_others(
 
 
 @settings(
-    max_examples=120,
+    max_examples=70,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
