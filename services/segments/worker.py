@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
+from services.segments.service.behind import keep_working
 from services.segments.service.builds import find_build, finish_builds, remove_some
 from services.segments.service.first_truths import FirstTruths
 from services.segments.service.passing import carry_out_plans, let_time_pass, plan_ahead
@@ -155,24 +155,14 @@ class Builder:
     async def run(self) -> None:
         """Until cancelled."""
         try:
-            while True:
-                self._due.clear()
-                if not await self._work():
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._due.wait(), LOOK_AGAIN)
+            await keep_working(self._work, leases=self._leases, due=self._due, look_again=LOOK_AGAIN)
         finally:
             self._first_truths.close()
 
     async def _work(self) -> bool:
         if not await anything_to_build(self._db):
             return False
-        try:
-            return await self.step() or await self._db.run(remove_some)
-        except LeaseLost:
-            await self._leases.renew()
-        except RevisionChanged:
-            log.info("build_begins_again")  # segments are being changed all the time
-        return True
+        return await self.step() or await self._db.run(remove_some)
 
     async def step(self) -> bool:
         """Some of the oldest build. False when there is nothing for these lanes."""

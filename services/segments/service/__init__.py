@@ -7,6 +7,7 @@
 ``passing.py``    what time alone changes
 ``first_truths.py`` what new versions say of everybody, lane by lane
 ``builds.py``     builds taking over; what deleted segments left behind
+``behind.py``     the loop of what goes on behind live traffic
 ``catalogue.py``  segments as callers define them
 ``questions.py``  members, changes, explanations, previews
 """

@@ -15,6 +15,7 @@ from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.standing import Standing
 from services.segments.service import subject as work
 from services.segments.service.batch import Batch, begin
+from services.segments.service.behind import keep_working
 from services.segments.service.rules import RuleBook, VersionFails
 from services.segments.service.subject import Subject
 from services.segments.store import memberships, rebuilds
@@ -24,7 +25,7 @@ from services.segments.store.reconciliations import memberships_among
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.ids import new_id
-from shared.plumbing.leases import LeaseLost, Leases
+from shared.plumbing.leases import Leases
 
 AT_ONCE = 50  # profiles
 BREATH = 0.02  # seconds between transactions: live traffic goes first
@@ -54,20 +55,7 @@ class Rebuilder:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            self._due.clear()
-            try:
-                worked = await self.step()
-            except LeaseLost:
-                await self._leases.renew()
-                continue
-            if worked:
-                await asyncio.sleep(BREATH)
-                continue
-            try:
-                await asyncio.wait_for(self._due.wait(), LOOK_AGAIN)
-            except TimeoutError:
-                continue
+        await keep_working(self.step, leases=self._leases, due=self._due, look_again=LOOK_AGAIN, breath=BREATH)
 
     async def step(self) -> bool:
         """Some profiles of the next lane. False when there is nothing to do, or it is another worker's lane."""

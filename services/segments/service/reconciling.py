@@ -18,6 +18,7 @@ from services.segments.domain.drift import MEMBERSHIP, TRUTH, Drift, added, part
 from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.sql.query import compile_query
 from services.segments.service.batch import Batch, begin
+from services.segments.service.behind import keep_working
 from services.segments.service.rules import RuleBook, VersionFails
 from services.segments.service.subject import Subject, catch_up
 from services.segments.store import profiles
@@ -34,7 +35,7 @@ from services.segments.store.reconciliations import (
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.ids import new_id
-from shared.plumbing.leases import LeaseLost, Leases
+from shared.plumbing.leases import Leases
 from shared.plumbing.log import get_logger
 
 log = get_logger()
@@ -71,20 +72,14 @@ class Reconciler:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            self._due.clear()
-            try:
-                worked = await self.step()
-            except LeaseLost:
-                await self._leases.renew()
-                continue
-            if worked:
-                await asyncio.sleep(BREATH)
-                continue
-            try:
-                await asyncio.wait_for(self._due.wait(), LOOK_AGAIN)
-            except TimeoutError:
-                await self._begin_the_days_own()
+        await keep_working(
+            self.step,
+            leases=self._leases,
+            due=self._due,
+            look_again=LOOK_AGAIN,
+            breath=BREATH,
+            otherwise=self._begin_the_days_own,
+        )
 
     async def _begin_the_days_own(self) -> None:
         now = self._clock.now()

@@ -61,11 +61,13 @@ def check(found: Found, profiles: Sequence[Profile], definitions: Sequence[Defin
 
 
 def test_every_rule(connection: "asyncpg.Connection[asyncpg.Record]", run: Run) -> None:
-    for n in range(0, len(CASES), 40):
-        cases = CASES[n : n + 40]
-        profiles = [(case.facts, list(case.events)) for case in cases]
-        definitions = [define(parse(case.condition), {}) for case in cases]
-        check(run(first_truths(connection, profiles, definitions, NOON)), profiles, definitions, NOON)
+    decided = 0
+    for case in CASES:
+        profiles, definitions = [(case.facts, list(case.events))], [define(parse(case.condition), {})]
+        found = run(first_truths(connection, profiles, definitions, NOON))
+        check(found, profiles, definitions, NOON)
+        decided += found.get(0, (set(), None))[0] is not None
+    assert decided > 0.8 * len(CASES)  # it asks back for few
 
 
 @settings(

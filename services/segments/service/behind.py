@@ -1,0 +1,43 @@
+"""Work that goes on behind live traffic, step by step."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from services.segments.store.catalogue import RevisionChanged
+from shared.plumbing.leases import LeaseLost, Leases
+from shared.plumbing.log import get_logger
+
+log = get_logger()
+
+
+async def keep_working(
+    step: Callable[[], Awaitable[object]],
+    *,
+    leases: Leases,
+    due: asyncio.Event,
+    look_again: float,
+    breath: float = 0.0,
+    otherwise: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Until cancelled: step after step while there is something to do, `breath` seconds apart.
+
+    When a step did nothing, wait until `due` is set; after `look_again` seconds do `otherwise`, and look again.
+    """
+    while True:
+        due.clear()
+        try:
+            worked = await step()
+        except LeaseLost:
+            await leases.renew()
+            continue
+        except RevisionChanged:
+            log.info("work_begins_again")  # segments are being changed all the time
+            continue
+        if worked:
+            await asyncio.sleep(breath)
+            continue
+        try:
+            await asyncio.wait_for(due.wait(), look_again)
+        except TimeoutError:
+            if otherwise is not None:
+                await otherwise()
