@@ -4,13 +4,14 @@ import asyncio
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from services.segments.domain.lists import understood
 from shared.plumbing import json
 from shared.plumbing.errors import Invalid, Malformed, TooLarge
 from shared.schemas.resolved import Identifier
@@ -65,7 +66,7 @@ def _schema() -> dict[str, Any]:
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": f"Up to {MOST:,} people. CSV: the first line names the namespace (`user_id`, `email`, `phone`, `profile_id` or one of "
+        "description": f"Up to {MOST:,} people. CSV: the first line names the namespace (`user_id`, `anonymous_id`, `email`, `phone`, `profile_id` or one of "
         "yours), each other line one value. Anything but `text/csv` is read as JSON.",
         "content": {
             "application/json": {
@@ -81,17 +82,19 @@ BODY: dict[str, Any] = {
 }
 
 
-async def read_people(request: Request, column: str | None) -> list[Identifier]:
-    """Everybody named, in order. Raises TooLarge, Malformed or Invalid."""
+async def read_people(request: Request, column: str | None, *, replace: bool) -> list[Identifier]:
+    """Everybody named, in order; to `replace` whoever is on a list, a CSV names somebody. Raises TooLarge, Malformed or Invalid."""
     body, kind = await _read(request), request.headers.get("content-type", "")
     # in a thread: 100,000 of them take a while, and requests are answered by this loop, too
-    return await asyncio.to_thread(people_in, body, kind=kind, column=column)
+    return await asyncio.to_thread(people_in, body, kind=kind, column=column, replace=replace)
 
 
-def people_in(body: bytes, *, kind: str, column: str | None = None) -> list[Identifier]:
+def people_in(body: bytes, *, kind: str, column: str | None = None, replace: bool = False) -> list[Identifier]:
     """The same, of a body of this content type."""
     is_csv = kind.split(";", maxsplit=1)[0].strip().lower() == "text/csv"
     people = _of_csv(body, column) if is_csv else _of_json(body)
+    if is_csv and replace and not people:
+        raise _refused("1", 'names nobody; who is to take everybody off sends the JSON {"user_ids": []}')
     if len(people) > MOST:
         raise TooLarge(f"One upload names up to {MOST:,} people; send the others with POST, which adds them.")
     return people
@@ -124,21 +127,31 @@ def _of_csv(body: bytes, column: str | None) -> list[Identifier]:
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         names = [cell.strip() for cell in next(rows, [])]
         place = _place(names, column)
-        values = (row[place].strip() for row in rows if place < len(row))
+        values = _column(rows, place, len(names))
         return [Identifier(namespace=names[place], value=value) for value in values if value]
     except (UnicodeDecodeError, csv.Error) as error:
         raise Malformed(f"The body is not CSV in UTF-8: {error}") from error
 
 
+def _column(rows: Iterable[Sequence[str]], place: int, width: int) -> Iterator[str]:
+    """The values in this place; what follows a value with a bare comma in it stands in a wrong one."""
+    for number, row in enumerate(rows, start=1):
+        if any(cell.strip() for cell in row[width:]):
+            raise _refused(str(number), f"has {len(row)} values, and the first line {width}")
+        if place < len(row):
+            yield row[place].strip()
+
+
 def _place(names: Sequence[str], column: str | None) -> int:
+    found = f"found: {', '.join(names)}; understood: {understood()}"[:500]
     if column is not None:
-        if column not in names:
-            raise _refused("column", f"is not in the first line, which has {', '.join(names)}"[:500], place="query")
+        if names.count(column) != 1:
+            raise _refused("column", f"is not in the first line, once; {found}", place="query")
         return names.index(column)
     if len(names) > 1:
-        raise _refused("column", "says which column names the people, where there are several", place="query")
+        raise _refused("column", f"says which of several columns names the people; {found}", place="query")
     if not names or not _NAMESPACE.fullmatch(names[0]):
-        raise _refused("0", "the first line names the namespace: user_id, email, phone, profile_id or one of yours")
+        raise _refused("0", f"the first line names the namespace; {found}")
     return 0
 
 

@@ -17,7 +17,7 @@ Column = Annotated[
     str | None, Query(description="Of a CSV with several columns, the one that names people; its name is the namespace")
 ]
 _ONE_AT_A_TIME = (
-    "People who are not known are counted and not made; add them first. Each person changes in one step. One upload to a list at a "
+    "People who are not known are counted and not made; add them first. A namespace in which nobody is known is refused. Each person changes in one step. One upload to a list at a "
     "time. One that was cut off keeps what it did; send it again."
 )
 
@@ -63,7 +63,7 @@ _UPLOAD: dict[str, Any] = {
 @router.put(
     PATH,
     summary="Replace who is on a list",
-    description=f"Whoever is not named is taken off. {_ONE_AT_A_TIME}",
+    description=f'Whoever is not named is taken off. To take everybody off, say so: `{{"user_ids": []}}`. {_ONE_AT_A_TIME}',
     **_UPLOAD,
 )
 async def replace(request: Request, key: str, column: Column = None) -> Response:
@@ -91,7 +91,7 @@ async def remove(request: Request, key: str, column: Column = None) -> Response:
 
 
 async def _upload(request: Request, key: str, mode: Mode, column: str | None) -> Response:
-    desk, people = desk_of(request), await read_people(request, column)
+    desk, people = desk_of(request), await read_people(request, column, replace=mode == "replace")
     done = await upload(
         desk.db,
         desk.book,

@@ -3,14 +3,26 @@
 `{"$lists": {segment id: since when}}`. So a list is a segment whose condition is that the profile has this fact.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
 from shared.language.reading import Loc, Object
 
 LISTS = "$lists"
+NAMESPACES = ("user_id", "anonymous_id", "email", "phone", "profile_id")
 Lists = Mapping[str, str]
+
+
+def understood() -> str:
+    """In what people can be named, in words."""
+    return f"{', '.join(NAMESPACES)}, or a namespace of yours in which somebody is known"
+
+
+def unheard_of(named: Iterable[tuple[str, bool]]) -> list[str]:
+    """Of the namespaces of those named, and whether each is known, those that may well be mistyped."""
+    named = set(named)
+    return sorted({name for name, _ in named} - {name for name, is_known in named if is_known} - {*NAMESPACES})
 
 
 def list_condition(segment_id: UUID) -> dict[str, Any]:

@@ -5,7 +5,7 @@ that happens to them. Each profile changes in one step. What an upload that was 
 from there, because whoever is as it says already is left alone.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Literal
 from uuid import UUID
 
 from services.segments.clients import find_people
-from services.segments.domain.lists import is_list, lists_of
+from services.segments.domain.lists import is_list, lists_of, understood, unheard_of
 from services.segments.service import subject as work
 from services.segments.service.batch import Batch, begin, taking_turns
 from services.segments.service.catalogue import get_segment, states_of
@@ -23,7 +23,7 @@ from services.segments.store import lists as store
 from services.segments.store.catalogue import RevisionChanged, Segment
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
-from shared.plumbing.errors import Conflict, NotFound
+from shared.plumbing.errors import Conflict, Invalid, NotFound
 from shared.plumbing.http import Neighbour
 from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import LANES, lane_of
@@ -34,6 +34,7 @@ log = get_logger()
 AT_ONCE = 500  # profiles in one transaction
 HEARD_OF = timedelta(seconds=20)  # from one transaction of an upload to the next
 SHOWN = 20
+MOST_TOLD = 1000  # characters
 Mode = Literal["replace", "add", "remove"]
 
 
@@ -122,13 +123,14 @@ async def upload(
 ) -> Uploaded:
     """Whoever these lead to is on the list, and with `replace` nobody else; or is not. Unknown identifiers make nobody.
 
-    Raises NotFound, Conflict for what is no list or has an upload going on, and Unavailable where profiles can't be asked; then
-    nothing has changed.
+    Raises NotFound, Conflict for what is no list or has an upload going on, Invalid for what may well be mistyped, and Unavailable
+    where profiles can't be asked; then nothing has changed.
     """
     async with db.snapshot() as tx:
         segment = await get_list(tx, key)
     given = list(dict.fromkeys(identifiers))
     found = await find_people(profiles, given)
+    _refuse_mistyped((identifier.namespace, bool(ids)) for identifier, ids in zip(given, found, strict=True))
     done = Uploaded(unknown=[each for each, ids in zip(given, found, strict=True) if not ids])
     named = {profile_id for ids in found for profile_id in ids}
     going_on = Upload(new_id(), segment, db, book, clock, committed)
@@ -157,6 +159,8 @@ async def _work_off(going_on: Upload, mode: Mode, named: Collection[UUID], done:
         return
     if mode == "replace":
         gone, meant = await _others(going_on, named)
+        if gone and done.unknown and not named:
+            raise _nobody()
         done.removed, _ = await going_on.put(gone, on=False, but=meant)
     done.added, done.kept = await going_on.put(named, on=True)
 
@@ -173,6 +177,20 @@ async def _begin(going_on: Upload, tx: Connection) -> None:
     now = going_on.clock.now()
     if not await store.begin_upload(tx, going_on.list.id, going_on.id, now=now, until=now + HEARD_OF):
         raise _busy(going_on.list.key)
+
+
+def _refuse_mistyped(named: Iterable[tuple[str, bool]]) -> None:
+    if unheard := unheard_of(named):
+        faults = [{"loc": ["body", name], "msg": "nobody is known by this namespace"} for name in unheard[:SHOWN]]
+        detail = f"Found: {', '.join(unheard)}. Understood: {understood()}. Nothing has changed."
+        raise Invalid(detail[:MOST_TOLD], errors=faults)
+
+
+def _nobody() -> Invalid:
+    detail = (
+        'Nobody of those named is known, and the list would be empty. To take everybody off, send {"user_ids": []}.'
+    )
+    return Invalid(detail, errors=[{"loc": ["body"], "msg": "nobody named here is known"}])
 
 
 def _busy(key: str) -> Conflict:

@@ -23,6 +23,7 @@ def named(*pairs: tuple[str, str]) -> list[Identifier]:
         ("first_name,user_id\nAnn,ann\nBen,ben\nNobody\nNobody,\n", "user_id"),
         ('first_name;user_id\n"Ann; the first, of all";ann\nBen;ben\n', "user_id"),
         ("user_id\tcity\nann\tGraz\nben\t\n", "user_id"),
+        ("user_id\nann,,\nben, \n", None),
     ],
 )
 def test_a_csv_names_people_by_the_namespace_in_its_first_line(text: str, column: str | None) -> None:
@@ -44,6 +45,10 @@ def test_json_names_people_in_three_ways() -> None:
         (CSV, b"", None, ["body", "0"]),
         (CSV, b"user_id,email\nann,a\n", None, ["query", "column"]),
         (CSV, b"user_id\nann\n", "email", ["query", "column"]),
+        (CSV, b"user_id,user_id\nann,ben\n", "user_id", ["query", "column"]),
+        (CSV, b"name,user_id\nAnn,ann\nBen, the second,ben\n", "user_id", ["body", "2"]),
+        (CSV, b"user_id;name\nann;Ann\n", None, ["query", "column"]),
+        (CSV, b'{"user_ids": ["ann"]}', None, ["body", "0"]),
         (JSON, b"{}", None, ["body"]),
         (JSON, b'["ann"]', None, ["body"]),
         (JSON, b'{"user_ids": [1]}', None, ["body", "user_ids", 0]),
@@ -61,9 +66,32 @@ def test_what_does_not_name_people_is_refused_with_the_place(
     assert loc in [error["loc"] for error in refused.value.errors]
 
 
+@pytest.mark.parametrize("content", ["", "user_id", "\ufeffuser_id\r\n", "user_id\n\n \n"])
+def test_a_file_that_names_nobody_replaces_nobody(content: str) -> None:
+    with pytest.raises(Invalid):
+        people_in(content.encode(), kind=CSV, replace=True)
+    assert people_in(b'{"user_ids": []}', kind=JSON, replace=True) == []
+
+
+def test_columns_that_are_not_understood_are_named_with_those_that_are() -> None:
+    for content, column in ((b"user_idd,city\nann,Graz\n", None), (b"user_idd,city\nann,Graz\n", "user_id")):
+        with pytest.raises(Invalid) as refused:
+            people_in(content, kind=CSV, column=column)
+        assert all(
+            name in refused.value.errors[0]["msg"] for name in ("user_idd, city", "user_id, anonymous_id, email")
+        )
+
+
 @pytest.mark.parametrize(
     ("kind", "content"),
-    [(CSV, b"user_id\n\xff\n"), (CSV, b'user_id\n"ann\n'), (JSON, b"user_id\nann\n"), (JSON, b""), (JSON, b"[" * 9999)],
+    [
+        (CSV, b"user_id\n\xff\n"),
+        (CSV, "user_id\nann\n".encode("utf-16")),
+        (CSV, b'user_id\n"ann\n'),
+        (JSON, b"user_id\nann\n"),
+        (JSON, b""),
+        (JSON, b"[" * 9999),
+    ],
 )
 def test_what_cannot_be_read_is_refused(kind: str, content: bytes) -> None:
     with pytest.raises(Malformed):
