@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from shared.plumbing.instants import Instant
 
@@ -51,7 +51,7 @@ class NewSegment(BaseModel):
     name: str = Field(default="", max_length=500, description="For people; the template's or the key, if none is given")
     condition: dict[str, Any] | None = Field(default=None, description=NODES)
     template: TemplateGiven | None = None
-    list: bool = Field(default=False, description="A static list, see `PUT /v1/segments/{key}/list`")
+    list: StrictBool = Field(default=False, description="A static list, see `PUT /v1/segments/{key}/list`")
 
 
 class SegmentEdit(BaseModel):

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from services.segments.api.desk import desk_of
 from services.segments.api.documents import refusals
@@ -27,7 +27,7 @@ _EXAMPLE: dict[str, Any] = {
 class NewReconciliation(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"sample": 20}]})
 
-    sample: int = Field(default=20, ge=1, le=10_000, description="Profiles of each of the 64 lanes, at most")
+    sample: StrictInt = Field(default=20, ge=1, le=10_000, description="Profiles of each of the 64 lanes, at most")
 
 
 class DriftShown(BaseModel):
