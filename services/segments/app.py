@@ -11,7 +11,6 @@ from services.segments.api.desk import Desk
 from services.segments.api.history import router as history_router
 from services.segments.api.lists import router as list_router
 from services.segments.api.membership import router as membership_router
-from services.segments.api.rebuilds import router as rebuild_router
 from services.segments.api.reconciliations import router as reconciliation_router
 from services.segments.api.segments import router as segment_router
 from services.segments.api.stats import router as stats_router
@@ -70,7 +69,6 @@ def create_app(
             history_router,
             stats_router,
             reconciliation_router,
-            rebuild_router,
             internal_routes(),
             feed_route(FeedRequest),
             parked_routes(lambda request: {FEED: request.app.state.take_in}),

@@ -28,14 +28,15 @@ WARNING = {
 KEY = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$"
 
 
-def _example(**example: Any) -> ConfigDict:
-    return ConfigDict(extra="forbid", json_schema_extra={"examples": [example]})
+def example(**shown: Any) -> ConfigDict:
+    """A shape with this example, and no keys but its own."""
+    return ConfigDict(extra="forbid", json_schema_extra={"examples": [shown]})
 
 
 class TemplateGiven(BaseModel):
     """A ready-made definition and what is to be put into it; defaults for the rest."""
 
-    model_config = _example(key="vip", parameters={"amount": 300, "within": "P180D"})
+    model_config = example(key="vip", parameters={"amount": 300, "within": "P180D"})
 
     key: str = Field(description="Of `GET /v1/segment-templates`")
     parameters: dict[str, Any] = Field(default={}, description="By name")
@@ -45,7 +46,7 @@ class NewSegment(BaseModel):
     """A key, a name, and who belongs to it: a `condition`, a `template` that makes one, or a `list` that people are put on by
     name. Exactly one of the three."""
 
-    model_config = _example(key="vip", name="Spent 200 in 90 days", condition=CONDITION)
+    model_config = example(key="vip", name="Spent 200 in 90 days", condition=CONDITION)
 
     key: str = Field(pattern=KEY, description="How it is called in paths and in other segments' conditions; for good")
     name: str = Field(default="", max_length=500, description="For people; the template's or the key, if none is given")
@@ -57,7 +58,7 @@ class NewSegment(BaseModel):
 class SegmentEdit(BaseModel):
     """What is given replaces what was. A `template` stands for the condition that it makes."""
 
-    model_config = _example(name="Spent 300 in 90 days", condition=CONDITION)
+    model_config = example(name="Spent 300 in 90 days", condition=CONDITION)
 
     key: str | None = Field(default=None, description="If given, the same as in the path")
     name: str | None = Field(default=None, min_length=1, max_length=500)
@@ -76,7 +77,7 @@ class WarningShown(BaseModel):
     """`mixed_currencies`: amounts are added whatever their currency, and there are orders in several (`currencies`).
     `unknown_event`: no event has ever had the name in `event`."""
 
-    model_config = _example(**WARNING)
+    model_config = example(**WARNING)
 
     code: Literal["mixed_currencies", "unknown_event"]
     message: str
@@ -89,7 +90,7 @@ class SegmentShown(BaseModel):
     `failing`: not evaluated since `stale_since`, for the reason in `error`; its members stay as they were. `warnings`: what in the
     condition may not be what is meant, by what has been seen so far. A `list` has no condition."""
 
-    model_config = _example(
+    model_config = example(
         id="01981c6e-1111-7c3e-9d2f-0a1b2c3d4e5f",
         key="vip",
         name="Spent 200 in 90 days",
@@ -141,7 +142,7 @@ class DryRunOfAnother(BaseModel):
 class DryRunShown(BaseModel):
     """What an edit would do: its members at `as_of` against the present ones. `also`: the segments rebuilt with it."""
 
-    model_config = _example(
+    model_config = example(
         dry_run=True,
         as_of="2026-05-01T10:15:30Z",
         enter={"count": 0, "sample": []},
@@ -164,7 +165,7 @@ class SegmentPage(BaseModel):
 
 
 class MemberShown(BaseModel):
-    model_config = _example(profile_id=PROFILE_ID, user_id="ann", entered_at="2026-05-01T10:15:30Z")
+    model_config = example(profile_id=PROFILE_ID, user_id="ann", entered_at="2026-05-01T10:15:30Z")
 
     profile_id: UUID
     user_id: str | None
@@ -179,7 +180,7 @@ class MemberPage(BaseModel):
 class ChangeShown(BaseModel):
     """`at`: the exact boundary for a change by time alone, otherwise when it was processed. `cursor` continues after it."""
 
-    model_config = _example(
+    model_config = example(
         profile_id=PROFILE_ID,
         user_id="ann",
         change="entered",
@@ -208,7 +209,7 @@ class ChangePage(BaseModel):
 class PreviewRequest(BaseModel):
     """A `condition`, or a `template` that makes one. `as_of`: at which instant; now, if none is given."""
 
-    model_config = _example(condition=CONDITION, as_of="2026-04-01T00:00:00Z")
+    model_config = example(condition=CONDITION, as_of="2026-04-01T00:00:00Z")
 
     condition: dict[str, Any] | None = Field(default=None, description=NODES)
     template: TemplateGiven | None = None
@@ -216,7 +217,7 @@ class PreviewRequest(BaseModel):
 
 
 class PreviewShown(BaseModel):
-    model_config = _example(
+    model_config = example(
         count=1234, sample=[{"profile_id": PROFILE_ID, "user_id": "ann"}], as_of="2026-04-01T00:00:00Z"
     )
 
@@ -273,7 +274,7 @@ class Explanation(BaseModel):
 class Refusal(BaseModel):
     """RFC 9457, `application/problem+json`."""
 
-    model_config = _example(
+    model_config = example(
         type="urn:regulars:error:not_found",
         title="Not found",
         status=404,

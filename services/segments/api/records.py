@@ -5,19 +5,15 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from services.segments.api.documents import CHANGE_CAUSE, CONDITION, PROFILE_ID
-
-
-def _example(**example: Any) -> ConfigDict:
-    return ConfigDict(extra="forbid", json_schema_extra={"examples": [example]})
+from services.segments.api.documents import CHANGE_CAUSE, CONDITION, PROFILE_ID, example
 
 
 class ChangeOfProfileShown(BaseModel):
     """Why a profile entered or left `segment`. `version`: of the condition that decided; the segment's `versions` have it."""
 
-    model_config = _example(
+    model_config = example(
         segment="vip",
         profile_id=PROFILE_ID,
         user_id="ann",
@@ -44,7 +40,7 @@ class ChangeOfProfilePage(BaseModel):
 class VersionShown(BaseModel):
     """`condition`: null of a list. `live_at`: when it began to serve, null if it never did. `replaced_at`: when a later one took over."""
 
-    model_config = _example(
+    model_config = example(
         number=1,
         condition=CONDITION,
         status="replaced",
@@ -114,7 +110,7 @@ class OverlapShown(BaseModel):
 class StatsShown(BaseModel):
     """The members of now, and what they ordered in since < t ≤ as_of. Averages and shares have up to six decimals."""
 
-    model_config = _example(
+    model_config = example(
         segment="vip",
         as_of="2026-05-01T10:15:30Z",
         since="2026-04-30T10:15:30Z",

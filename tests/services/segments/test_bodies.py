@@ -24,3 +24,10 @@ async def test_only_true_is_true(segments: Standing, is_list: object) -> None:
 @pytest.mark.parametrize("sample", ["20", True, 20.5, 0, None])
 async def test_only_a_whole_number_is_one(segments: Standing, sample: object) -> None:
     assert await refused_at(segments, "/v1/reconciliations", {"sample": sample}) == [["body", "sample"]]
+
+
+@pytest.mark.parametrize("path", ["/v1/reconciliations", "/v1/rebuilds"])
+@pytest.mark.parametrize("key", ["samples", "profile_id"])
+async def test_an_unknown_key_is_named_and_nothing_begins(segments: Standing, path: str, key: str) -> None:
+    assert await refused_at(segments, path, {key: 1}) == [["body", key]]
+    assert await segments.items(path) == []
