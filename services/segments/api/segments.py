@@ -100,10 +100,10 @@ async def show(request: Request, key: str) -> Response:
     summary="Replace a segment's condition, or its name",
     description="A new version is built over all history while the old one serves; it takes over in one step, together with "
     "the segments that refer to it. Who thereby enters or leaves has the cause `edit`. The same condition again changes "
-    "nothing, but builds a failing segment anew. With `dry_run=true` nothing is written: the answer says who would enter and "
+    "nothing, but builds a failing segment anew; so does `{}`, also a list. With `dry_run=true` nothing is written: the answer says who would enter and "
     "who would leave, of it and of the segments that would be rebuilt with it; a key with the role `read` is enough.",
     response_model=SegmentShown | DryRunShown,
-    responses=refusals(404, 422),
+    responses=refusals(404, 409, 422),
     dependencies=[Depends(_may_edit)],
 )
 async def edit(request: Request, key: str, body: SegmentEdit, dry_run: DryRunAsked = False) -> Response:

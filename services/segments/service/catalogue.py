@@ -87,29 +87,33 @@ async def edit_segment(
 ) -> bool:
     """Rename it, and build a new version of it and of all that refer to it; they take over together.
 
-    True if a build began: a condition that is what the newest version says changes nothing (but a failing one is built anew).
+    True if a build began: a condition that is what the newest version says changes nothing. A failing one is built anew, also
+    where neither is given: a list has no condition that could be given again.
     """
     revision = await catalogue.change_catalogue(tx)
     segment = await get_segment(tx, key)
     if name is not None:
         await catalogue.rename_segment(tx, segment.id, name=name, at=now)
     newest = await newest_versions(tx)
-    if condition is None or (_same(condition, newest[key].condition) and newest[key].status != "failing"):
+    known = newest[key]
+    if known.status == "failing":
+        if condition is None and name is not None:
+            return False
+    elif condition is None or _same(condition, known.condition):
         return False
     made = rebuilt(segment, condition, newest)
     await _begin_build(tx, "edit", made, newest, revision=revision, now=now)
     return True
 
 
-def rebuilt(segment: Segment, condition: dict[str, Any], newest: Mapping[str, Version]) -> list[Made]:
-    """The segment with another condition, and all that refer to it, closed over that. Raises Invalid for a bad one, and for a
-    list, which has none."""
-    if is_list(newest[segment.key].condition):
-        raise Invalid(
-            "A list has no condition.", errors=[{"loc": ["body", "condition"], "msg": "does not go with a list"}]
-        )
+def rebuilt(segment: Segment, condition: dict[str, Any] | None, newest: Mapping[str, Version]) -> list[Made]:
+    """The segment with another condition, or as it is, and all that refer to it, closed over that. Raises Invalid for a bad
+    one, and for a list, which has none; Conflict for one that this release cannot read."""
     known = _readable(newest)
-    definition = read_condition(condition, known, key=segment.key)
+    if condition is None:
+        condition, definition = newest[segment.key].condition, _as_it_is(segment.key, known)
+    else:
+        definition = _redefined(segment.key, condition, known, newest)
     known[segment.key] = definition.condition
     made = [(segment, condition, definition)]
     for version in newest.values():
@@ -117,6 +121,22 @@ def rebuilt(segment: Segment, condition: dict[str, Any], newest: Mapping[str, Ve
             other = Segment(version.segment_id, version.key, "", version.created_at, version.created_at)
             made.append((other, version.condition, _closed_again(version.key, known)))
     return made
+
+
+def _redefined(
+    key: str, condition: dict[str, Any], known: Mapping[str, Condition], newest: Mapping[str, Version]
+) -> Definition:
+    if is_list(newest[key].condition):
+        raise Invalid(
+            "A list has no condition.", errors=[{"loc": ["body", "condition"], "msg": "does not go with a list"}]
+        )
+    return read_condition(condition, known, key=key)
+
+
+def _as_it_is(key: str, known: Mapping[str, Condition]) -> Definition:
+    if key not in known:
+        raise Conflict("This release cannot read the segment's condition.", code="unreadable")
+    return _closed_again(key, known)
 
 
 def _closed_again(key: str, known: Mapping[str, Condition]) -> Definition:

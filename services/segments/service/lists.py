@@ -149,7 +149,7 @@ async def get_list(tx: Connection, key: str) -> Segment:
     if not is_list(state.newest.condition):
         raise Conflict(f"The segment {key!r} has a condition; only a list takes people by name.", code="not_a_list")
     if state.failing is not None:
-        raise Conflict(f"The list {key!r} is failing; delete it and make it anew.", code="list_fails")
+        raise _fails(key, is_mending=state.newest.status == "building")
     return segment
 
 
@@ -191,6 +191,15 @@ def _nobody() -> Invalid:
         'Nobody of those named is known, and the list would be empty. To take everybody off, send {"user_ids": []}.'
     )
     return Invalid(detail, errors=[{"loc": ["body"], "msg": "nobody named here is known"}])
+
+
+def _fails(key: str, *, is_mending: bool) -> Conflict:
+    """Who is on it is found by its members, which are those of before it failed."""
+    if is_mending:
+        detail = f"The list {key!r} is being built anew; send this again when its status is `live`."
+        return Conflict(detail, code="list_fails", headers={"Retry-After": "5"})
+    detail = f"The list {key!r} is failing: PUT {{}} to /v1/segments/{key} builds it anew; then send this again."
+    return Conflict(detail, code="list_fails")
 
 
 def _busy(key: str) -> Conflict:
