@@ -56,7 +56,7 @@ async def insert_build(tx: Connection, build: Build, *, at: datetime) -> None:
         at,
     )
     await tx.executemany(
-        "INSERT INTO build_lanes (lane, build_id, passed, done) VALUES ($1, $2, 0, false)",
+        "INSERT INTO build_lanes (lane, build_id, done) VALUES ($1, $2, false)",
         [(lane, build.id) for lane in range(LANES)],
     )
 
