@@ -5,6 +5,7 @@ import importlib
 import sys
 
 from bench import figures
+from shared.plumbing.garbage import collect_seldom
 
 ALL = ("startup", "engine", "worker", "passing", "build", "memory", "ingest", "loop", "idle")
 
@@ -14,6 +15,7 @@ def main(names: list[str]) -> None:
     unknown = set(names) - set(ALL)
     if unknown:
         sys.exit(f"There is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(ALL)}.")
+    collect_seldom()  # as the services do
     for name in names or ALL:
         print(f"{name} …", flush=True)
         measured = asyncio.run(importlib.import_module(f"bench.{name}").measure())

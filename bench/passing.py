@@ -18,6 +18,7 @@ from bench.worker import MIGRATIONS, build, database, live_message
 from services.segments.service.rules import RuleBook
 from services.segments.service.take_in import TakeIn
 from services.segments.worker import Planner, Timers
+from shared.plumbing import json
 from shared.plumbing.clock import ShiftedClock
 from shared.plumbing.db import Database
 from shared.plumbing.ids import new_id
@@ -86,7 +87,7 @@ class Beside:
             for _ in range(50):
                 seq += 1
                 message = live_message(rng.choice(people), rng, known)
-                items.append(Incoming(lane_of(UUID(message["profile_id"])), seq, message))
+                items.append(Incoming(lane_of(message["profile_id"]), seq, json.Raw(json.dumps(message))))
             made = perf_counter()
             await db.run(partial(take_in, items=items))
             self.took.append(1000 * (perf_counter() - made))

@@ -3,9 +3,8 @@
 import asyncio
 import random
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter, process_time
@@ -32,24 +31,35 @@ from shared.plumbing.migrate import upgrade
 from shared.plumbing.reader import FeedReader
 
 BATCH, ACTIVE, PROFILES = 500, 400, 4_000
-EVENTS = 20_000
+WARM_UP, EVENTS = 24_000, 20_000
 MIGRATIONS = Path(services.segments.__file__).parent / "migrations"
 
 
-@dataclass
 class Feed:
-    """What profiles would tell: one message after the other, each in its lane."""
+    """What profiles would tell, as it comes over the wire: each lane from where its reader is, all lanes alike."""
 
-    pages: Iterator[list[dict[str, Any]]]
-    lanes: dict[int, int] = field(default_factory=lambda: dict.fromkeys(range(LANES), 0))
+    def __init__(self, pages: Iterable[Iterable[dict[str, Any]]]) -> None:
+        self._lanes: dict[int, list[tuple[UUID, json.Raw]]] = {lane: [] for lane in range(LANES)}
+        self.pulled: list[set[UUID]] = []  # whom each page was about
+        for page in pages:
+            self.tell(page)
 
-    async def pull(self, *_: Any, **__: Any) -> Any:
-        items = []
-        for message in next(self.pages, []):
-            lane = lane_of(UUID(message["profile_id"]))
-            self.lanes[lane] += 1
-            items.append({"lane": lane, "seq": self.lanes[lane], "message": message})
-        return json.loads(json.dumps({"items": items}))
+    def tell(self, messages: Iterable[dict[str, Any]]) -> None:
+        for message in messages:
+            profile_id = message["profile_id"]
+            self._lanes[lane_of(profile_id)].append((profile_id, json.Raw(json.dumps(message))))
+
+    async def pull(self, _: str, cursors: Mapping[int, int], *, limit: int, **__: Any) -> bytes:
+        behind = [(lane, seq) for lane, seq in cursors.items() if seq < len(self._lanes[lane])]
+        share = -(-limit // max(1, len(behind)))
+        found = [
+            (lane, number, *told)
+            for lane, seq in behind
+            for number, told in enumerate(self._lanes[lane][seq : seq + share], seq + 1)
+        ]
+        self.pulled.append({profile_id for _, _, profile_id, _ in found})
+        items = [{"lane": lane, "seq": seq, "message": message} for lane, seq, _, message in found]
+        return json.dumps({"items": items})
 
 
 def pages(people: list[UUID], count: int, *, rng: random.Random, known: set[UUID]) -> Iterator[list[dict[str, Any]]]:
@@ -97,8 +107,7 @@ def live_message(profile_id: UUID, rng: random.Random, known: set[UUID]) -> dict
         known.add(profile_id)
         traits = {"city": f"city{number}", "tier": "gold"}
         message["profile"] = {"id": profile_id, "version": 1, "traits": traits, "created_at": now, "updated_at": now}
-    loaded: dict[str, Any] = json.loads(json.dumps(message))
-    return loaded
+    return message
 
 
 @asynccontextmanager
@@ -136,31 +145,34 @@ async def _rate(url: str, segments: int) -> tuple[float, float, float]:
         await leases.renew()
         await feed_leases.renew()
         await build(db, book, leases, {f"s{n}": condition for n, condition in enumerate(conditions(segments))})
-        made = list(pages(people, 24_000 + EVENTS, rng=rng, known=known))
-        feed = Feed(iter(made))
-        feed.lanes = {lane: held.cursor for lane, held in feed_leases.held.items()}
+        made = list(pages(people, WARM_UP + EVENTS, rng=rng, known=known))
+        feed = Feed(made[: -EVENTS // BATCH])
         reader = FeedReader(
             db, feed="resolved", consumer="segments", pull=feed.pull, leases=feed_leases, apply=TakeIn(book, clock),
             committed=lambda: None, clock=clock, batch=BATCH,
         )  # fmt: skip
-        for _ in range(24_000 // BATCH):  # until everybody is known
-            await reader.step()
+        while await reader.step():  # until everybody is known
+            pass
         await feed_leases.renew()
+        for page in made[-EVENTS // BATCH :]:
+            feed.tell(page)
+        del made
+        feed.pulled.clear()
         started, worked = perf_counter(), process_time()
         while await reader.step():
             pass
         elapsed, worked = perf_counter() - started, process_time() - worked
-        bare = await _bare(db, [[UUID(m["profile_id"]) for m in page] for page in made[-EVENTS // BATCH :]])
+        bare = await _bare(db, feed.pulled)
     return EVENTS / elapsed, worked / EVENTS * 1e6, bare
 
 
-async def _bare(db: Database, batches: list[list[UUID]]) -> float:
+async def _bare(db: Database, batches: list[set[UUID]]) -> float:
     """The same rows written in the same transactions, and nothing else."""
     async with db.transaction() as tx:
         found = await stored_profiles.lock_profiles(tx, {one for batch in batches for one in batch})
     elapsed = 0.0
     for batch in batches:
-        rows: list[StoredProfile] = [found[one] for one in set(batch)]
+        rows: list[StoredProfile] = [found[one] for one in batch]
         started = perf_counter()
         async with db.transaction() as tx:
             await stored_profiles.update_states(tx, rows)

@@ -88,7 +88,7 @@ def _routers(settings: Settings) -> tuple[APIRouter, ...]:
         keys_routes(),
         schema_routes(),
         internal_routes(),
-        feed_route(FeedRequest),
+        feed_route(FeedRequest.read),
     )
 
 

@@ -32,7 +32,7 @@ class Neighbours:
 
 async def read_progress(neighbour: Neighbour) -> Progress:
     """How far it is. Raises Unavailable when it is out of reach."""
-    return Progress.model_validate(await neighbour.get("/internal/progress"))
+    return Progress.of(await neighbour.get("/internal/progress"))
 
 
 async def read_oldest(neighbour: Neighbour, cursors: dict[int, int]) -> datetime | None:

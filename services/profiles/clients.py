@@ -20,12 +20,12 @@ class Events:
 
     async def load_keys(self) -> dict[str, str]:
         """The role of every good API key, by its hash."""
-        keys = ApiKeys.model_validate(await self._neighbour.get("/internal/keys"))
+        keys = ApiKeys.of(await self._neighbour.get("/internal/keys"))
         return {key.key_hash: key.role for key in keys.keys}
 
     async def read_heads(self) -> dict[int, int]:
         """How far the raw log goes, by lane."""
-        return Progress.model_validate(await self._neighbour.get("/internal/progress")).heads
+        return Progress.of(await self._neighbour.get("/internal/progress")).heads
 
     async def read_newest(self, profile_id: UUID) -> dict[str, Any]:
         """The newest events of a profile, as that service answers. Raises Unavailable."""

@@ -70,7 +70,7 @@ def create_app(
             stats_router,
             reconciliation_router,
             internal_routes(),
-            feed_route(FeedRequest),
+            feed_route(FeedRequest.read),
             parked_routes(lambda request: {FEED: request.app.state.take_in}),
         ),
     )

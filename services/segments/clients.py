@@ -13,7 +13,7 @@ from shared.schemas.resolved import Identifier
 
 async def load_roles(events: Neighbour) -> dict[str, str]:
     """The role of every good API key, by its hash."""
-    keys = ApiKeys.model_validate(await events.get("/internal/keys"))
+    keys = ApiKeys.of(await events.get("/internal/keys"))
     return {key.key_hash: key.role for key in keys.keys}
 
 
@@ -37,7 +37,7 @@ async def find_people(profiles: Neighbour, identifiers: Sequence[Identifier]) ->
     found: list[tuple[UUID, ...]] = []
     for start in range(0, len(identifiers), MOST_IDENTIFIERS):
         asked = IdentifiersRequest(identifiers=tuple(identifiers[start : start + MOST_IDENTIFIERS]))
-        answer = IdentifiersAnswer.model_validate(await profiles.post("/internal/identifiers", asked))
+        answer = IdentifiersAnswer.of(await profiles.post("/internal/identifiers", asked))
         if len(answer.profile_ids) != len(asked.identifiers):
             raise Unavailable("profiles did not say of everyone who it is.")
         found += answer.profile_ids

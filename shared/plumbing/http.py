@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Callable, Coroutine, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from fastapi import Request, Response
@@ -15,6 +15,7 @@ from shared.plumbing.db import forbid_open_transaction
 from shared.plumbing.errors import Malformed, Unavailable
 
 FEED_WAIT = 20.0
+T = TypeVar("T")
 
 
 class JsonResponse(Response):
@@ -61,6 +62,14 @@ def _as_json(scope: Scope) -> Scope:
     return {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
 
 
+async def read_body(request: Request, read: Callable[[bytes], T]) -> T:
+    """What another service sent, in the shape that `read` reads."""
+    try:
+        return read(await request.body())
+    except json.JsonError as error:
+        raise Malformed(f"The body can't be read: {_first_line(error)}") from error
+
+
 @cache
 def _tls() -> ssl.SSLContext:
     """One for all: to read the machine's certificates takes a tenth of a second."""
@@ -95,8 +104,11 @@ class Neighbour:
 
     async def post(self, path: str, body: Any, *, timeout: float = 10) -> Any:
         """The decoded answer of a POST. Raises Unavailable likewise."""
+        return _content(await self._post(path, body, timeout=timeout))
+
+    async def _post(self, path: str, body: Any, *, timeout: float) -> httpx.Response:
         content, headers = json.dumps(body), {"Content-Type": "application/json"}
-        return _content(await self._send("POST", path, content=content, headers=headers, timeout=timeout))
+        return await self._send("POST", path, content=content, headers=headers, timeout=timeout)
 
     async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         forbid_open_transaction()
@@ -105,18 +117,23 @@ class Neighbour:
         except httpx.HTTPError as error:
             raise Unavailable(f"{self.base_url} is out of reach ({type(error).__name__}).") from error
 
-    async def pull(self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float = FEED_WAIT) -> Any:
-        """The next page of its feed, as decoded JSON (`items` of lane, seq, message)."""
+    async def pull(self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float = FEED_WAIT) -> bytes:
+        """The next page of its feed, as JSON (`items` of lane, seq, message)."""
         body = {
             "consumer": consumer,
             "cursors": {str(k): v for k, v in cursors.items()},
             "limit": limit,
             "wait": wait,
         }
-        return await self.post("/internal/feed", body, timeout=wait + 10)
+        return _succeeded(await self._post("/internal/feed", body, timeout=wait + 10)).content
 
 
 def _content(answer: httpx.Response) -> Any:
+    content = _succeeded(answer).content
+    return json.loads(content) if content else None
+
+
+def _succeeded(answer: httpx.Response) -> httpx.Response:
     if not answer.is_success:
         raise Unavailable(f"{answer.url.copy_with(query=None)} answered {answer.status_code}.")
-    return json.loads(answer.content) if answer.content else None
+    return answer

@@ -1,44 +1,62 @@
 """Routes between services and for operators that are the same everywhere: the feed, progress, what was parked."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
+import msgspec
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from shared.plumbing.auth import Admin, Internal, Reader
 from shared.plumbing.db import Database
 from shared.plumbing.errors import NotFound
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.feed import FeedServer
+from shared.plumbing.http import ExactRoute, JsonResponse, read_body
 from shared.plumbing.json import Raw
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 from shared.plumbing.reader import Apply, apply_parked
 
 
-class Cursors(BaseModel):
+class Cursors(msgspec.Struct):
     """Sequence numbers by lane."""
 
     cursors: dict[int, int]
 
 
-def feed_route(request_model: type[Any]) -> APIRouter:
-    """`POST /internal/feed`; `request_model` has consumer, cursors, limit, wait. `POST /internal/oldest` of cursors alone."""
-    router = APIRouter(route_class=ExactRoute, include_in_schema=False)
+class Asked(Protocol):
+    """What a consumer asks for: what comes after these cursors."""
 
-    async def pull(request: Request, body: Any) -> Response:
-        items = await request.app.state.frame.feed.pull(body.consumer, body.cursors, limit=body.limit, wait=body.wait)
+    @property
+    def consumer(self) -> str: ...
+    @property
+    def cursors(self) -> Mapping[int, int]: ...
+    @property
+    def limit(self) -> int: ...
+    @property
+    def wait(self) -> float: ...
+
+
+def feed_route(read: Callable[[bytes], Asked]) -> APIRouter:
+    """`POST /internal/feed`; `read` reads its body. `POST /internal/oldest` of cursors alone."""
+    router = APIRouter(include_in_schema=False, dependencies=[Internal])
+
+    @router.post("/internal/feed")
+    async def pull(request: Request) -> Response:
+        asked = await read_body(request, read)
+        feed: FeedServer = request.app.state.frame.feed
+        items = await feed.pull(asked.consumer, asked.cursors, limit=asked.limit, wait=asked.wait)
         answer = [{"lane": i.lane, "seq": i.seq, "message": Raw(i.message.encode())} for i in items]
         return JsonResponse({"items": answer})
 
-    pull.__annotations__["body"] = request_model
-    router.post("/internal/feed", dependencies=[Internal])(pull)
-
-    @router.post("/internal/oldest", dependencies=[Internal])
-    async def oldest(request: Request, body: Cursors) -> Response:
-        return JsonResponse({"written_at": await request.app.state.frame.feed.oldest(body.cursors)})
+    @router.post("/internal/oldest")
+    async def oldest(request: Request) -> Response:
+        asked = await read_body(request, _read_cursors)
+        return JsonResponse({"written_at": await request.app.state.frame.feed.oldest(asked.cursors)})
 
     return router
+
+
+_read_cursors = msgspec.json.Decoder(Cursors).decode
 
 
 def parked_routes(applies: Callable[[Request], Mapping[str, Apply]]) -> APIRouter:

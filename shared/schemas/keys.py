@@ -3,7 +3,7 @@
 from shared.schemas.message import Message
 
 
-class ApiKey(Message):
+class ApiKey(Message, frozen=True, kw_only=True):
     """A key by its hash (SHA-256, hex); the key itself is kept nowhere. `role`: admin, write or read."""
 
     id: str
@@ -11,7 +11,7 @@ class ApiKey(Message):
     role: str
 
 
-class ApiKeys(Message):
+class ApiKeys(Message, frozen=True, kw_only=True):
     """All keys that are not revoked."""
 
     keys: tuple[ApiKey, ...]

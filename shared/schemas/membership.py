@@ -4,18 +4,17 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from msgspec import field
 
 from shared.schemas.message import Message
 
 
-class MembershipChanged(Message):
+class MembershipChanged(Message, frozen=True, kw_only=True, tag="membership", tag_field="kind"):
     """One change, in the profile's lane, each exactly once.
 
     `cause.kind` is one of `event profile time merge backfill edit import`. `id` is the change's own id (stable, unique).
     """
 
-    kind: Literal["membership"] = "membership"
     id: UUID
     segment_id: UUID
     segment: str
@@ -24,4 +23,4 @@ class MembershipChanged(Message):
     user_id: str | None = None
     change: Literal["entered", "left"]
     at: datetime
-    cause: dict[str, Any] = Field(default_factory=dict)
+    cause: dict[str, Any] = field(default_factory=dict)

@@ -1,23 +1,22 @@
 """messaging → events: what became of a message, to be kept as an event of the profile."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
-from pydantic import Field
+from msgspec import field
 
 from shared.schemas.message import Message
 
 
-class OutcomeRecorded(Message):
+class OutcomeRecorded(Message, frozen=True, kw_only=True, tag="outcome", tag_field="kind"):
     """`name` is an event name of the e-mail spec (`Email Sent`, `Email Bounced`, `Unsubscribed` …).
 
     `message_id` is stable for this outcome, so that taking it in twice counts once.
     """
 
-    kind: Literal["outcome"] = "outcome"
     message_id: str
     profile_id: UUID
     name: str
-    properties: dict[str, Any] = Field(default_factory=dict)
+    properties: dict[str, Any] = field(default_factory=dict)
     at: datetime

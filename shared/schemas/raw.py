@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field
+from msgspec import field
 
 from shared.schemas.message import Message
 
 
-class RawMessage(Message):
+class RawMessage(Message, frozen=True, kw_only=True):
     """One accepted message, in its raw lane's order.
 
     `type` is one of `track page screen identify group alias` or, from the Customer.io routes, `device device_removed
@@ -27,10 +27,10 @@ class RawMessage(Message):
     previous_id: str | None = None
     profile_id: UUID | None = None
     name: str | None = None
-    properties: dict[str, Any] = Field(default_factory=dict)
-    traits: dict[str, Any] = Field(default_factory=dict)
-    context: dict[str, Any] = Field(default_factory=dict)
-    identifiers: dict[str, str] = Field(default_factory=dict)
+    properties: dict[str, Any] = field(default_factory=dict)
+    traits: dict[str, Any] = field(default_factory=dict)
+    context: dict[str, Any] = field(default_factory=dict)
+    identifiers: dict[str, str] = field(default_factory=dict)
     timestamp: datetime
     original_timestamp: datetime | None = None
     sent_at: datetime | None = None

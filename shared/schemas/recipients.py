@@ -1,22 +1,23 @@
 """messaging asks profiles just before it speaks (`POST /internal/recipients`): who is this now, and may we?"""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+import msgspec
+from msgspec import field
 
 from shared.schemas.message import Message
 from shared.schemas.resolved import Identifier, LifeEvent
 
 
-class RecipientsRequest(Message):
+class RecipientsRequest(Message, frozen=True, kw_only=True):
     """Up to 1,000 profile ids."""
 
-    profile_ids: tuple[UUID, ...] = Field(max_length=1000)
+    profile_ids: Annotated[tuple[UUID, ...], msgspec.Meta(max_length=1000)]
 
 
-class Consent(Message):
+class Consent(Message, frozen=True, kw_only=True):
     """One recorded consent. `channel` may be `any`. `status`: granted, denied, withdrawn."""
 
     purpose: str
@@ -26,7 +27,7 @@ class Consent(Message):
     source: str | None = None
 
 
-class Device(Message):
+class Device(Message, frozen=True, kw_only=True):
     """Where a push message can go."""
 
     token: str
@@ -34,28 +35,28 @@ class Device(Message):
     app_version: str | None = None
 
 
-class Recipient(Message):
+class Recipient(Message, frozen=True, kw_only=True):
     """A person as known now. `requested_id` may be a profile that was merged into `id`."""
 
     requested_id: UUID
     id: UUID
     user_id: str | None = None
     identifiers: tuple[Identifier, ...] = ()
-    traits: dict[str, Any] = Field(default_factory=dict)
+    traits: dict[str, Any] = field(default_factory=dict)
     life_events: tuple[LifeEvent, ...] = ()
     consents: tuple[Consent, ...] = ()
-    preferences: dict[str, Any] = Field(default_factory=dict)
+    preferences: dict[str, Any] = field(default_factory=dict)
     devices: tuple[Device, ...] = ()
 
 
-class RecipientsAnswer(Message):
+class RecipientsAnswer(Message, frozen=True, kw_only=True):
     """Those that exist; a missing one was erased (or never was)."""
 
     recipients: tuple[Recipient, ...]
     as_of: datetime
 
 
-class ConsentChange(Message):
+class ConsentChange(Message, frozen=True, kw_only=True):
     """A recipient's own word by a link in a message, told to profiles (`POST /internal/consents`, idempotent by `id`)."""
 
     id: UUID

@@ -4,22 +4,23 @@ Travels in the profile's lane. Everything here may name a profile that has since
 """
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter
+import msgspec
+from msgspec import field
 
-from shared.schemas.message import Message
+from shared.schemas.message import Message, kind_of, reader_of
 
 
-class Identifier(Message):
+class Identifier(Message, frozen=True, kw_only=True):
     """One of the names a person goes by."""
 
     namespace: str
     value: str
 
 
-class LifeEvent(Message):
+class LifeEvent(Message, frozen=True, kw_only=True):
     """A date in somebody's life. `recurs` is `yearly` or None."""
 
     id: UUID
@@ -30,20 +31,20 @@ class LifeEvent(Message):
     note: str | None = None
 
 
-class ProfileSnapshot(Message):
+class ProfileSnapshot(Message, frozen=True, kw_only=True):
     """The whole of a profile that others need. Of two, the one with the higher `version` is the newer."""
 
     id: UUID
     version: int
     user_id: str | None = None
     identifiers: tuple[Identifier, ...] = ()
-    traits: dict[str, Any] = Field(default_factory=dict)
+    traits: dict[str, Any] = field(default_factory=dict)
     life_events: tuple[LifeEvent, ...] = ()
     created_at: datetime
     updated_at: datetime
 
 
-class TraitsChanged(Message):
+class TraitsChanged(Message, frozen=True, kw_only=True):
     """What a message or a call did to traits, by top-level key; one that there was not, or is not any more, is absent.
 
     Keys with a dot in them stand here also where they stayed as they were: they come before a path of the same text.
@@ -57,7 +58,7 @@ class TraitsChanged(Message):
     after: dict[str, Any]
 
 
-class LogPosition(Message):
+class LogPosition(Message, frozen=True, kw_only=True):
     """Where the raw log keeps a message."""
 
     lane: int
@@ -65,7 +66,7 @@ class LogPosition(Message):
     received_at: datetime
 
 
-class Event(Message):
+class Event(Message, frozen=True, kw_only=True):
     """A message with its person found. `name` is None for identify, alias, group: they are no events of a condition."""
 
     name: str | None
@@ -76,14 +77,13 @@ class Event(Message):
     received_at: datetime
     user_id: str | None = None
     anonymous_id: str | None = None
-    properties: dict[str, Any] = Field(default_factory=dict)
-    context: dict[str, Any] = Field(default_factory=dict)
+    properties: dict[str, Any] = field(default_factory=dict)
+    context: dict[str, Any] = field(default_factory=dict)
 
 
-class EventResolved(Message):
+class EventResolved(Message, frozen=True, kw_only=True, tag="event", tag_field="kind"):
     """An event belongs to this profile; `profile` is there when the message made or changed the profile."""
 
-    kind: Literal["event"] = "event"
     profile_id: UUID
     event: Event
     log: LogPosition
@@ -92,20 +92,18 @@ class EventResolved(Message):
     traits_changed: TraitsChanged | None = None
 
 
-class ProfileChanged(Message):
+class ProfileChanged(Message, frozen=True, kw_only=True, tag="profile", tag_field="kind"):
     """A profile was made or changed by other means than an event (API call, life event, preference)."""
 
-    kind: Literal["profile"] = "profile"
     profile_id: UUID
     profile: ProfileSnapshot
     at: datetime
     traits_changed: TraitsChanged | None = None
 
 
-class ProfilesMerged(Message):
+class ProfilesMerged(Message, frozen=True, kw_only=True, tag="merge", tag_field="kind"):
     """Two profiles are one person. Travels in the loser's lane, behind all its rows. `profile` is the survivor's."""
 
-    kind: Literal["merge"] = "merge"
     profile_id: UUID
     survivor_id: UUID
     profile: ProfileSnapshot
@@ -113,14 +111,13 @@ class ProfilesMerged(Message):
     imported: bool = False
 
 
-class ProfileErased(Message):
+class ProfileErased(Message, frozen=True, kw_only=True, tag="erase", tag_field="kind"):
     """Forget this person. Behind all the profile's rows in its lane.
 
     `identifiers` and `addresses` (e-mail, phone, push tokens) are what to look for in places that know no profile id;
     `profile_ids` are the profile and all that were merged into it.
     """
 
-    kind: Literal["erase"] = "erase"
     profile_id: UUID
     profile_ids: tuple[UUID, ...]
     identifiers: tuple[Identifier, ...] = ()
@@ -129,25 +126,40 @@ class ProfileErased(Message):
     at: datetime
 
 
-class EventDropped(Message):
+class EventDropped(Message, frozen=True, kw_only=True, tag="dropped", tag_field="kind"):
     """A message of an erased person that was still on its way: the raw log must forget it too."""
 
-    kind: Literal["dropped"] = "dropped"
     profile_id: UUID
     log: LogPosition
     at: datetime
 
 
-Resolved = Annotated[
-    EventResolved | ProfileChanged | ProfilesMerged | ProfileErased | EventDropped,
-    Field(discriminator="kind"),
-]
+class Named(Message, frozen=True, kw_only=True):
+    """Of an event: its name and when it was."""
+
+    name: str | None
+    timestamp: datetime
+
+
+class Glimpse(Message, frozen=True, kw_only=True):
+    """Of any message: whether it is an event, of whom, and where the log keeps it. Costs a fraction of reading it all."""
+
+    kind: str
+    profile_id: UUID
+    event: Named | None = None
+    log: LogPosition | None = None
+
+
+Resolved = EventResolved | ProfileChanged | ProfilesMerged | ProfileErased | EventDropped
 KINDS = frozenset({"event", "profile", "merge", "erase", "dropped"})
-_adapter: TypeAdapter[Resolved] = TypeAdapter(Resolved)
 
 
-def parse_resolved(message: dict[str, Any]) -> Resolved | None:
+def parse_resolved(message: bytes | str) -> Resolved | None:
     """The message, or None for a kind that only a newer release knows."""
-    if message.get("kind") not in KINDS:
+    try:
+        resolved: Resolved = reader_of(Resolved)(message)
+    except msgspec.ValidationError:
+        if kind_of(message) in KINDS:
+            raise
         return None
-    return _adapter.validate_python(message)
+    return resolved

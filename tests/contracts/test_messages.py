@@ -55,28 +55,26 @@ RESOLVED: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize(("model", "message"), FIRST_RELEASE)
 def test_what_the_first_release_wrote_is_read(model: type[Message], message: dict[str, Any]) -> None:
-    model.model_validate(json.loads(json.dumps(message)))
+    model.read(json.dumps(message))
 
 
 @pytest.mark.parametrize(("model", "message"), FIRST_RELEASE)
 def test_what_a_newer_release_adds_is_ignored(model: type[Message], message: dict[str, Any]) -> None:
-    assert model.model_validate(message | {"added_later": {"x": 1}}) == model.model_validate(message)
+    assert model.of(message | {"added_later": {"x": 1}}) == model.read(json.dumps(message))
 
 
 @pytest.mark.parametrize("message", RESOLVED)
 def test_resolved_messages_of_the_first_release_are_read_and_additions_ignored(message: dict[str, Any]) -> None:
-    read = parse_resolved(message)
+    read = parse_resolved(json.dumps(message))
     assert read is not None
-    assert read == parse_resolved(message | {"added_later": 1})
-    assert parse_resolved(json.loads(json.dumps(read))) == read
+    assert read == parse_resolved(json.dumps(message | {"added_later": 1}))
+    assert parse_resolved(json.dumps(read)) == read
 
 
 def test_a_kind_that_only_a_newer_release_knows_is_passed_over() -> None:
-    assert parse_resolved({"kind": "household_formed", "profile_id": ID}) is None
+    assert parse_resolved(json.dumps({"kind": "household_formed", "profile_id": ID})) is None
 
 
 def test_numbers_cross_unchanged() -> None:
-    message = RawMessage.model_validate(
-        json.loads(json.dumps(FIRST_RELEASE[0][1] | {"properties": {"total": json.loads("0.10")}}))
-    )
+    message = RawMessage.read(json.dumps(FIRST_RELEASE[0][1] | {"properties": {"total": json.loads("0.10")}}))
     assert json.dumps_text(message.properties) == '{"total":0.10}'

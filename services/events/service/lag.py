@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from services.events import clients
 from services.events.domain.lag import Lanes, behind, pending, slowest_of
 from shared.plumbing.clock import Clock
@@ -20,7 +22,7 @@ READS = {"outcomes": "messaging", "resolved": "profiles"}
 
 async def own_progress(db: Database) -> Progress:
     """How far this service is."""
-    return Progress.model_validate(await read_progress(db, "events", READS))
+    return Progress.of(await read_progress(db, "events", READS))
 
 
 READERS = {
@@ -49,7 +51,7 @@ class Lag:
         """
         heads = await read_heads(self._db)
         found = {name: await _reached(clients.read_progress(neighbour)) for name, neighbour in self._neighbours.items()}
-        found["events"] = (await own_progress(self._db)).model_copy(update={"heads": heads})
+        found["events"] = replace(await own_progress(self._db), heads=heads)
         reached = {name: progress for name, progress in found.items() if progress is not None}
         cursors = {name: _cursors(name, one, reached) for name, one in reached.items()}
         count = sum(pending(one.heads, cursors[name]) + one.pending for name, one in reached.items())

@@ -11,6 +11,7 @@ from shared.plumbing import json
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection
 from shared.plumbing.reader import Incoming
+from shared.schemas.message import kind_of
 from shared.schemas.outcome import OutcomeRecorded
 
 SOURCE = "messaging"
@@ -24,9 +25,7 @@ class Outcomes:
 
     async def apply(self, tx: Connection, items: Sequence[Incoming]) -> None:
         """Append those that are new, with the same dedup as everything else."""
-        found = [
-            OutcomeRecorded.model_validate(item.message) for item in items if item.message.get("kind") == "outcome"
-        ]
+        found = [OutcomeRecorded.read(item.message) for item in items if kind_of(item.message) == "outcome"]
         erased = await find_erased(tx, {outcome.profile_id for outcome in found}) if found else set()
         now = self._clock.now()
         records = {outcome.message_id: _record(outcome, now) for outcome in found if outcome.profile_id not in erased}

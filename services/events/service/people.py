@@ -1,16 +1,13 @@
 """Takes in the profiles feed: whose each row of the log is, who became one, who is to be forgotten."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
-from uuid import UUID
 
 from services.events.domain.traces import traces_in_bytes, traces_in_text
 from services.events.store import people
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection
 from shared.plumbing.reader import Incoming
-from shared.schemas.resolved import EventDropped, ProfileErased, ProfilesMerged, parse_resolved
+from shared.schemas.resolved import EventDropped, Glimpse, ProfileErased, ProfilesMerged, parse_resolved
 
 
 class People:
@@ -23,8 +20,9 @@ class People:
         """In their order: rows gather until something else comes, which may concern them."""
         rows: list[people.Owned] = []
         for item in items:
-            if item.message.get("kind") == "event":
-                rows.append(_owned(item.message))
+            owned = _owned(item.message)
+            if owned is not None:
+                rows.append(owned)
             else:
                 await self._index(tx, rows)
                 rows = []
@@ -40,7 +38,7 @@ class People:
                 await people.delete_log_row(tx, row.lane, row.seq, row.received_at)
         await people.insert_owned(tx, [row for row in rows if row.profile_id not in erased])
 
-    async def _apply_other(self, tx: Connection, message: dict[str, Any]) -> None:
+    async def _apply_other(self, tx: Connection, message: bytes) -> None:
         match parse_resolved(message):
             case ProfilesMerged() as merged:
                 await people.insert_merged(tx, merged.profile_id, merged.survivor_id)
@@ -65,13 +63,9 @@ class People:
         )
 
 
-def _owned(message: dict[str, Any]) -> people.Owned:
-    """What the index needs of an EventResolved; the rest is not worth reading at this rate."""
-    log = message["log"]
-    return people.Owned(
-        UUID(message["profile_id"]),
-        datetime.fromisoformat(message["event"]["timestamp"]),
-        log["lane"],
-        log["seq"],
-        datetime.fromisoformat(log["received_at"]),
-    )
+def _owned(message: bytes) -> people.Owned | None:
+    """What the index needs of an event; the rest is not worth reading at this rate. None of what is no event."""
+    told = Glimpse.read(message)
+    if told.event is None or told.log is None:
+        return None
+    return people.Owned(told.profile_id, told.event.timestamp, told.log.lane, told.log.seq, told.log.received_at)

@@ -27,4 +27,4 @@ async def uses(request: Request, key: str) -> Response:
     return JsonResponse({"campaigns": await catalogue.campaigns_on(frame_of(request).db, key)})
 
 
-ROUTERS = (router, feed_route(FeedRequest), parked_routes(lambda request: frame_of(request).parked))
+ROUTERS = (router, feed_route(FeedRequest.read), parked_routes(lambda request: frame_of(request).parked))

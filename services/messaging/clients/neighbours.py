@@ -10,7 +10,7 @@ from shared.schemas.message import Message
 from shared.schemas.recipients import ConsentChange, Recipient, RecipientsAnswer
 
 
-class Member(Message):
+class Member(Message, frozen=True, kw_only=True):
     """Somebody who belongs to a segment."""
 
     profile_id: UUID
@@ -27,12 +27,12 @@ class Profiles:
     async def recipients(self, profile_ids: Sequence[UUID]) -> Mapping[UUID, Recipient]:
         """By requested id; one that is missing was erased. Raises Unavailable when they can't be had."""
         answer = await self._neighbour.post("/internal/recipients", {"profile_ids": list(profile_ids)}, timeout=5)
-        found = RecipientsAnswer.model_validate(answer)
+        found = RecipientsAnswer.of(answer)
         return {recipient.requested_id: recipient for recipient in found.recipients}
 
     async def tell_consent(self, change: ConsentChange) -> None:
         """A recipient's own word. Idempotent by the change's id. Raises Unavailable."""
-        await self._neighbour.post("/internal/consents", change.model_dump(mode="json"))
+        await self._neighbour.post("/internal/consents", change)
 
 
 class Segments:
@@ -49,7 +49,7 @@ class Segments:
         """A page of the members, and the cursor of the next (None at the end). Raises Unavailable."""
         params = {"limit": limit} | ({"cursor": cursor} if cursor else {})
         answer = await self._neighbour.get(_members_of(segment), **params)
-        return [Member.model_validate(item) for item in answer["items"]], answer["next"]
+        return [Member.of(item) for item in answer["items"]], answer["next"]
 
 
 def _members_of(segment: str) -> str:

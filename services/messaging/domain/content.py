@@ -111,7 +111,7 @@ def values_for(
         "user_id": recipient.user_id,
         "traits": recipient.traits,
         "identifiers": identifiers,
-        "life_events": [event.model_dump(mode="json") for event in recipient.life_events],
+        "life_events": [event.to_json() for event in recipient.life_events],
         "preferences": recipient.preferences,
     }
     values: dict[str, Any] = presentable(

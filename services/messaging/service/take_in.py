@@ -14,7 +14,8 @@ from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection
 from shared.plumbing.reader import Incoming
 from shared.schemas.membership import MembershipChanged
-from shared.schemas.resolved import EventResolved, ProfileErased, ProfilesMerged, parse_resolved
+from shared.schemas.message import kind_of
+from shared.schemas.resolved import EventResolved, Glimpse, ProfileErased, ProfilesMerged, parse_resolved
 
 CHANNEL_OF = {"email": "email", "phone": "sms"}
 """The channel of an erased address by its namespace; any other is a push token."""
@@ -31,7 +32,7 @@ class TakeIn:
         """Memberships changed: campaigns on them have a trigger, and the last change is remembered for later."""
         campaigns = await load_campaigns(tx)
         used = segments_used(campaigns)
-        read = (MembershipChanged.model_validate(i.message) for i in items if i.message.get("kind") == "membership")
+        read = (MembershipChanged.read(i.message) for i in items if kind_of(i.message) == "membership")
         changes = [change for change in read if change.segment in used]
         current = await people.meet(tx, {change.profile_id for change in changes})
         await remember_changes(
@@ -51,7 +52,8 @@ class TakeIn:
         names = events_used(campaigns)
         events: list[EventResolved] = []
         for item in items:
-            if item.message.get("kind") == "event" and item.message["event"]["name"] not in names:
+            event = Glimpse.read(item.message).event
+            if event is not None and event.name not in names:
                 continue  # most of all that happens: not worth reading further
             message = parse_resolved(item.message)
             if isinstance(message, EventResolved):

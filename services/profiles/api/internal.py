@@ -11,14 +11,14 @@ from services.profiles.service.resolve import WORK, applies
 from services.profiles.service.wishes import take_consent_change
 from shared.plumbing.auth import Internal
 from shared.plumbing.errors import NotFound
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, read_body
 from shared.plumbing.internal import feed_route, parked_routes, read_progress
 from shared.schemas.feed import FeedRequest
 from shared.schemas.identifiers import IdentifiersRequest
 from shared.schemas.recipients import ConsentChange, RecipientsRequest
 
-router = APIRouter(route_class=ExactRoute, include_in_schema=False, dependencies=[Internal])
-feed = feed_route(FeedRequest)
+router = APIRouter(include_in_schema=False, dependencies=[Internal])
+feed = feed_route(FeedRequest.read)
 parked = parked_routes(lambda request: applies(desk_of(request).book))
 
 
@@ -29,8 +29,9 @@ async def progress(request: Request) -> Response:
 
 
 @router.post("/internal/recipients")
-async def recipients(request: Request, body: RecipientsRequest) -> Response:
+async def recipients(request: Request) -> Response:
     """Who these people are now, and what they allow."""
+    body = await read_body(request, RecipientsRequest.read)
     book = desk_of(request).book
     return JsonResponse(await read_recipients(book.db, body.profile_ids, now=book.clock.now()))
 
@@ -46,14 +47,16 @@ async def lookup(request: Request) -> Response:
 
 
 @router.post("/internal/identifiers")
-async def identifiers(request: Request, body: IdentifiersRequest) -> Response:
+async def identifiers(request: Request) -> Response:
     """Whom many identifiers stand for."""
+    body = await read_body(request, IdentifiersRequest.read)
     book = desk_of(request).book
     return JsonResponse(await find_people(book.db, body.identifiers, book.rules))
 
 
 @router.post("/internal/consents")
-async def consents(request: Request, body: ConsentChange) -> Response:
+async def consents(request: Request) -> Response:
     """A recipient's own word, once by its id. One about somebody who is gone is let go."""
+    body = await read_body(request, ConsentChange.read)
     kept = await take_consent_change(desk_of(request).book, body)
     return JsonResponse({"status": "kept" if kept else "gone"})

@@ -24,7 +24,7 @@ def applies(book: Book) -> Mapping[str, Apply]:
 
 async def resolve_messages(book: Book, tx: Connection, items: Sequence[Incoming]) -> None:
     """Take messages in, in their order: whose each is, and what is known of them then."""
-    messages = [RawMessage.model_validate(item.message) for item in items]
+    messages = [RawMessage.read(item.message) for item in items]
     given = [given_by(message, book.rules) if message.profile_id is None else Given(()) for message in messages]
     wanted = Wanted(
         given=given,

@@ -64,7 +64,7 @@ async def _empty_feed(tx: Connection, lane: int, ids: Sequence[UUID], now: datet
     )
     kept: list[tuple[int, str]] = []
     for row in rows:
-        told = parse_resolved(json.loads(row["message"]))
+        told = parse_resolved(row["message"])
         if isinstance(told, EventResolved | EventDropped):
             drop = EventDropped(profile_id=told.profile_id, log=told.log, at=now)
             kept.append((row["seq"], json.dumps_text(drop)))
@@ -94,7 +94,7 @@ async def _forget_parked(tx: Connection, erasing: Erasing, now: datetime) -> lis
     return [
         EventDropped(
             profile_id=erasing.profile_id,
-            log=LogPosition(lane=row["lane"], seq=row["seq"], received_at=row["received_at"]),
+            log=LogPosition(lane=row["lane"], seq=row["seq"], received_at=datetime.fromisoformat(row["received_at"])),
             at=now,
         )
         for row in rows

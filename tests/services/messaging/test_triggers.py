@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from services.messaging.service.take_in import TakeIn
+from shared.plumbing import json
 from shared.plumbing.db import Database
 from shared.plumbing.lanes import lane_of
 from shared.plumbing.reader import Incoming
@@ -185,9 +186,8 @@ async def test_what_is_rolled_back_is_done_again_with_one_effect(messaging: Mess
         told = messaging.near.change(ada, "vip", now)
     take_in = TakeIn(messaging.clock, address_secret="x")
     db = await Database.open(messaging.url, schema="messaging", size=2)
-    item = Incoming(
-        lane_of(ada), 1, messaging.near.feeds["segments" if feed == "changes" else "profiles"][lane_of(ada)][-1]
-    )
+    message = messaging.near.feeds["segments" if feed == "changes" else "profiles"][lane_of(ada)][-1]
+    item = Incoming(lane_of(ada), 1, json.Raw(json.dumps(message)))
     for _ in range(3):
         async with db.transaction() as tx:
             await getattr(take_in, feed)(tx, [item, item])

@@ -1,6 +1,6 @@
 """A schema with only what plumbing needs, new for each test."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -72,9 +72,9 @@ class Bench:
             await append(tx, entries, at=self.clock.now())
         self.wake.hint()
 
-    async def pull(self, consumer: str, cursors: dict[int, int], *, limit: int, wait: float) -> object:
+    async def pull(self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float) -> bytes:
         items = await self.server.pull(consumer, cursors, limit=limit, wait=wait)
-        return {"items": [{"lane": i.lane, "seq": i.seq, "message": json.loads(i.message)} for i in items]}
+        return json.dumps({"items": [{"lane": i.lane, "seq": i.seq, "message": json.loads(i.message)} for i in items]})
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import asyncpg
 import pytest
 
+from shared.plumbing import json
 from shared.plumbing.db import Connection
 from shared.plumbing.leases import Leases
 from shared.plumbing.reader import FeedReader, Incoming, apply_parked
@@ -23,8 +24,9 @@ class Effects:
 
     async def apply(self, tx: Connection, items: Sequence[Incoming]) -> None:
         for item in items:
-            await tx.execute("INSERT INTO effects VALUES ($1, $2, $3)", item.lane, item.seq, item.message["n"])
-            if item.message["n"] in self.poison:
+            number = json.loads(item.message)["n"]
+            await tx.execute("INSERT INTO effects VALUES ($1, $2, $3)", item.lane, item.seq, number)
+            if number in self.poison:
                 raise ZeroDivisionError("poison")
         if self._dice.random() < self._shaky:
             raise asyncpg.DeadlockDetectedError

@@ -64,13 +64,13 @@ class Others(httpx.AsyncBaseTransport):
         whose = message.anonymous_id or message.previous_id or message.user_id or str(message.profile_id)
         self.log[lane_of_text(whose)].append(json.loads(json.dumps(message)))
 
-    async def pull(self, consumer: str, cursors: dict[int, int], *, limit: int, wait: float) -> Any:
+    async def pull(self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float) -> bytes:
         items = [
             {"lane": lane, "seq": seq, "message": message}
             for lane, cursor in sorted(cursors.items())
             for seq, message in enumerate(self.log[lane][cursor : cursor + limit], cursor + 1)
         ]
-        return {"items": json.loads(json.dumps(items[:limit]))}
+        return json.dumps({"items": items[:limit]})
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         name, path = request.url.host, request.url.path
@@ -187,7 +187,7 @@ class Standing:
     async def feed(self) -> list[Resolved]:
         """The feed, lane by lane."""
         rows = await self.db.fetch("SELECT message FROM feed ORDER BY lane, seq")
-        told = [parse_resolved(json.loads(row["message"])) for row in rows]
+        told = [parse_resolved(row["message"]) for row in rows]
         return [each for each in told if each is not None]
 
     async def all_pass(self) -> None:

@@ -79,7 +79,7 @@ class TestMerge:
         assert names_of(merged) == {("user_id", "u1"), ("user_id", "u2")}
         assert {event["kind"] for event in merged["life_events"]} == {"wedding", "graduation"}
         recipients = await standing.call("POST", "/internal/recipients", {"profile_ids": [other, one, NOBODY]})
-        first, second = RecipientsAnswer.model_validate(recipients).recipients
+        first, second = RecipientsAnswer.of(recipients).recipients
         assert {str(first.requested_id), str(second.requested_id)} == {one, other}
         assert first.id == second.id == UUID(one)
         assert {consent.purpose for consent in first.consents} == {"wedding", "graduation"}

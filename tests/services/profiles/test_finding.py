@@ -52,4 +52,4 @@ async def test_asking_makes_nobody(standing: Standing) -> None:
 
 async def test_too_many_are_refused(standing: Standing) -> None:
     many = {"identifiers": [{"namespace": "user_id", "value": str(n)} for n in range(5001)]}
-    await standing.call("POST", "/internal/identifiers", many, status=422)
+    await standing.call("POST", "/internal/identifiers", many, status=400)

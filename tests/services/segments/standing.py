@@ -1,7 +1,7 @@
 """The segments service with its loops taken apart: each step is taken by hand, on a clock that only tests move."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +26,7 @@ from shared.plumbing.db import Database
 from shared.plumbing.lanes import LANES, lane_of
 from shared.plumbing.leases import Leases
 from shared.plumbing.migrate import upgrade
-from shared.plumbing.reader import FeedReader
+from shared.plumbing.reader import FeedReader, read_page
 from shared.schemas.message import Message
 
 KEY = "an-api-key"
@@ -71,13 +71,13 @@ class Others(httpx.AsyncBaseTransport):
             told = json.loads(json.dumps(message))
             self.feed[lane_of(UUID(told["profile_id"]))].append(told)
 
-    async def pull(self, consumer: str, cursors: dict[int, int], *, limit: int, wait: float) -> Any:
+    async def pull(self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float) -> bytes:
         items = [
             {"lane": lane, "seq": seq, "message": message}
             for lane, cursor in sorted(cursors.items())
             for seq, message in enumerate(self.feed[lane][cursor : cursor + limit], cursor + 1)
         ]
-        return {"items": json.loads(json.dumps(items[:limit]))}
+        return json.dumps({"items": items[:limit]})
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         name, path = request.url.host, request.url.path
@@ -91,9 +91,9 @@ class Others(httpx.AsyncBaseTransport):
             asked = json.loads(request.content)
             cursors = {int(lane): seq for lane, seq in asked["cursors"].items()}
             page = await self.pull(asked["consumer"], cursors, limit=asked["limit"], wait=0)
-            if not page["items"]:
+            if not read_page(page).items:
                 await asyncio.sleep(min(asked["wait"], 0.05))
-            return _answer(page)
+            return _answer(json.Raw(page))
         if path == "/internal/lookup" and (named := next(iter(request.url.params.items()))) in self.names:
             return _answer({"id": self.names[named]})
         if path == "/internal/identifiers":

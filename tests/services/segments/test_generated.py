@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from services.segments.domain.condition import Condition
 from services.segments.domain.definition import define
@@ -139,7 +140,7 @@ def _lives(rng: random.Random, life: Life, now: datetime) -> Iterator[Any]:
             if len(living) > 6:
                 loser, survivor = rng.sample(living, 2)
                 snapshot = life.merge(loser, survivor)
-                yield merged(loser, survivor).model_copy(update={"profile": snapshot})
+                yield replace(merged(loser, survivor), profile=snapshot)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from services.segments.domain.facts import TRAITS_CHANGED
 from tests.services.segments.standing import NOW, Standing
 from tests.services.segments.told import became, changed, did, erased, known, merged, person, told_change
@@ -41,7 +43,7 @@ async def test_an_event_can_change_a_trait_and_the_change_is_told_with_it(segmen
     await segments.define("moved", {**MOVED, "from": "Graz", "to": "Linz"})
     await segments.define("signed-up", {"event": "Signed Up", "op": "=", "value": 1})
     await segments.take(changed("ann", city="Graz"))
-    told = told_change({"city": "Graz"}, {"city": "Linz"}).model_copy(update={"message_id": "m"})
+    told = replace(told_change({"city": "Graz"}, {"city": "Linz"}), message_id="m")
     message = did("ann", "Signed Up", message_id="m", profile=known("ann", version=2, city="Linz"), traits_changed=told)
     await segments.take(message, message)
     assert await segments.members("moved") == await segments.members("signed-up") == {person("ann")}

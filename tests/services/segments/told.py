@@ -5,6 +5,8 @@ from itertools import count
 from typing import Any
 from uuid import UUID, uuid5
 
+from msgspec.structs import replace
+
 from shared.plumbing.ids import new_id
 from shared.schemas.resolved import (
     Event,
@@ -61,7 +63,7 @@ def became(
 ) -> ProfileChanged:
     """All its traits were these, and are those from then on."""
     told = told_change(before, after, at)
-    return changed(name, version=version, **after).model_copy(update={"at": at, "traits_changed": told})
+    return replace(changed(name, version=version, **after), at=at, traits_changed=told)
 
 
 def did(

@@ -17,7 +17,7 @@ RULES = Rules(blocked=frozenset({"null", "-1", "0", "anonymous", "undefined", "n
 
 def message(type: str = "track", **fields: Any) -> RawMessage:  # noqa: A002
     """A message; its time is NOW unless given."""
-    values = {"source": "web", "message_id": "m", "type": type, "timestamp": NOW, "received_at": NOW}
+    values: dict[str, Any] = {"source": "web", "message_id": "m", "type": type, "timestamp": NOW, "received_at": NOW}
     return RawMessage(**(values | fields))
 
 
