@@ -99,3 +99,22 @@ async def test_messages_of_a_lane_are_taken_in_in_their_order(bench: Bench) -> N
     for lane in range(64):
         seqs = [row["seq"] for row in rows if row["lane"] == lane]
         assert seqs == sorted(seqs)
+
+
+@pytest.mark.usefixtures("effects_table")
+async def test_behind_lanes_are_read_some_at_a_time_and_none_is_left_waiting(bench: Bench) -> None:
+    await bench.publish(*range(2000))
+    leases, effects, pages = bench.leases(), Effects(), list[set[int]]()
+
+    async def apply(tx: Connection, items: Sequence[Incoming]) -> None:
+        pages.append({item.lane for item in items})
+        await effects.apply(tx, items)
+
+    reader = _reader(bench, leases, effects)
+    reader._apply = apply
+    await leases.renew()
+    while await reader.step():
+        pass
+    assert await _numbers(bench) == list(range(2000))
+    assert len(pages[0]) > 32 >= max(len(lanes) for lanes in pages[1:9])
+    assert len(set[int]().union(*pages[1:9])) == 64
