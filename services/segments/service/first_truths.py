@@ -2,7 +2,7 @@
 
 One query finds all of whom they are true, or whom time may change, in some lanes; it holds for each profile that has
 taken nothing in since these versions were made, and all others have been given their truths by then. So only those found are
-locked and written, some at a time. Where the query cannot judge, the engine does, as it does for whoever is due.
+locked and written, some at a time. Where the query cannot judge, or not in time, the engine does, as it does for whoever is due.
 """
 
 import asyncio
@@ -56,7 +56,8 @@ class Seen:
 
 
 class FirstTruths:
-    """Gives new versions their first truths. `batch`: profiles written in one transaction, at most; `at_once`: looked at."""
+    """Gives new versions their first truths. `batch`: profiles written in one transaction, at most; `at_once`: looked at; half as
+    many after each look that took too long."""
 
     def __init__(self, db: Database, book: RuleBook, leases: Leases, clock: Clock, *, batch: int, at_once: int) -> None:
         self._db = db
@@ -69,12 +70,14 @@ class FirstTruths:
 
     async def step(self, build: Build, lanes: Sequence[int]) -> bool:
         """Take some of these lanes through the oldest build, and through those begun since. False: all are through."""
-        looks = await self._db.run(lambda tx: next_looks(tx, self._book, build, lanes, at_once=self._at_once))
+        at_once = self._at_once
+        looks = await self._db.run(lambda tx: next_looks(tx, self._book, build, lanes, at_once=at_once))
         if not looks:
             return False
         look = looks[0]
         seen = await self._seen(look)
-        self._look_ahead(looks[1:])
+        if at_once == self._at_once:
+            self._look_ahead(looks[1:])
         late: list[tuple[int, UUID]] = []
         for some in _portions(sorted(seen.found, key=_place), self._batch):
             late += await self._db.run(partial(self._give, look, seen.at, some))
@@ -109,6 +112,9 @@ class FirstTruths:
                 found = await store.find_first_truths(tx, query, look.lanes)
             unjudged = [_place(one) for one in found if one.truths is None]
             return Seen(at, [one for one in found if one.truths is not None], unjudged)
+        except store.TooSlow:
+            self._at_once = max(1, self._at_once // 2)
+            log.warning("first_truths_too_slow", lanes=len(look.lanes), at_once=self._at_once)
         except Exception as error:  # what cannot be asked of one version must not keep the others from being built
             if is_unavailable(error):
                 raise

@@ -10,7 +10,7 @@ from services.segments.domain.sql.query import Query
 from shared.plumbing.db import Connection
 from shared.plumbing.lanes import by_lane
 
-SCAN_TIMEOUT = 1800.0
+SCAN_TIMEOUT = JUDGE_TIMEOUT = 1800.0
 SCAN_MEMORY = "128MB"
 """So that a sum for each of some hundred thousand profiles needs no file."""
 
@@ -48,10 +48,17 @@ class Given:
     due_at: datetime | None
 
 
+class TooSlow(Exception):
+    """It takes longer than `JUDGE_TIMEOUT`, and would again."""
+
+
 async def find_first_truths(tx: Connection, query: Query, lanes: Sequence[int]) -> list[Found]:
-    """Of all profiles in these lanes."""
+    """Of all profiles in these lanes. Raises TooSlow."""
     await tx.execute(f"SET LOCAL work_mem = '{SCAN_MEMORY}'")
-    rows = await tx.fetch(query.sql, list(lanes), *query.arguments, timeout=SCAN_TIMEOUT)
+    try:
+        rows = await tx.fetch(query.sql, list(lanes), *query.arguments, timeout=JUDGE_TIMEOUT)
+    except TimeoutError as error:
+        raise TooSlow from error
     return [Found(*row) for row in rows]
 
 

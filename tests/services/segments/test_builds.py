@@ -7,8 +7,11 @@ import pytest
 
 from services.segments.domain.sql.query import Query
 from services.segments.service import first_truths
+from services.segments.store import first_truths as store
+from shared.plumbing import json
 from tests.services.segments.standing import NOW, Standing
 from tests.services.segments.told import changed, did, known, person
+from tests.support.logged import logged
 
 BOUGHT = {"event": "Order Completed", "op": ">=", "value": 1}
 PEOPLE = [f"p{number}" for number in range(40)]
@@ -181,6 +184,21 @@ async def test_what_the_query_cannot_judge_the_engine_does(segments: Standing, m
     assert len(await segments.members("buyers")) == len(PEOPLE)
     await segments.later(hours=2)
     assert await segments.members("buyers") == set()
+
+
+async def test_a_query_that_takes_too_long_is_not_asked_for_ever(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Query("SELECT pg_sleep(600), $1::smallint[]", [])
+    monkeypatch.setattr(first_truths, "compile_first_truths", lambda *_: slow)
+    monkeypatch.setattr(store, "JUDGE_TIMEOUT", 0.01)
+    async with Standing(url, backfill_batch=2) as segments:  # half of the people are looked at
+        await _people_who_bought(segments)
+        await segments.define("buyers", BOUGHT, build=False)
+        with logged() as said:
+            await segments.worker.work()
+        assert await segments.members("buyers") == {person(name) for name in PEOPLE}
+    lines = [json.loads(line) for line in said.getvalue().splitlines()]
+    told = [(line["lanes"], line["at_once"]) for line in lines if line["event"] == "first_truths_too_slow"]
+    assert told[:2] == [(32, 10), (16, 5)]
 
 
 async def test_who_was_given_a_truth_by_the_query_goes_on_from_it(segments: Standing) -> None:
