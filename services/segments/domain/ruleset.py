@@ -176,7 +176,7 @@ class Ruleset(Generic[V]):
             standing.leaves.pop(key, None)
             standing.leaves.update(self._alone(key).fold({}, events, facts.traits))
         for key in self._base.fors if formulas is None else self._base.fors.keys() & set(formulas):
-            since = true_since(self._alone(key), events, facts, at, self._base.fors[key].length)
+            since = true_since(self._alone(key), events, facts, at, self._base.fors[key])
             standing.recalled[key] = at
             if since is None:
                 standing.since.pop(key, None)
@@ -261,7 +261,9 @@ class Ruleset(Generic[V]):
 
     def trim(self, states: States, t: datetime) -> dict[str, Kept]:
         """Without what can't matter at `t` or later, and without leaves of no version here; judged."""
-        now, leaves = micros(t), _copied(states)
+        return self._trimmed(_copied(states), micros(t))
+
+    def _trimmed(self, leaves: Leaves, now: int) -> Leaves:
         for key in leaves.keys() - self.leaf_keys:
             del leaves[key]
         self._base.let_go(leaves, now)
@@ -271,7 +273,7 @@ class Ruleset(Generic[V]):
         return leaves
 
     def refold(self, events: Iterable[Event], t: datetime) -> dict[str, Kept]:
-        return self.trim(self.fold({}, events), t)
+        return self._trimmed(self.fold({}, events), micros(t))
 
     def evaluate(self, states: States, facts: ProfileFacts, t: datetime, events: Sequence[Event] = ()) -> Evaluation[V]:
         """`events` are needed for `for`s."""
