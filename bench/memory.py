@@ -10,9 +10,10 @@ from uuid import UUID
 import psutil
 
 from bench.engine import conditions
+from bench.feed import BATCH, Feed, live_message
 from bench.figures import Figure
 from bench.ingest import CHECKOUT, postgres
-from bench.worker import BATCH, MIGRATIONS, Feed, build, database, live_message
+from bench.worker import MIGRATIONS, build, database
 from services.segments.service.rules import RuleBook
 from services.segments.service.take_in import TakeIn
 from shared.plumbing.clock import SystemClock

@@ -12,9 +12,10 @@ from time import perf_counter
 from typing import Any, TypeVar
 from uuid import UUID
 
+from bench.feed import live_message
 from bench.figures import Figure, percentile
 from bench.ingest import postgres
-from bench.worker import MIGRATIONS, build, database, live_message
+from bench.worker import MIGRATIONS, build, database
 from services.segments.service.rules import RuleBook
 from services.segments.service.take_in import TakeIn
 from services.segments.worker import Planner, Timers

@@ -2,19 +2,24 @@
 
 import asyncio
 import random
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 from uuid import UUID
 
+import uvloop
+
 import services.segments
 from bench.engine import conditions
+from bench.feed import BATCH, Feed, pages
 from bench.figures import Figure
-from bench.ingest import postgres
+from bench.ingest import CHECKOUT, postgres
 from services.segments.service.catalogue import create_segment
 from services.segments.service.rules import RuleBook
 from services.segments.service.take_in import TakeIn
@@ -24,90 +29,15 @@ from services.segments.worker import Builder
 from shared.plumbing import json
 from shared.plumbing.clock import SystemClock
 from shared.plumbing.db import Database
+from shared.plumbing.garbage import collect_seldom
 from shared.plumbing.ids import new_id
-from shared.plumbing.lanes import LANES, lane_of
+from shared.plumbing.lanes import LANES
 from shared.plumbing.leases import Leases
 from shared.plumbing.migrate import upgrade
 from shared.plumbing.reader import FeedReader
 
-BATCH, ACTIVE, PROFILES = 500, 400, 4_000
-WARM_UP, EVENTS = 24_000, 20_000
+PROFILES, WARM_UP, EVENTS = 4_000, 24_000, 40_000
 MIGRATIONS = Path(services.segments.__file__).parent / "migrations"
-
-
-class Feed:
-    """What profiles would tell, as it comes over the wire: each lane from where its reader is, all lanes alike."""
-
-    def __init__(self, pages: Iterable[Iterable[dict[str, Any]]]) -> None:
-        self._lanes: dict[int, list[tuple[UUID, json.Raw]]] = {lane: [] for lane in range(LANES)}
-        self.pulled: list[set[UUID]] = []  # whom each page was about
-        for page in pages:
-            self.tell(page)
-
-    def tell(self, messages: Iterable[dict[str, Any]]) -> None:
-        for message in messages:
-            profile_id = message["profile_id"]
-            self._lanes[lane_of(profile_id)].append((profile_id, json.Raw(json.dumps(message))))
-
-    async def pull(self, _: str, cursors: Mapping[int, int], *, limit: int, **__: Any) -> bytes:
-        behind = [(lane, seq) for lane, seq in cursors.items() if seq < len(self._lanes[lane])]
-        share = -(-limit // max(1, len(behind)))
-        found = [
-            (lane, number, *told)
-            for lane, seq in behind
-            for number, told in enumerate(self._lanes[lane][seq : seq + share], seq + 1)
-        ]
-        self.pulled.append({profile_id for _, _, profile_id, _ in found})
-        items = [{"lane": lane, "seq": seq, "message": message} for lane, seq, _, message in found]
-        return json.dumps({"items": items})
-
-
-def pages(people: list[UUID], count: int, *, rng: random.Random, known: set[UUID]) -> Iterator[list[dict[str, Any]]]:
-    """Batches of events of a few hundred people each: views that a leaf or two select, other views, orders."""
-    for _ in range(count // BATCH):
-        active = rng.sample(people, ACTIVE)
-        yield [live_message(rng.choice(active), rng, known) for _ in range(BATCH)]
-
-
-def live_message(profile_id: UUID, rng: random.Random, known: set[UUID]) -> dict[str, Any]:
-    """An event as profiles tells it, with the profile if nobody has heard of it."""
-    now = datetime.now(UTC)
-    number = rng.randrange(100)
-    name, properties = rng.choice(
-        [
-            ("Product Viewed", {"category": f"c{number}", "sku": f"p{number}", "price": 19.9, "url": "https://shop.example/p"}),
-            ("Product Viewed", {"category": "elsewhere", "sku": "unknown", "price": 4.5, "url": "https://shop.example/q"}),
-            ("Page Viewed", {"path": "/", "title": "Welcome", "url": "https://shop.example/"}),
-            ("Product Added", {"sku": f"p{number}", "price": 19.9, "quantity": 1, "url": "https://shop.example/cart"}),
-            ("Order Completed", {"order_id": str(new_id()), "total": rng.randrange(90), "shop": f"s{number}", "currency": "EUR"}),
-        ]
-    )  # fmt: skip
-    event = {
-        "name": name,
-        "type": "track",
-        "source": "web",
-        "message_id": str(new_id()),
-        "timestamp": now,
-        "received_at": now,
-        "user_id": f"user-{profile_id}",
-        "properties": properties,
-        "context": {
-            "locale": "de-DE",
-            "page": {"path": "/p/1", "referrer": "https://search.example/", "title": "Wool blanket"},
-            "userAgent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36",
-        },
-    }
-    message = {
-        "kind": "event",
-        "profile_id": profile_id,
-        "event": event,
-        "log": {"lane": 0, "seq": 1, "received_at": now},
-    }
-    if profile_id not in known:
-        known.add(profile_id)
-        traits = {"city": f"city{number}", "tier": "gold"}
-        message["profile"] = {"id": profile_id, "version": 1, "traits": traits, "created_at": now, "updated_at": now}
-    return message
 
 
 @asynccontextmanager
@@ -134,68 +64,146 @@ async def build(db: Database, book: RuleBook, leases: Leases, definitions: Mappi
         pass
 
 
-async def _rate(url: str, segments: int) -> tuple[float, float, float]:
-    """Events a second, the processor time of each in microseconds, and events a second that the bare upsert does."""
-    rng, clock, known = random.Random(5), SystemClock(), set[UUID]()
+def _reader(db: Database, book: RuleBook, leases: Leases, feed: Feed) -> FeedReader:
+    return FeedReader(
+        db,
+        feed="resolved",
+        consumer="segments",
+        pull=feed.pull,
+        leases=leases,
+        apply=TakeIn(book, SystemClock()),
+        committed=lambda: None,
+        clock=SystemClock(),
+        batch=BATCH,
+    )
+
+
+def _leases(db: Database, work: str, owner: str = "bench") -> Leases:
+    return Leases(db, work=work, owner=owner, clock=SystemClock(), ttl=timedelta(minutes=10))
+
+
+async def prepare(url: str, segments: int, path: Path) -> None:
+    """Segments, people who are known, and events of theirs that are yet to be taken in, at `path`."""
+    rng, known = random.Random(5), set[UUID]()
     people = [new_id() for _ in range(PROFILES)]
     async with database(url) as db:
-        book = RuleBook(db, clock=clock, default_zone="UTC")
-        leases = Leases(db, work="work", owner="bench", clock=clock)
-        feed_leases = Leases(db, work="resolved", owner="bench", clock=clock)
+        book = RuleBook(db, clock=SystemClock(), default_zone="UTC")
+        leases, feed_leases = _leases(db, "work"), _leases(db, "resolved")
         await leases.renew()
         await feed_leases.renew()
         await build(db, book, leases, {f"s{n}": condition for n, condition in enumerate(conditions(segments))})
-        made = list(pages(people, WARM_UP + EVENTS, rng=rng, known=known))
-        feed = Feed(made[: -EVENTS // BATCH])
-        reader = FeedReader(
-            db, feed="resolved", consumer="segments", pull=feed.pull, leases=feed_leases, apply=TakeIn(book, clock),
-            committed=lambda: None, clock=clock, batch=BATCH,
-        )  # fmt: skip
-        while await reader.step():  # until everybody is known
-            pass
-        await feed_leases.renew()
-        for page in made[-EVENTS // BATCH :]:
-            feed.tell(page)
-        del made
-        feed.pulled.clear()
-        started, worked = perf_counter(), process_time()
+        feed = Feed(pages(people, WARM_UP, rng=rng, known=known))
+        reader = _reader(db, book, feed_leases, feed)
         while await reader.step():
             pass
-        elapsed, worked = perf_counter() - started, process_time() - worked
-        bare = await _bare(db, feed.pulled)
-    return EVENTS / elapsed, worked / EVENTS * 1e6, bare
+        await feed_leases.release()
+        for page in pages(people, EVENTS, rng=rng, known=known):
+            feed.tell(page)
+        feed.save(path)
 
 
-async def _bare(db: Database, batches: list[set[UUID]]) -> float:
-    """The same rows written in the same transactions, and nothing else."""
-    async with db.transaction() as tx:
-        found = await stored_profiles.lock_profiles(tx, {one for batch in batches for one in batch})
+async def work(url: str, path: Path, owner: str, lanes: int) -> None:
+    """A process of the worker: says when it is ready, begins when it is told to, says what it took."""
+    async with database(url) as db:
+        leases = _leases(db, "resolved", owner)
+        while len(leases.held) != lanes:
+            await leases.renew()
+            await asyncio.sleep(0.05)
+        feed = Feed.load(path, lanes=leases.held)
+        reader = _reader(db, RuleBook(db, clock=SystemClock(), default_zone="UTC"), leases, feed)
+        collect_seldom()
+        await reader.step()  # what is made of the rules is made with the first page
+        feed.pulled.clear()
+        print("ready", flush=True)
+        sys.stdin.readline()
+        worked, taken = process_time(), 0
+        while count := await reader.step():
+            taken += count
+        print(json.dumps_text([taken, process_time() - worked, [list(ids) for ids in feed.pulled]]), flush=True)
+        await leases.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Events a second, and the processor time of each in microseconds; whom each page was about."""
+
+    rate: float
+    spent: float
+    pages: list[set[UUID]]
+
+
+async def run(url: str, path: Path, processes: int) -> Run:
+    """That many processes of the worker side by side, each with its share of the lanes."""
+    arguments = [(f"worker-{n}", str(LANES // processes)) for n in range(processes)]
+    workers = [
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bench.worker",
+            url,
+            str(path),
+            *each,
+            cwd=CHECKOUT,
+            limit=2**26,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        for each in arguments
+    ]
+    for worker in workers:
+        assert worker.stdout is not None
+        await worker.stdout.readline()
+    started = perf_counter()
+    said = await asyncio.gather(*(worker.communicate(b"go\n") for worker in workers))
+    elapsed = perf_counter() - started
+    told = [json.loads(out) for out, _ in said]
+    events = sum(taken for taken, _, _ in told)
+    pages = [{UUID(one) for one in page} for _, _, pages in told for page in pages]
+    return Run(events / elapsed, 1e6 * float(sum(spent for _, spent, _ in told)) / events, pages)
+
+
+async def _bare(url: str, pages: list[set[UUID]]) -> float:
+    """Events a second, if all that were done with each page were to write the same rows in one transaction."""
     elapsed = 0.0
-    for batch in batches:
-        rows: list[StoredProfile] = [found[one] for one in batch]
-        started = perf_counter()
+    async with database(url) as db:
         async with db.transaction() as tx:
-            await stored_profiles.update_states(tx, rows)
-        elapsed += perf_counter() - started
-    return EVENTS / elapsed
+            found = await stored_profiles.lock_profiles(tx, set[UUID]().union(*pages))
+        for page in pages:
+            rows: list[StoredProfile] = [found[one] for one in page]
+            started = perf_counter()
+            async with db.transaction() as tx:
+                await stored_profiles.update_states(tx, rows)
+            elapsed += perf_counter() - started
+    return BATCH * len(pages) / elapsed
 
 
 async def measure() -> list[Figure]:
-    """By number of segments."""
-    rates: dict[int, float] = {}
-    figures = []
-    for segments in (10, 100, 1000):
+    """By number of segments and of processes."""
+    found: dict[tuple[int, int], tuple[Run, float]] = {}
+    for segments, processes in ((10, 1), (100, 1), (100, 2), (1000, 1)):
         with tempfile.TemporaryDirectory(prefix="regulars-bench-") as home:
             async with postgres(Path(home)) as url:
                 await asyncio.to_thread(upgrade, service="segments", url=url, directory=MIGRATIONS)
-                rate, spent, bare = await _rate(url, segments)
-        rates[segments] = rate
-        what = f"events through the segments worker, {segments:,} segments"
-        limit = f"{bare:,.0f}/s bare upsert ({rate / bare:.2f}); {spent:.0f} µs of processor time each"
-        if segments == 100:
-            figures.append(Figure(what, f"{rate:,.0f}/s", limit, "> 8,000/s; 0.5", rate > 8000 and rate / bare >= 0.5))
-        else:
-            figures.append(Figure(what, f"{rate:,.0f}/s", limit, "", True))
-    growth = rates[10] / rates[1000]
-    figures.append(Figure("cost of an event, 10 to 1,000 segments", f"{growth:.2f} ×", "", "< 1.5 ×", growth < 1.5))
-    return figures
+                events = Path(home) / "events"
+                await prepare(url, segments, events)
+                ran = await run(url, events, processes)
+                found[segments, processes] = ran, await _bare(url, ran.pages)
+    return [*map(_figure, found.items()), _growth(found[10, 1][0].spent, found[1000, 1][0].spent)]
+
+
+def _figure(found: tuple[tuple[int, int], tuple[Run, float]]) -> Figure:
+    (segments, processes), (ran, bare) = found
+    what = f"events through the segments worker, {segments:,} segments, {processes} process{'es' * (processes > 1)}"
+    limit = f"{bare:,.0f}/s bare upsert ({ran.rate / bare:.2f}); {ran.spent:.0f} µs of processor time each"
+    if processes == 1:
+        return Figure(what, f"{ran.rate:,.0f}/s", limit, "", True)
+    return Figure(what, f"{ran.rate:,.0f}/s", limit, "> 8,000/s; 0.5", ran.rate > 8000 and ran.rate / bare >= 0.5)
+
+
+def _growth(few: float, many: float) -> Figure:
+    growth = many / few
+    return Figure("processor time of an event, 10 to 1,000 segments", f"{growth:.2f} ×", "", "< 1.5 ×", growth < 1.5)
+
+
+if __name__ == "__main__":
+    uvloop.run(work(sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])))  # as uvicorn does
