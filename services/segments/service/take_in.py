@@ -70,11 +70,13 @@ def _happened(batch: Batch, lanes: Iterable[Sequence[Resolved]]) -> list[Happene
         (message.profile_id, message.event.name, message.event.properties)
         for messages in lanes
         for message in messages
-        if isinstance(message, EventResolved) and message.event.name and batch.target(message.profile_id) is not None
+        if type(message) is EventResolved and message.event.name and batch.target(message.profile_id) is not None
     ]
 
 
 def _ids_of(message: Resolved) -> tuple[UUID, ...]:
+    if type(message) is EventResolved:  # nearly all of them are, and this is the quickest way to see it
+        return (message.profile_id,)
     match message:
         case EventResolved() | ProfileChanged():
             return (message.profile_id,)
@@ -97,11 +99,13 @@ def rounds(lanes: Sequence[Sequence[Resolved]]) -> Iterator[tuple[list[Plain], l
         still = []
         for lane in pending:
             for message in lane:
-                if isinstance(message, ProfilesMerged | ProfileErased):
+                if type(message) is EventResolved:
+                    plain.append(message)
+                elif isinstance(message, ProfilesMerged | ProfileErased):
                     endings.append(message)
                     still.append(lane)
                     break
-                if not isinstance(message, EventDropped):
+                elif isinstance(message, ProfileChanged):
                     plain.append(message)
         yield plain, endings
         pending = still
@@ -111,13 +115,15 @@ async def _take_plain(batch: Batch, messages: Sequence[Plain]) -> None:
     living = [
         Told(message, subject) for message in messages if (subject := batch.target(message.profile_id)) is not None
     ]
-    past = await batch.histories({told.subject.id: told.subject for told in living}.values())
-    await batch.recollect({told.subject.id: told.subject for told in living if told.may_touch(batch.rules)}.values())
+    subjects = {told.subject.id: told.subject for told in living}
+    past = await batch.histories(subjects.values())
+    if batch.rules.ruleset.lasting:
+        recalled = {told.subject.id: told.subject for told in living if told.may_touch(batch.rules)}
+        await batch.recollect(recalled.values())
     events = [(told.subject.lane, told.subject.id, event) for told in living for event in told.events]
-    fresh = await history.insert_events(batch.tx, events) if events else set()
+    fresh = await history.insert_events(batch.tx, events) if events else None
     async for told in taking_turns(living):
-        news = [event for event in told.events if told.key(event) in fresh]
-        fresh.difference_update(map(told.key, news))  # a repeat may stand in the same batch
+        news = told.events if fresh is None else told.fresh(fresh)
         _apply(batch, told.subject, told.message, news, past.get(told.subject.id, []))
 
 
@@ -130,7 +136,7 @@ class Told:
         self.message = message
         self.subject = subject
         self.events: list[Event] = []
-        e = message.event if isinstance(message, EventResolved) else None
+        e = message.event if type(message) is EventResolved else None
         if e is not None and e.name is not None and e.name != TRAITS_CHANGED:
             self.events.append(Event(e.timestamp, e.message_id, e.source, e.name, e.properties, e.context))
         if message.traits_changed is not None:
@@ -143,8 +149,15 @@ class Told:
             return True
         return rules.ruleset.recalls_by_facts and self.message.profile is not None
 
-    def key(self, event: Event) -> EventKey:
-        return self.subject.id, event.timestamp, event.source, event.message_id
+    def fresh(self, keys: set[EventKey]) -> list[Event]:
+        """Those of its events that have these keys, which are taken away: a repeat may stand in the same batch."""
+        news = []
+        for event in self.events:
+            key = self.subject.id, event.timestamp, event.source, event.message_id
+            if key in keys:
+                keys.remove(key)
+                news.append(event)
+        return news
 
 
 def change_of_traits(told: TraitsChanged) -> Event:
@@ -156,7 +169,7 @@ def change_of_traits(told: TraitsChanged) -> Event:
 def _apply(batch: Batch, subject: Subject, message: Plain, events: Sequence[Event], past: Sequence[Event]) -> None:
     rules = batch.rules
     news = message.profile is not None and message.profile.version > subject.version
-    relevant = any(event.name in rules.event_names for event in events)
+    relevant = [event for event in events if event.name in rules.event_names]
     if subject.judged and not (news or relevant or subject.lacks_truths(rules)):
         return
     work.catch_up(subject, rules, batch.now, past)

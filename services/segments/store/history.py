@@ -15,15 +15,16 @@ EventKey = tuple[UUID, datetime, str, str]
 """Profile, timestamp, source, message id."""
 
 
-async def insert_events(tx: Connection, events: Sequence[tuple[int, UUID, Event]]) -> set[EventKey]:
-    """Keep these events of these (lane, profile). Returns those that were not there yet."""
-    rows = await tx.fetchmany(
+async def insert_events(tx: Connection, events: Sequence[tuple[int, UUID, Event]]) -> set[EventKey] | None:
+    """Keep these events of these (lane, profile). Returns those that were not there yet; None: all, and no two alike."""
+    answers = await tx.fetchmany(
         """INSERT INTO history (lane, profile_id, timestamp, source, message_id, name, properties, context)
            SELECT $1, * FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::jsonb[])
            ON CONFLICT DO NOTHING RETURNING profile_id, timestamp, source, message_id""",
         [(lane, *_columns(group)) for lane, group in by_lane(events, itemgetter(0))],
     )
-    return {(row["profile_id"], row["timestamp"], row["source"], row["message_id"]) for row in rows}
+    rows: list[Any] = list(answers)
+    return None if len(rows) == len(events) else {tuple(row) for row in rows}
 
 
 def _columns(events: Sequence[tuple[int, UUID, Event]]) -> tuple[list[Any], ...]:

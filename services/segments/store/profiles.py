@@ -1,9 +1,8 @@
 """What is known of each profile, and where its conditions stand."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from asyncpg import Record
@@ -17,8 +16,7 @@ COLUMNS = """lane, profile_id, user_id, version, traits, life_events, created_at
              states_revision, evaluated_at, next_due_at, merged_into, erased"""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredProfile:
+class StoredProfile(NamedTuple):
     """`truths`: ids of the versions that are true, complete up to `revision`; `states` are up to `states_revision`.
 
     `merged_into` and `erased` mark tombstones.

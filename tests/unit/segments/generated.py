@@ -1,12 +1,12 @@
 """Generated conditions, profiles and histories: small ranges, so that boundaries meet."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+from msgspec.structs import replace
 
 from services.segments.domain.facts import TRAITS_CHANGED, Event, LifeEventFact, ProfileFacts
 
