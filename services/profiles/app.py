@@ -56,12 +56,18 @@ def create_app(
         events = Events(to_events)
         book = make_book(settings, frame)
         feed = frame.feed = FeedServer(frame.db, frame.wake, consumers=CONSUMERS)
-        app.state.desk = Desk(book, events, Segments(to_segments), settings.profiles_max_body)
+        desk = app.state.desk = Desk(book, events, Segments(to_segments), settings.profiles_max_body)
         if settings.role != "worker":
             frame.tasks.start("feed", lambda: feed.run(every=FEED_EVERY))
         if settings.role != "api":
-            every = float(settings.erasure_every)
-            start_worker(frame, book, events, batch=settings.profiles_batch, erasure_every=every)
+            start_worker(
+                frame,
+                book,
+                events,
+                batch=settings.profiles_batch,
+                erasure_every=float(settings.erasure_every),
+                replay_due=desk.replay_due,
+            )
         return KnownKeys(frame.db, events.load_keys).load
 
     return build_app(

@@ -6,6 +6,7 @@ from uuid import UUID
 from shared.plumbing.http import Neighbour
 from shared.schemas.feed import Progress
 from shared.schemas.keys import ApiKeys
+from shared.schemas.replay import LogItem, LogPage, LogRequest
 
 NEWEST = 100
 """How many of somebody's events are shown with the profile."""
@@ -26,6 +27,10 @@ class Events:
     async def read_heads(self) -> dict[int, int]:
         """How far the raw log goes, by lane."""
         return Progress.of(await self._neighbour.get("/internal/progress")).heads
+
+    async def read_log(self, part: LogRequest) -> tuple[LogItem, ...]:
+        """A part of the raw log. Raises Unavailable."""
+        return LogPage.model_validate(await self._neighbour.post("/internal/log", part)).items
 
     async def read_newest(self, profile_id: UUID) -> dict[str, Any]:
         """The newest events of a profile, as that service answers. Raises Unavailable."""

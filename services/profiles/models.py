@@ -193,3 +193,23 @@ erased_identifiers = Table(
     PrimaryKeyConstraint("lane", "hash"),
     Index("erased_identifiers_at", "erased_at"),
 )
+
+# Parts of the raw log that are taken in again: what was received from `since` on and before `before`, and had been resolved
+# when it was asked for (`until`: by lane). `heads`: how far the own feed was then. `lane`: the one it is at; `cursor`: the last
+# number of it that is done.
+replays = Table(
+    "replays",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    Column("since", AT, nullable=False),
+    Column("before", AT, nullable=False),
+    Column("reason", Text),
+    Column("requested_at", AT, nullable=False),
+    Column("until", JSONB, nullable=False),
+    Column("heads", JSONB, nullable=False),
+    Column("lane", SmallInteger, nullable=False),
+    Column("cursor", BigInteger, nullable=False),
+    Column("messages", BigInteger, nullable=False),
+    Column("repaired", BigInteger, nullable=False),
+    Column("finished_at", AT),
+)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from services.segments.service.behind import keep_working
 from services.segments.service.builds import find_build, finish_builds, remove_some
 from services.segments.service.first_truths import FirstTruths
 from services.segments.service.passing import carry_out_plans, let_time_pass, plan_ahead
@@ -13,6 +12,7 @@ from services.segments.service.rules import RuleBook
 from services.segments.store.builds import anything_to_build
 from services.segments.store.catalogue import RevisionChanged
 from services.segments.store.profiles import due_lanes, earliest_due
+from shared.plumbing.behind import keep_working
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.leases import LeaseLost, Leases
@@ -155,7 +155,13 @@ class Builder:
     async def run(self) -> None:
         """Until cancelled."""
         try:
-            await keep_working(self._work, leases=self._leases, due=self._due, look_again=LOOK_AGAIN)
+            await keep_working(
+                self._work,
+                leases=self._leases,
+                due=self._due,
+                look_again=LOOK_AGAIN,
+                begin_again=(RevisionChanged,),  # segments are being changed all the time
+            )
         finally:
             self._first_truths.close()
 

@@ -7,6 +7,7 @@ reason; those behind it go on.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -59,6 +60,57 @@ Apply = Callable[[Connection, Sequence[Incoming]], Awaitable[None]]
 """Takes messages in, in their order, within a transaction that may be rolled back and done again."""
 
 
+Commit = Callable[[Sequence[Incoming], Apply], Awaitable[None]]
+"""Applies messages and moves the cursor behind them, in one transaction."""
+
+
+class TakingIn:
+    """Takes messages in by a `commit`; one whose effect can't be had is found, tried three times by itself, and parked."""
+
+    def __init__(self, *, feed: str, leases: Leases, apply: Apply, clock: Clock) -> None:
+        self._feed = feed
+        self._leases = leases
+        self._apply = apply
+        self._clock = clock
+
+    async def take_in(self, items: Sequence[Incoming], commit: Commit, tries: int = 0) -> None:
+        """All of them, or none any more where the lease was lost. Raises only what may pass by itself."""
+        try:
+            await commit(items, self._apply)
+        except LeaseLost:
+            log.warning("lease_lost", work=self._leases.work)
+            await self._leases.renew()
+        except TRY_AGAIN:
+            await asyncio.sleep(0.01)
+            await self.take_in(items, commit, tries)
+        except Exception as error:
+            if is_unavailable(error) or isinstance(error, Unavailable):
+                raise
+            if len(items) > 1:
+                await self._halve(items, commit)
+            elif tries + 1 < MAX_TRIES:
+                await asyncio.sleep(0.05 * 2**tries)
+                await self.take_in(items, commit, tries + 1)
+            else:
+                await self._park(items[0], commit, error)
+
+    async def _halve(self, items: Sequence[Incoming], commit: Commit) -> None:
+        """Find the poisonous one: lane order is kept, since each half keeps it and the first goes first."""
+        middle = len(items) // 2
+        await self.take_in(items[:middle], commit)
+        await self.take_in(items[middle:], commit)
+
+    async def _park(self, item: Incoming, commit: Commit, error: Exception) -> None:
+        log.error("message_parked", feed=self._feed, lane=item.lane, seq=item.seq, kind=type(error).__name__)
+        reason = f"{type(error).__name__}: {error}"[:500]
+
+        async def park(tx: Connection, _: Sequence[Incoming]) -> None:
+            await put_aside(tx, feed=self._feed, item=item, reason=reason, at=self._clock.now())
+
+        await commit([item], park)
+        parked_total.labels(feed=self._feed).inc()
+
+
 class _Turns:
     """Whose turn it is: all lanes, or, after a full page, some of them after the other.
 
@@ -108,9 +160,8 @@ class FeedReader:
         self._consumer = consumer
         self._pull = pull
         self._leases = leases
-        self._apply = apply
+        self._taking_in = TakingIn(feed=feed, leases=leases, apply=apply, clock=clock)
         self._committed = committed
-        self._clock = clock
         self._batch = batch
         self._pace = pace
         self._wait = wait
@@ -150,7 +201,7 @@ class FeedReader:
         items = items or await self._pull_or_change(cursors, wait)
         self._turns.note(len(items))
         if items:
-            await self._take_in(items, held)
+            await self._taking_in.take_in(items, partial(self._commit, held))
         return len(items)
 
     async def _pull_or_change(self, cursors: Mapping[int, int], wait: float) -> Sequence[Incoming]:
@@ -164,33 +215,7 @@ class FeedReader:
             for task in (pulling, changing):
                 task.cancel()
 
-    async def _take_in(self, items: Sequence[Incoming], held: dict[int, Held], tries: int = 0) -> None:
-        try:
-            await self._commit(items, held, self._apply)
-        except LeaseLost:
-            log.warning("lease_lost", work=self._leases.work)
-            await self._leases.renew()
-        except TRY_AGAIN:
-            await asyncio.sleep(0.01)
-            await self._take_in(items, held, tries)
-        except Exception as error:
-            if is_unavailable(error) or isinstance(error, Unavailable):
-                raise
-            if len(items) > 1:
-                await self._halve(items, held)
-            elif tries + 1 < MAX_TRIES:
-                await asyncio.sleep(0.05 * 2**tries)
-                await self._take_in(items, held, tries + 1)
-            else:
-                await self._park(items[0], held, error)
-
-    async def _halve(self, items: Sequence[Incoming], held: dict[int, Held]) -> None:
-        """Find the poisonous one: lane order is kept, since each half keeps it and the first goes first."""
-        middle = len(items) // 2
-        await self._take_in(items[:middle], held)
-        await self._take_in(items[middle:], held)
-
-    async def _commit(self, items: Sequence[Incoming], held: dict[int, Held], apply: Apply) -> None:
+    async def _commit(self, held: dict[int, Held], items: Sequence[Incoming], apply: Apply) -> None:
         cursors = {item.lane: item.seq for item in items}
         async with self._db.transaction() as tx:
             await apply(tx, items)
@@ -199,16 +224,6 @@ class FeedReader:
             held[lane].cursor = seq
         taken_in.labels(feed=self._feed).inc(len(items))
         self._committed()
-
-    async def _park(self, item: Incoming, held: dict[int, Held], error: Exception) -> None:
-        log.error("message_parked", feed=self._feed, lane=item.lane, seq=item.seq, kind=type(error).__name__)
-        reason = f"{type(error).__name__}: {error}"[:500]
-
-        async def park(tx: Connection, _: Sequence[Incoming]) -> None:
-            await put_aside(tx, feed=self._feed, item=item, reason=reason, at=self._clock.now())
-
-        await self._commit([item], held, park)
-        parked_total.labels(feed=self._feed).inc()
 
 
 async def put_aside(tx: Connection, *, feed: str, item: Incoming, reason: str, at: datetime) -> None:

@@ -82,12 +82,16 @@ class Event(Message, frozen=True, kw_only=True):
 
 
 class EventResolved(Message, frozen=True, kw_only=True, tag="event", tag_field="kind"):
-    """An event belongs to this profile; `profile` is there when the message made or changed the profile."""
+    """An event belongs to this profile; `profile` is there when the message made or changed the profile.
+
+    `replayed`: it was told before, or should have been. Then it is `imported` too, and `profile` always there.
+    """
 
     profile_id: UUID
     event: Event
     log: LogPosition
     imported: bool = False
+    replayed: bool = False
     profile: ProfileSnapshot | None = None
     traits_changed: TraitsChanged | None = None
 
@@ -148,6 +152,7 @@ class Glimpse(Message, frozen=True, kw_only=True):
     profile_id: UUID
     event: Named | None = None
     log: LogPosition | None = None
+    replayed: bool = False
 
 
 Resolved = EventResolved | ProfileChanged | ProfilesMerged | ProfileErased | EventDropped

@@ -16,7 +16,7 @@ from tests.support.world import SERVICES, migrate_all
 
 CATALOGUES = {
     "events": {"sources", "write_keys", "api_keys", "rejected", "event_schemas"},
-    "profiles": {"erasures"},
+    "profiles": {"erasures", "replays"},
     "segments": {
         "segments",
         "segment_versions",

@@ -5,15 +5,17 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from services.events.service.lag import own_progress
+from services.events.service.listing import read_again
 from shared.plumbing.auth import Internal
-from shared.plumbing.http import JsonResponse
+from shared.plumbing.http import ExactRoute, JsonResponse
 from shared.plumbing.pages import Limit
 from shared.schemas.keys import ApiKeys
+from shared.schemas.replay import LogRequest
 
 
 def internal_routes() -> APIRouter:
-    """`GET /internal/keys`, `/internal/progress`, `/internal/profiles/{id}/events`."""
-    router = APIRouter(include_in_schema=False)
+    """`GET /internal/keys`, `/internal/progress`, `/internal/profiles/{id}/events`, `POST /internal/log`."""
+    router = APIRouter(route_class=ExactRoute, include_in_schema=False)
 
     @router.get("/internal/keys", dependencies=[Internal])
     async def keys(request: Request) -> Response:
@@ -27,5 +29,9 @@ def internal_routes() -> APIRouter:
     async def of_profile(request: Request, profile_id: UUID, limit: Limit = 100) -> Response:
         listing = request.app.state.listing
         return JsonResponse(await listing.page(profile_id=profile_id, equal={}, before=None, limit=limit))
+
+    @router.post("/internal/log", dependencies=[Internal])
+    async def part_of_log(request: Request, body: LogRequest) -> Response:
+        return JsonResponse({"items": await read_again(request.app.state.frame.db, body)})
 
     return router

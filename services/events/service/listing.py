@@ -10,9 +10,12 @@ import asyncpg
 from services.events.domain.dedup import dedup_key, key_lane
 from services.events.store.listing import Place, list_log, list_profile, received_of_keys, source_names
 from services.events.store.people import find_group, owners_of
+from services.events.store.reading import read_part
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Database
+from shared.plumbing.json import Raw
 from shared.plumbing.pages import page
+from shared.schemas.replay import LogRequest
 
 COLUMNS = (
     "message_id", "source", "type", "name", "user_id", "anonymous_id", "previous_id", "profile_id", "timestamp",
@@ -51,6 +54,16 @@ class Listing:
         """Messages so old that their keys are forgotten have to be looked for, in the months before that."""
         oldest = self._clock.now() - self._dedup
         return await list_log(self._db, equal=equal, received_before=oldest, before=before, limit=limit + 1)
+
+
+async def read_again(db: Database, part: LogRequest) -> list[dict[str, Any]]:
+    """A part of the log as `LogItem`s: with whose each message is."""
+    items = await read_part(db, part)
+    owners = await owners_of(db, [(item.lane, item.seq) for item in items])
+    return [
+        {"seq": item.seq, "owner": owners.get((item.lane, item.seq)), "message": Raw(item.message.encode())}
+        for item in items
+    ]
 
 
 def _page(rows: list[asyncpg.Record], limit: int, *, owners: Mapping[tuple[int, int], UUID]) -> dict[str, Any]:

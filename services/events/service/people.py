@@ -19,15 +19,24 @@ class People:
     async def apply(self, tx: Connection, items: Sequence[Incoming]) -> None:
         """In their order: rows gather until something else comes, which may concern them."""
         rows: list[people.Owned] = []
+        replayed: list[people.Owned] = []
         for item in items:
-            owned = _owned(item.message)
+            told = Glimpse.read(item.message)
+            owned = _owned(told)
             if owned is not None:
-                rows.append(owned)
+                (replayed if told.replayed else rows).append(owned)
             else:
-                await self._index(tx, rows)
-                rows = []
+                await self._index(tx, [*rows, *await self._unknown(tx, replayed)])
+                rows, replayed = [], []
                 await self._apply_other(tx, item.message)
-        await self._index(tx, rows)
+        await self._index(tx, [*rows, *await self._unknown(tx, replayed)])
+
+    async def _unknown(self, tx: Connection, replayed: Sequence[people.Owned]) -> list[people.Owned]:
+        """Those that nobody's are yet. The others may be of one who has another id by now."""
+        if not replayed:
+            return []
+        known = await people.find_owned(tx, [(row.lane, row.seq) for row in replayed])
+        return [row for row in replayed if (row.lane, row.seq) not in known]
 
     async def _index(self, tx: Connection, rows: Sequence[people.Owned]) -> None:
         if not rows:
@@ -63,9 +72,8 @@ class People:
         )
 
 
-def _owned(message: bytes) -> people.Owned | None:
+def _owned(told: Glimpse) -> people.Owned | None:
     """What the index needs of an event; the rest is not worth reading at this rate. None of what is no event."""
-    told = Glimpse.read(message)
     if told.event is None or told.log is None:
         return None
     return people.Owned(told.profile_id, told.event.timestamp, told.log.lane, told.log.seq, told.log.received_at)

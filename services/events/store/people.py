@@ -33,6 +33,17 @@ async def insert_owned(tx: Connection, rows: Iterable[Owned]) -> None:
     )
 
 
+async def find_owned(tx: Connection, places: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Which of these rows of the log (lane, seq) are indexed."""
+    rows = await tx.fetch(
+        """SELECT log_lane, log_seq FROM unnest($1::smallint[], $2::bigint[]) AS wanted (log_lane, log_seq)
+           JOIN profile_events USING (log_lane, log_seq)""",
+        [lane for lane, _ in places],
+        [seq for _, seq in places],
+    )
+    return {(row["log_lane"], row["log_seq"]) for row in rows}
+
+
 async def find_erased(tx: Connection, profile_ids: Iterable[UUID]) -> set[UUID]:
     """Which of these profiles are to be forgotten."""
     ids = list(profile_ids)

@@ -9,11 +9,18 @@ import asyncpg
 from shared.plumbing import json
 from shared.plumbing.db import Database
 from shared.plumbing.feed import Item, read_heads
+from shared.schemas.replay import LogRequest
 
 OVERLAP = timedelta(days=1)
 """Rows of a lane are written in the order of their numbers, but received a little out of order."""
 
 _BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
+
+_HEAD = (
+    "source", "message_id", "type", "name", "user_id", "anonymous_id", "previous_id", "profile_id", "timestamp",
+    "original_timestamp", "sent_at", "received_at", "imported",
+)  # fmt: skip
+_COLUMNS = f"lane, seq, {', '.join(_HEAD)}, payload::text AS payload"
 
 
 class LogReading:
@@ -30,9 +37,8 @@ class LogReading:
             return []
         lanes = list(cursors)
         rows = await db.fetch(
-            """SELECT next.* FROM unnest($1::smallint[], $2::bigint[]) AS after (lane, seq),
-               LATERAL (SELECT lane, seq, source, message_id, type, name, user_id, anonymous_id, previous_id, profile_id,
-                               timestamp, original_timestamp, sent_at, received_at, imported, payload::text AS payload
+            f"""SELECT next.* FROM unnest($1::smallint[], $2::bigint[]) AS after (lane, seq),
+               LATERAL (SELECT {_COLUMNS}
                         FROM log WHERE log.lane = after.lane AND log.seq > after.seq AND log.received_at >= $3
                         ORDER BY log.seq LIMIT $4) AS next""",
             lanes,
@@ -66,10 +72,19 @@ async def find_oldest(db: Database, cursors: Mapping[int, int]) -> datetime | No
     return oldest
 
 
-_HEAD = (
-    "source", "message_id", "type", "name", "user_id", "anonymous_id", "previous_id", "profile_id", "timestamp",
-    "original_timestamp", "sent_at", "received_at", "imported",
-)  # fmt: skip
+async def read_part(db: Database, part: LogRequest) -> list[Item]:
+    """A part of a lane, in its order."""
+    rows = await db.fetch(
+        f"""SELECT {_COLUMNS} FROM log
+            WHERE lane = $1 AND seq > $2 AND seq <= $3 AND received_at >= $4 AND received_at < $5 ORDER BY seq LIMIT $6""",
+        part.lane,
+        part.after,
+        part.until,
+        part.since,
+        part.before,
+        part.limit,
+    )
+    return [Item(row["lane"], row["seq"], _message(row)) for row in rows]
 
 
 def _message(row: asyncpg.Record) -> str:

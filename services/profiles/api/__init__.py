@@ -1,5 +1,13 @@
 """HTTP in."""
 
-from services.profiles.api import erasures, internal, profiles, wishes
+from services.profiles.api import erasures, internal, profiles, replays, wishes
 
-routers = (profiles.router, erasures.router, wishes.router, internal.router, internal.feed, internal.parked)
+routers = (
+    profiles.router,
+    erasures.router,
+    wishes.router,
+    replays.router,
+    internal.router,
+    internal.feed,
+    internal.parked,
+)

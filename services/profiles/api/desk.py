@@ -1,7 +1,8 @@
 """What the routes stand on, and how bodies are read: with a limit of size, and only values that can be kept."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import Request, Response
@@ -16,12 +17,13 @@ from shared.plumbing.http import ExactRoute
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One for the application."""
+    """One for the application. `replay_due`: set when a replay was asked for."""
 
     book: Book
     events: Events
     segments: Segments
     max_body: int
+    replay_due: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def desk_of(request: Request) -> Desk:

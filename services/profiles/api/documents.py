@@ -5,9 +5,10 @@ from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.profiles.domain.preferences import Preferences
+from shared.plumbing.instants import Instant
 
 PROFILE_ID = "01981c6e-7a4b-7c3e-9d2f-0a1b2c3d4e5f"
 OTHER_ID = "01981c6e-7a4b-7c3e-9d2f-0a1b2c3d4e60"
@@ -223,6 +224,46 @@ class ReceiptShown(BaseModel):
 
 class ReceiptPage(BaseModel):
     items: list[ReceiptShown]
+    next: str | None
+
+
+class NewReplay(BaseModel):
+    model_config = example(**{"from": "2026-05-01T00:00:00Z", "to": "2026-05-02T00:00:00Z", "reason": "Rows were lost"})
+
+    since: Instant = Field(alias="from", description="What was received then or later")
+    to: Instant = Field(description="What was received before; not in the future")
+    reason: str | None = Field(default=None, max_length=500, description="For the record")
+
+
+class ReplayShown(BaseModel):
+    """`progress`: from 0 to 1. `messages`: how many were taken in again; `repaired`: of how many something was missing here."""
+
+    model_config = example(
+        **{"from": "2026-05-01T00:00:00Z", "to": "2026-05-02T00:00:00Z"},
+        id="01981c6e-6666-7c3e-9d2f-0a1b2c3d4e5f",
+        reason="Rows were lost",
+        status="finished",
+        progress=1,
+        messages=48211,
+        repaired=12,
+        requested_at="2026-05-02T09:00:00Z",
+        finished_at="2026-05-02T09:04:00Z",
+    )
+
+    id: UUID
+    since: datetime = Field(alias="from")
+    to: datetime
+    reason: str | None
+    status: Literal["running", "finished"]
+    progress: float
+    messages: int
+    repaired: int
+    requested_at: datetime
+    finished_at: datetime | None
+
+
+class ReplayPage(BaseModel):
+    items: list[ReplayShown]
     next: str | None
 
 

@@ -9,7 +9,7 @@ from services.profiles.domain.devices import DeviceSeen, device_of
 from services.profiles.domain.names import Given, Name
 from services.profiles.domain.people import Cause, Changes, People
 from services.profiles.domain.profile import Profile
-from services.profiles.domain.traits import Stamp, counted_at, infer, tell
+from services.profiles.domain.traits import Stamp, Traits, counted_at, infer, tell
 from shared.language.compare import same
 from shared.schemas.raw import RawMessage
 from shared.schemas.resolved import Event, EventDropped, EventResolved, LogPosition, ProfileChanged, ProfilesMerged
@@ -24,6 +24,8 @@ class Suppressed:
     source: str
     at: datetime
     lifted: bool
+    recorded_since: datetime | None = None
+    """Lift only what was recorded from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,7 @@ class Fold:
         if gone is not None:
             self._drop(gone, given, message, log)
             return
-        if self.people.erased:
-            given = given.without(lambda name: self._is_erased(name, message.received_at))
+        given = self.without_erased(given, message.received_at)
         if message.type == "erase":  # of whom, not who else it might be
             given = Given(given.names[:1], (), given.contacts)
         changes = Changes()
@@ -68,7 +69,7 @@ class Fold:
             self.erase(profile, at=message.received_at, receipt_id=self.people.make_id())
             return
         self._apply(profile, message, changes)
-        self._tell_event(profile, message, log, changes)
+        self.tell_event(profile, message, log, changes)
 
     def _owner(self, message: RawMessage, given: Given, changes: Changes) -> Profile:
         if message.profile_id is not None:
@@ -79,24 +80,29 @@ class Fold:
         cause = Cause(message.type, message.source, message.message_id)
         profile = self.people.resolve(given, seen_at=message.received_at, cause=cause, changes=changes)
         if profile.version == 0 and not given.names and given.contacts:
-            stamp = Stamp(counted_at(message.timestamp, message.received_at), message.message_id, message.source)
+            stamp = stamp_of(message)
             changes.note_traits(profile, profile.traits, stamp)
             profile.traits = tell(profile.traits, dict(given.contacts), stamp)
         return profile
 
     def _apply(self, profile: Profile, message: RawMessage, changes: Changes) -> None:
-        at = counted_at(message.timestamp, message.received_at)
-        before = profile.traits
-        stamp = Stamp(at, message.message_id, message.source)
+        stamp, traits = stamp_of(message), profile.traits
         if message.type == "identify" and message.traits:
-            profile.traits = tell(profile.traits, message.traits, stamp)
+            traits = tell(traits, message.traits, stamp)
         if message.context:
-            profile.traits = infer(profile.traits, message.context, replace(stamp, implied=True))
-        if profile.traits is not before:
-            self.people.touched.add(profile.id)
-            if not same(profile.traits.values, before.values):
-                changes.note_traits(profile, before, stamp)
-        self._record(profile, message, at)
+            traits = infer(traits, message.context, replace(stamp, implied=True))
+        self.give_traits(profile, traits, stamp, changes)
+        self._record(profile, message, stamp.at)
+
+    def give_traits(self, profile: Profile, traits: Traits, stamp: Stamp, changes: Changes) -> None:
+        """What is known of somebody from now on; where only its stamps differ, nobody else need learn it."""
+        before = profile.traits
+        if traits is before:
+            return
+        profile.traits = traits
+        self.people.touched.add(profile.id)
+        if not same(traits.values, before.values):
+            changes.note_traits(profile, before, stamp)
 
     def _record(self, profile: Profile, message: RawMessage, at: datetime) -> None:
         seen = device_of(message, profile.id, at)
@@ -106,19 +112,24 @@ class Fold:
             lifted = message.type == "unsuppress"
             self.suppressions.append(Suppressed(profile.id, message.message_id, message.source, at, lifted))
 
-    def _tell_event(self, profile: Profile, message: RawMessage, log: LogPosition, changes: Changes) -> None:
+    def tell_event(
+        self, profile: Profile, message: RawMessage, log: LogPosition, changes: Changes, *, replayed: bool = False
+    ) -> None:
+        """Count up what a message changed, and tell it. One that is replayed is history, and tells all that is known."""
+        imported = message.imported or replayed
         self.people.settle(changes, self.now)
-        self._tell_merges(changes, imported=message.imported)
+        self._tell_merges(changes, imported=imported)
         for other in changes.profiles.values():
             if other is not profile:
                 self.told.append(ProfileChanged(profile_id=other.id, profile=other.snapshot(), at=self.now))
-        snapshot = profile.snapshot() if profile.id in changes.profiles else None
+        snapshot = profile.snapshot() if replayed or profile.id in changes.profiles else None
         self.told.append(
             EventResolved(
                 profile_id=profile.id,
                 event=_event(message),
                 log=log,
-                imported=message.imported,
+                imported=imported,
+                replayed=replayed,
                 profile=snapshot,
                 traits_changed=changes.traits_changed(profile),
             )
@@ -176,10 +187,18 @@ class Fold:
         """The erased person this message is of, if it is of one: found by its profile id, or by its best name."""
         if message.profile_id is not None:
             return None if self.people.get(message.profile_id) is not None else message.profile_id
+        return self.erased_by_name(given, message.received_at)
+
+    def erased_by_name(self, given: Given, received_at: datetime) -> UUID | None:
+        """The erased person that the best name was of when this was received."""
         best = given.best
-        if best is None or not self._is_erased(best, message.received_at):
+        if best is None or not self._is_erased(best, received_at):
             return None
         return self.people.erased[best].profile_id
+
+    def without_erased(self, given: Given, received_at: datetime) -> Given:
+        """The names that are nobody's who was erased."""
+        return given.without(lambda name: self._is_erased(name, received_at)) if self.people.erased else given
 
     def _is_erased(self, name: Name, received_at: datetime) -> bool:
         erased = self.people.erased.get(name)
@@ -198,6 +217,11 @@ class Fold:
                 self.people.forget_name(name, erased)
             elif linked is not None and not linked.is_known:
                 self.erase(linked, at=erased.at, receipt_id=self.people.make_id())
+
+
+def stamp_of(message: RawMessage) -> Stamp:
+    """What a message tells is known since then, by it."""
+    return Stamp(counted_at(message.timestamp, message.received_at), message.message_id, message.source)
 
 
 def _event(message: RawMessage) -> Event:

@@ -76,7 +76,7 @@ class People:
 
     `leads` is kept true for every name that was loaded; `stored` is what the database says. A name that is new was claimed
     for the id that `stored` gives it, which is the id of the profile that is made for it, if one is. `reachable`: whom a
-    contact point leads to.
+    contact point leads to. `lost`: whose rows were not there, and nothing has been told of yet.
     """
 
     def __init__(self, rules: Rules, make_id: Callable[[], UUID]) -> None:
@@ -89,6 +89,7 @@ class People:
         self.reachable: dict[Name, UUID] = {}
         self.erased: dict[Name, Erased] = {}
         self.forgotten: dict[Name, Erased] = {}
+        self.lost: set[UUID] = set()
         self.touched: set[UUID] = set()
         self.merges: list[Merged] = []
 
@@ -97,7 +98,13 @@ class People:
         self.profiles[profile.id] = profile
         self.before[profile.id] = Before(dict(profile.names), profile.traits)
         for name in profile.names:
-            self.stored[name] = self.leads[name] = profile.id
+            self.stored.setdefault(name, profile.id)
+            self.leads[name] = profile.id
+
+    def lead(self, names: Mapping[Name, UUID]) -> None:
+        """Take in names that lead to these."""
+        self.stored |= names
+        self.leads |= names
 
     def claim(self, names: Iterable[Name], profile_id: UUID) -> None:
         """Take in names that led nowhere and are ours to give."""
@@ -117,17 +124,33 @@ class People:
 
     def resolve(self, given: Given, *, seen_at: datetime, cause: Cause, changes: Changes) -> Profile:
         """The profile of a message, made if need be, with all its names linked."""
-        owner = choose_owner(given, self.find) or self._known_as_previous(given.previous)
-        if owner is None and not given.names:
-            owner = self.reach(given)
-        if owner is None:
-            owner = self._create(given, seen_at, changes)
+        owner = self.find_owner(given) or self.create(given, seen_at, changes)
         owner = self._link_previous(owner, given.previous, seen_at, cause, changes)
         for name in given.names:
             owner = self._link(owner, name, seen_at, cause, changes)
         return owner
 
-    def _create(self, given: Given, seen_at: datetime, changes: Changes) -> Profile:
+    def find_owner(self, given: Given) -> Profile | None:
+        """The living profile of a message, by the names it gives, or by a contact point if it gives none."""
+        owner = choose_owner(given, self.find) or self._known_as_previous(given.previous)
+        return self.reach(given) if owner is None and not given.names else owner
+
+    def link_again(self, owner: Profile, given: Given, *, seen_at: datetime, cause: Cause, changes: Changes) -> Profile:
+        """Link the names of a message that was taken in before. One that is another known person's by now stays theirs."""
+        previous = self._best_known(given.previous)
+        if previous is None or self._may_link(owner, previous):
+            owner = self._link_previous(owner, given.previous, seen_at, cause, changes)
+        for name in given.names:
+            if self._may_link(owner, name):
+                owner = self._link(owner, name, seen_at, cause, changes)
+        return owner
+
+    def _may_link(self, owner: Profile, name: Name) -> bool:
+        holder = self.find(name)
+        return holder is None or holder is owner or not (holder.is_known and owner.is_known)
+
+    def create(self, given: Given, seen_at: datetime, changes: Changes) -> Profile:
+        """A new profile for a message."""
         claimed = next(
             (self.stored[name] for name in given.names if name not in self.leads and name in self.stored), None
         )

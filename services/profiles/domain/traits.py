@@ -62,15 +62,39 @@ def _rank(stamp: Stamp) -> tuple[bool, datetime, str, str]:
 def tell(held: Traits, told: Mapping[str, Any], stamp: Stamp) -> Traits:
     """What is known after `told`; null removes. The same object when nothing is new."""
     news = {key: value for key, value in told.items() if is_newer(stamp, held.provenance.get(key))}
-    return _with(held, news, {key: stamp.as_json(removed=value is None) for key, value in news.items()})
+    return _with_stamp(held, news, stamp)
 
 
 def infer(held: Traits, context: Mapping[str, Any], stamp: Stamp) -> Traits:
     """What is known after an event's context: time zone and locale, as long as nobody told them."""
     news = {key: value for key, value in _inferred(context) if _is_news(held, key, value, stamp)}
-    if not news:
-        return held
-    return _with(held, news, {key: stamp.as_json(removed=False) for key in news})
+    return _with_stamp(held, news, stamp)
+
+
+def tell_again(held: Traits, told: Mapping[str, Any], stamp: Stamp) -> Traits:
+    """What is known after what was told before: as `tell`, and what this very stamp gave is as it gave it."""
+    news = {
+        key: value
+        for key, value in told.items()
+        if is_newer(stamp, held.provenance.get(key)) or _has_lost(held, key, value, stamp)
+    }
+    return _with_stamp(held, news, stamp)
+
+
+def infer_again(held: Traits, context: Mapping[str, Any], stamp: Stamp) -> Traits:
+    """The same for what was inferred, which anything that is known by now outdoes."""
+    news = {
+        key: value
+        for key, value in _inferred(context)
+        if key not in held.provenance or _has_lost(held, key, value, stamp)
+    }
+    return _with_stamp(held, news, stamp)
+
+
+def _has_lost(held: Traits, key: str, value: Any, stamp: Stamp) -> bool:
+    """Whether a value is not what this very stamp gave."""
+    known = held.provenance.get(key)
+    return known is not None and read_stamp(known) == stamp and not same(held.values.get(key), value)
 
 
 def _inferred(context: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -98,9 +122,10 @@ def _is_stale(known: Provenance, stamp: Stamp) -> bool:
     return stamp.at - datetime.fromisoformat(known["at"]) > IMPLIED_FRESH
 
 
-def _with(held: Traits, news: Mapping[str, Any], provenance: Mapping[str, Provenance]) -> Traits:
+def _with_stamp(held: Traits, news: Mapping[str, Any], stamp: Stamp) -> Traits:
     if not news:
         return held
+    provenance = {key: stamp.as_json(removed=value is None) for key, value in news.items()}
     values = {key: value for key, value in (*held.values.items(), *news.items()) if news.get(key, value) is not None}
     return Traits(values, {**held.provenance, **provenance})
 

@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 
 from services.profiles.domain.names import Given, given_by
+from services.profiles.domain.replay import Replay, Replayed
 from services.profiles.service.book import Book
 from services.profiles.store.people import Wanted
+from services.profiles.store.records import read_suppressions
 from shared.plumbing.db import Connection
 from shared.plumbing.reader import Apply, Incoming
 from shared.schemas.raw import RawMessage
 from shared.schemas.resolved import LogPosition
 
 WORK = "raw"
+REPLAY = "replay"
 
 
 def applies(book: Book) -> Mapping[str, Apply]:
@@ -19,7 +22,10 @@ def applies(book: Book) -> Mapping[str, Apply]:
     async def take_in(tx: Connection, items: Sequence[Incoming]) -> None:
         await resolve_messages(book, tx, items)
 
-    return {WORK: take_in}
+    async def take_in_again(tx: Connection, items: Sequence[Incoming]) -> None:
+        await resolve_again(book, tx, items)
+
+    return {WORK: take_in, REPLAY: take_in_again}
 
 
 async def resolve_messages(book: Book, tx: Connection, items: Sequence[Incoming]) -> None:
@@ -35,3 +41,24 @@ async def resolve_messages(book: Book, tx: Connection, items: Sequence[Incoming]
     for item, message, names in zip(items, messages, given, strict=True):
         fold.take_in(message, names, LogPosition(lane=item.lane, seq=item.seq, received_at=message.received_at))
     await book.close(tx, fold)
+
+
+async def resolve_again(book: Book, tx: Connection, items: Sequence[Incoming]) -> int:
+    """Messages that were taken in before (`Replayed`), in their order. Of how many something was missing."""
+    messages = [Replayed.model_validate(item.message) for item in items]
+    given = [given_by(message, book.rules) if message.profile_id is None else Given(()) for message in messages]
+    wanted = Wanted(
+        given=given,
+        profile_ids=frozenset(message.owner_id for message in messages if message.owner_id is not None),
+        oldest=min(message.received_at for message in messages),
+        repairing_at=book.clock.now(),
+    )
+    fold = await book.open(tx, wanted)
+    refused = any(message.type in {"suppress", "unsuppress"} for message in messages)
+    replay = Replay(fold, await read_suppressions(tx, fold.people.profiles) if refused else {})
+    missing = [
+        replay.take_in(message, names, LogPosition(lane=item.lane, seq=item.seq, received_at=message.received_at))
+        for item, message, names in zip(items, messages, given, strict=True)
+    ]
+    await book.close(tx, fold)
+    return sum(missing)

@@ -84,7 +84,8 @@ async def _forget_parked(tx: Connection, erasing: Erasing, now: datetime) -> lis
     users = [name.value for name in erasing.names if name.namespace == USER]
     devices = [name.value for name in erasing.names if name.namespace == ANONYMOUS]
     rows = await tx.fetch(
-        """DELETE FROM parked WHERE feed = 'raw' AND (profile_id = ANY($1::uuid[]) OR message->>'user_id' = ANY($2::text[])
+        """DELETE FROM parked WHERE feed IN ('raw', 'replay')
+             AND (profile_id = ANY($1::uuid[]) OR (message->>'owner')::uuid = ANY($1::uuid[]) OR message->>'user_id' = ANY($2::text[])
              OR message->>'anonymous_id' = ANY($3::text[]) OR message->>'previous_id' = ANY($2::text[] || $3::text[]))
            RETURNING lane, seq, message->>'received_at' AS received_at""",
         list(erasing.profile_ids),
@@ -179,7 +180,7 @@ async def note_heads(db: Database, work: str) -> None:
     )
 
 
-async def read_passed(tx: Connection, consumers: Sequence[str]) -> dict[str, dict[int, int]]:
+async def read_passed(tx: "Database | Connection", consumers: Sequence[str]) -> dict[str, dict[int, int]]:
     """How far each consumer of the feed is, by lane."""
     rows = await tx.fetch(
         "SELECT consumer, lane, seq FROM feed_readers WHERE consumer = ANY($1::text[])", list(consumers)

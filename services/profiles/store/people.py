@@ -22,18 +22,21 @@ MAX_ROUNDS = 6
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Whom a transaction deals with. `oldest`: when the oldest of its messages was received."""
+    """Whom a transaction deals with. `oldest`: when the oldest of its messages was received. `repairing_at`: now, where
+    profiles that are named and whose rows were lost are to be made anew, with nothing known of them."""
 
     given: Sequence[Given]
     profile_ids: frozenset[UUID] = frozenset()
     oldest: datetime | None = None
+    repairing_at: datetime | None = None
 
 
 async def load_people(tx: Connection, wanted: Wanted, rules: Rules, erasure_key: str) -> People:
     """The people, and all their rows held.
 
     A name changes where it leads only under the lock of the profile it led to. So what was read before the locks is good
-    if the locked profile still has the name; where it has not, look again.
+    if the locked profile still has the name; where it has not, look again. One that leads there all the same has lost its
+    other side, and is the profile's.
     """
     people = People(rules, new_id)
     claims = _claims(wanted.given)
@@ -42,7 +45,12 @@ async def load_people(tx: Connection, wanted: Wanted, rules: Rules, erasure_key:
     reachable = await names_store.find_contacts(tx, contacts) if contacts else []
     missing = {*leads.values(), *wanted.profile_ids, *(profile_id for _, profile_id in reachable)}
     for _ in range(MAX_ROUNDS):
-        missing = await _lock(tx, missing, people)
+        asked = missing
+        missing = await _lock(tx, asked, people)
+        if wanted.repairing_at is not None and (lost := asked - people.profiles.keys() - missing):
+            await profiles_store.insert_empty(tx, lost, at=wanted.repairing_at)
+            people.lost |= lost
+            missing |= lost
         if missing:
             continue
         stale = [name for name in leads if people.leads.get(name) is None]
@@ -51,6 +59,8 @@ async def load_people(tx: Connection, wanted: Wanted, rules: Rules, erasure_key:
             await _find_erased(tx, wanted, claims, people, erasure_key)
             return people
         leads = await _find_or_claim(tx, {name: claims[name] for name in stale}, people)
+        held = {name: profile_id for name, profile_id in leads.items() if people.get(profile_id) is not None}
+        people.lead(held)
         missing = set(leads.values())
     raise asyncpg.SerializationError("names were led elsewhere again and again meanwhile")
 

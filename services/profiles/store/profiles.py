@@ -1,6 +1,7 @@
 """The profiles' own rows."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -80,6 +81,19 @@ async def list_profiles(db: "Database | Connection", *, after: tuple[int, UUID] 
         limit,
     )
     return [_profile(row) for row in rows]
+
+
+async def insert_empty(tx: Connection, profile_ids: Iterable[UUID], *, at: datetime) -> None:
+    """Rows of nobody known, where there are none. Waits for others who write the same.
+
+    Their versions are higher than any that was told of them when they had rows: what is counted up with a change begins at
+    the time in seconds.
+    """
+    await tx.executemany(
+        """INSERT INTO profiles (lane, id, version, traits, provenance, created_at, updated_at, absorbed)
+           SELECT $1, id, $4, '{}', '{}', $3, $3, '{}' FROM unnest($2::uuid[]) AS lost (id) ON CONFLICT DO NOTHING""",
+        [(lane, ids, at, int(at.timestamp())) for lane, ids in by_lane(sorted(profile_ids), lane_of)],
+    )
 
 
 async def write_profiles(tx: Connection, profiles: Sequence[Profile]) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from services.profiles.domain.consent import standing
 from services.profiles.domain.fold import Suppressed
 from services.profiles.domain.people import Merged
+from services.profiles.domain.replay import Suppression
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import lane_of
@@ -81,10 +82,12 @@ async def write_suppressions(tx: Connection, told: Iterable[Suppressed], final: 
         if each.lifted:
             await tx.execute(
                 """UPDATE consents SET lifted_at = $3
-                   WHERE lane = $1 AND profile_id = $2 AND source = 'suppress' AND lifted_at IS NULL AND at <= $3""",
+                   WHERE lane = $1 AND profile_id = $2 AND source = 'suppress' AND lifted_at IS NULL AND at <= $3
+                     AND ($4::timestamptz IS NULL OR recorded_at >= $4)""",
                 lane_of(profile_id),
                 profile_id,
                 each.at,
+                each.recorded_since,
             )
         else:
             await _suppress(tx, profile_id, each.at, now)
@@ -99,6 +102,19 @@ async def _suppress(tx: Connection, profile_id: UUID, at: datetime, now: datetim
            VALUES ($1, $2, $3, $4, 'any', 'denied', 'suppress', $5, $6)""",
         [(lane, profile_id, new_id(), purpose, at, now) for purpose in purposes],
     )
+
+
+async def read_suppressions(tx: Connection, profile_ids: Iterable[UUID]) -> dict[UUID, list[Suppression]]:
+    """The refusals of everything in the consents of each profile."""
+    rows = await tx.fetch(
+        """SELECT profile_id, at, recorded_at, lifted_at IS NOT NULL AS lifted FROM consents
+           WHERE lane = ANY($1::smallint[]) AND profile_id = ANY($2::uuid[]) AND source = 'suppress'""",
+        *_where(profile_ids),
+    )
+    found: dict[UUID, list[Suppression]] = {}
+    for profile_id, *values in rows:
+        found.setdefault(profile_id, []).append(Suppression(*values))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

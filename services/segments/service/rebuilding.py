@@ -15,13 +15,14 @@ from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.standing import Standing
 from services.segments.service import subject as work
 from services.segments.service.batch import Batch, begin
-from services.segments.service.behind import keep_working
 from services.segments.service.rules import RuleBook, VersionFails
 from services.segments.service.subject import Subject
 from services.segments.store import memberships, rebuilds
+from services.segments.store.catalogue import RevisionChanged
 from services.segments.store.memberships import Membership
 from services.segments.store.rebuilds import Rebuild
 from services.segments.store.reconciliations import memberships_among
+from shared.plumbing.behind import keep_working
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.ids import new_id
@@ -55,7 +56,14 @@ class Rebuilder:
 
     async def run(self) -> None:
         """Until cancelled."""
-        await keep_working(self.step, leases=self._leases, due=self._due, look_again=LOOK_AGAIN, breath=BREATH)
+        await keep_working(
+            self.step,
+            leases=self._leases,
+            due=self._due,
+            look_again=LOOK_AGAIN,
+            breath=BREATH,
+            begin_again=(RevisionChanged,),
+        )
 
     async def step(self) -> bool:
         """Some profiles of the next lane. False when there is nothing to do, or it is another worker's lane."""

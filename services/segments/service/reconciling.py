@@ -18,7 +18,6 @@ from services.segments.domain.drift import MEMBERSHIP, TRUTH, Drift, added, part
 from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.sql.query import compile_query
 from services.segments.service.batch import Batch, begin
-from services.segments.service.behind import keep_working
 from services.segments.service.rules import RuleBook, VersionFails
 from services.segments.service.subject import Subject, catch_up
 from services.segments.store import profiles
@@ -32,6 +31,7 @@ from services.segments.store.reconciliations import (
     note_lane,
     pick_profiles,
 )
+from shared.plumbing.behind import keep_working
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.ids import new_id
@@ -79,6 +79,7 @@ class Reconciler:
             look_again=LOOK_AGAIN,
             breath=BREATH,
             otherwise=self._begin_the_days_own,
+            begin_again=(RevisionChanged,),
         )
 
     async def _begin_the_days_own(self) -> None:

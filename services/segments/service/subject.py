@@ -213,15 +213,40 @@ def learn(subject: Subject, rules: Rules, snapshot: ProfileSnapshot) -> bool:
     """Take what is known of it, unless that is older than what it has. True if it was newer."""
     if snapshot.id != subject.id or snapshot.version <= subject.version:
         return False
+    _learn(subject, rules, snapshot)
+    return True
+
+
+def learn_again(subject: Subject, rules: Rules, snapshot: ProfileSnapshot | None) -> None:
+    """The same for one that it should have; it may be the very one that it had."""
+    if is_otherwise(subject, snapshot) and snapshot is not None:
+        _learn(subject, rules, snapshot)
+
+
+def is_otherwise(subject: Subject, snapshot: ProfileSnapshot | None) -> bool:
+    """Whether what is known of it is older, or not what a snapshot of the same version says."""
+    if snapshot is None or snapshot.id != subject.id or snapshot.version < subject.version:
+        return False
+    return snapshot.version > subject.version or (subject.user_id, subject.traits, subject.life_events) != (
+        snapshot.user_id,
+        with_lists(snapshot.traits, lists_of(subject.traits)),
+        _life_events_of(snapshot),
+    )
+
+
+def _learn(subject: Subject, rules: Rules, snapshot: ProfileSnapshot) -> None:
     known = subject.facts(rules)
     subject.version, subject.user_id = snapshot.version, snapshot.user_id
     subject.traits, subject.created_at = with_lists(snapshot.traits, lists_of(subject.traits)), snapshot.created_at
-    subject.life_events = [
+    subject.life_events = _life_events_of(snapshot)
+    _note_new_facts(subject, rules, known)
+
+
+def _life_events_of(snapshot: ProfileSnapshot) -> list[dict[str, Any]]:
+    return [
         {"kind": e.kind, "date": e.date.isoformat(), "recurs": e.recurs, "subject": e.subject}
         for e in snapshot.life_events
     ]
-    _note_new_facts(subject, rules, known)
-    return True
 
 
 def put_on_lists(subject: Subject, rules: Rules, lists: Lists) -> None:

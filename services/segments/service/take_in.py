@@ -1,18 +1,19 @@
 """What the profiles service tells, taken in: events, changes of profiles, merges, erasures, each once in effect."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, assert_never
+from typing import assert_never
 from uuid import UUID
 
-from services.segments.domain.facts import TRAITS_CHANGED, Event
+from services.segments.domain.facts import Event
 from services.segments.service import subject as work
 from services.segments.service.batch import Batch, begin, taking_turns
 from services.segments.service.endings import erase, merge
 from services.segments.service.met import Happened, Met
-from services.segments.service.rules import RuleBook, Rules, VersionFails
+from services.segments.service.replayed import take_again
+from services.segments.service.rules import RuleBook, VersionFails
 from services.segments.service.subject import Subject
+from services.segments.service.told import Plain, Told, cause_of
 from services.segments.store import history
-from services.segments.store.history import EventKey
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection
 from shared.plumbing.reader import Incoming
@@ -23,11 +24,9 @@ from shared.schemas.resolved import (
     ProfileErased,
     ProfilesMerged,
     Resolved,
-    TraitsChanged,
     parse_resolved,
 )
 
-Plain = EventResolved | ProfileChanged
 Ending = ProfilesMerged | ProfileErased
 
 
@@ -54,7 +53,10 @@ class TakeIn:
                 lanes.setdefault(item.lane, []).append(message)
         await batch.lock(profile_id for messages in lanes.values() for m in messages for profile_id in _ids_of(m))
         for plain, endings in rounds(list(lanes.values())):
-            await _take_plain(batch, plain)
+            replayed = [message for message in plain if type(message) is EventResolved and message.replayed]
+            await _take_plain(batch, [message for message in plain if message not in replayed] if replayed else plain)
+            if replayed:  # last: they look at the history with what happened meanwhile
+                await take_again(batch, replayed)
             for ending in endings:
                 if isinstance(ending, ProfilesMerged):
                     await merge(batch, ending)
@@ -127,45 +129,6 @@ async def _take_plain(batch: Batch, messages: Sequence[Plain]) -> None:
         _apply(batch, told.subject, told.message, news, past.get(told.subject.id, []))
 
 
-class Told:
-    """A message, whom it is about, and what it adds to the history: an event that has a name, a change of traits."""
-
-    __slots__ = ("events", "message", "subject")
-
-    def __init__(self, message: Plain, subject: Subject) -> None:
-        self.message = message
-        self.subject = subject
-        self.events: list[Event] = []
-        e = message.event if type(message) is EventResolved else None
-        if e is not None and e.name is not None and e.name != TRAITS_CHANGED:
-            self.events.append(Event(e.timestamp, e.message_id, e.source, e.name, e.properties, e.context))
-        if message.traits_changed is not None:
-            self.events.append(change_of_traits(message.traits_changed))
-
-    def may_touch(self, rules: Rules) -> bool:
-        """Whether it may change what has to be recalled."""
-        names = rules.ruleset.lasting_names
-        if any(event.name in names for event in self.events):
-            return True
-        return rules.ruleset.recalls_by_facts and self.message.profile is not None
-
-    def fresh(self, keys: set[EventKey]) -> list[Event]:
-        """Those of its events that have these keys, which are taken away: a repeat may stand in the same batch."""
-        news = []
-        for event in self.events:
-            key = self.subject.id, event.timestamp, event.source, event.message_id
-            if key in keys:
-                keys.remove(key)
-                news.append(event)
-        return news
-
-
-def change_of_traits(told: TraitsChanged) -> Event:
-    """As it stands in the history: beside the event of the same message, whose key it must not have."""
-    ends = {"before": told.before, "after": told.after}
-    return Event(told.at, told.message_id, f"{TRAITS_CHANGED}{told.source}", TRAITS_CHANGED, ends)
-
-
 def _apply(batch: Batch, subject: Subject, message: Plain, events: Sequence[Event], past: Sequence[Event]) -> None:
     rules = batch.rules
     news = message.profile is not None and message.profile.version > subject.version
@@ -178,13 +141,3 @@ def _apply(batch: Batch, subject: Subject, message: Plain, events: Sequence[Even
         changed = work.fold(subject, rules, event) or changed
     if changed or not subject.judged:
         work.judge(subject, rules, cause_of(message))
-
-
-def cause_of(message: Plain) -> dict[str, Any]:
-    """Why a truth changes by this message. An identify has no event's name: it is the profile that changed."""
-    if isinstance(message, ProfileChanged):
-        return {"kind": "profile"}
-    known = {"message_id": message.event.message_id, "name": message.event.name}
-    if message.imported:
-        return {"kind": "import", **known}
-    return {"kind": "profile" if message.event.name is None else "event", **known}

@@ -15,7 +15,7 @@ from services.segments.domain.definition import define
 from services.segments.domain.evaluate import is_true
 from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts
 from services.segments.domain.parse import parse
-from services.segments.service.take_in import change_of_traits
+from services.segments.service.told import change_of_traits
 from shared.schemas.resolved import EventResolved, ProfileChanged, ProfileSnapshot
 from tests.services.segments.standing import NOW, Standing
 from tests.services.segments.told import birthday, did, known, merged, person, told_change

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from services.segments.store.catalogue import RevisionChanged
 from shared.plumbing.leases import LeaseLost, Leases
 from shared.plumbing.log import get_logger
 
@@ -18,10 +17,12 @@ async def keep_working(
     look_again: float,
     breath: float = 0.0,
     otherwise: Callable[[], Awaitable[None]] | None = None,
+    begin_again: tuple[type[Exception], ...] = (),
 ) -> None:
     """Until cancelled: step after step while there is something to do, `breath` seconds apart.
 
-    When a step did nothing, wait until `due` is set; after `look_again` seconds do `otherwise`, and look again.
+    When a step did nothing, wait until `due` is set; after `look_again` seconds do `otherwise`, and look again. A step that
+    raises one of `begin_again` is taken again at once.
     """
     while True:
         due.clear()
@@ -30,8 +31,8 @@ async def keep_working(
         except LeaseLost:
             await leases.renew()
             continue
-        except RevisionChanged:
-            log.info("work_begins_again")  # segments are being changed all the time
+        except begin_again as error:
+            log.info("work_begins_again", kind=type(error).__name__)
             continue
         if worked:
             await asyncio.sleep(breath)
