@@ -122,6 +122,10 @@ class People:
         profile_id = self.leads.get(name)
         return None if profile_id is None else self.get(profile_id)
 
+    def is_astray(self, name: Name) -> bool:
+        """Whether a name that somebody has does not lead there in the database."""
+        return name in self.leads and self.leads[name] != self.stored.get(name)
+
     def resolve(self, given: Given, *, seen_at: datetime, cause: Cause, changes: Changes) -> Profile:
         """The profile of a message, made if need be, with all its names linked."""
         owner = self.find_owner(given) or self.create(given, seen_at, changes)

@@ -41,6 +41,11 @@ class Profile:
         return self.user_id is not None
 
     @property
+    def first_user_id(self) -> str | None:
+        """By its names."""
+        return next((name.value for name, held in self.names.items() if name.namespace == USER and held.shown), None)
+
+    @property
     def age(self) -> tuple[datetime, UUID]:
         """Orders profiles, the oldest first."""
         return self.created_at, self.id

@@ -55,12 +55,14 @@ class Replay:
         if gone is not None or message.type == "erase":
             return False
         given, changes = fold.without_erased(given, message.received_at), Changes()
+        is_astray = any(map(fold.people.is_astray, given.names))
         profile = self._owner(message, given, changes)
         traits = profile.traits
         self._tell_traits(profile, message, given, changes)
-        is_missing = self._suppress(profile, message) or profile.traits is not traits or bool(changes.profiles)
+        is_refused = self._suppress(profile, message)
+        is_changed = profile.traits is not traits or bool(changes.profiles)
         fold.tell_event(profile, message, log, changes, replayed=True)
-        return is_missing
+        return is_astray or is_refused or is_changed
 
     def _erased(self, message: Replayed, given: Given) -> UUID | None:
         """A name may have been another's when they were erased; so whose the message is comes first."""
@@ -94,19 +96,22 @@ class Replay:
         self._fold.give_traits(profile, traits, stamp, changes)
 
     def _suppress(self, profile: Profile, message: Replayed) -> bool:
-        """A refusal that is missing is put back; only such a one may have to be lifted again."""
-        if message.type not in {"suppress", "unsuppress"}:
-            return False
+        """A refusal that is missing is put back; only such a one may have to be lifted again. Whether there was any."""
         stamp, kept = stamp_of(message), self._suppressions.setdefault(profile.id, [])
+        match message.type:
+            case "suppress":
+                is_missing = all(each.at != stamp.at for each in kept)
+            case "unsuppress":
+                is_missing = any(
+                    not each.lifted and each.recorded_at >= message.replay_at and each.at <= stamp.at for each in kept
+                )
+            case _:
+                is_missing = False
+        if not is_missing:
+            return False
         lifted = message.type == "unsuppress"
-        if lifted:
-            is_missing = any(
-                not each.lifted and each.recorded_at >= message.replay_at and each.at <= stamp.at for each in kept
-            )
-        else:
-            is_missing = all(each.at != stamp.at for each in kept)
+        if not lifted:
             kept.append(Suppression(stamp.at, self._fold.now, lifted=False))
-        if is_missing:
-            told = Suppressed(profile.id, stamp.message_id, stamp.source, stamp.at, lifted, message.replay_at)
-            self._fold.suppressions.append(told)
-        return is_missing
+        told = Suppressed(profile.id, stamp.message_id, stamp.source, stamp.at, lifted, message.replay_at)
+        self._fold.suppressions.append(told)
+        return True

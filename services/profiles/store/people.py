@@ -99,6 +99,8 @@ async def _lock(tx: Connection, profile_ids: set[UUID], people: People) -> set[U
     for profile in locked:
         profile.names = held.get(profile.id, {})
         profile.life_events = life_events.get(profile.id, ())
+        if profile.id in people.lost:
+            profile.user_id = profile.first_user_id
         people.add(profile)
     rest = wanted - people.profiles.keys()
     missing: set[UUID] = set()

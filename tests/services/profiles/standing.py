@@ -1,7 +1,7 @@
 """The profiles service with its worker taken apart: each step is taken by hand, on a clock that only tests move."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +25,7 @@ from shared.plumbing.leases import Leases
 from shared.plumbing.migrate import upgrade
 from shared.plumbing.reader import FeedReader
 from shared.schemas.raw import RawMessage
-from shared.schemas.resolved import Resolved, parse_resolved
+from shared.schemas.resolved import EventDropped, EventResolved, Resolved, parse_resolved
 
 KEYS = {"an-api-key": "admin", "a-writing-key": "write", "a-reading-key": "read"}
 SECRET = "a secret for tests only, not for any deployment"
@@ -57,6 +57,8 @@ class Others(httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self.log: dict[int, list[dict[str, Any]]] = {lane: [] for lane in range(LANES)}
+        self.owners: dict[tuple[int, int], str] = {}
+        self.forgotten: set[tuple[int, int]] = set()
         self.away: set[str] = set()
 
     def put(self, message: RawMessage) -> None:
@@ -72,6 +74,25 @@ class Others(httpx.AsyncBaseTransport):
         ]
         return json.dumps({"items": items[:limit]})
 
+    def take_in(self, told: Iterable[Resolved]) -> None:
+        """The index by profile and what is dropped, as events keeps them; survivors are the caller's business."""
+        for each in told:
+            if isinstance(each, EventResolved):
+                self.owners.setdefault((each.log.lane, each.log.seq), str(each.profile_id))
+            elif isinstance(each, EventDropped):
+                self.forgotten.add((each.log.lane, each.log.seq))
+
+    def part(self, asked: Any) -> Any:
+        """A part of the raw log, with whose each message is."""
+        since, before = (datetime.fromisoformat(asked[end]) for end in ("since", "before"))
+        found = [
+            {"seq": seq, "owner": self.owners.get((asked["lane"], seq)), "message": message}
+            for seq, message in enumerate(self.log[asked["lane"]], 1)
+            if asked["after"] < seq <= asked["until"] and (asked["lane"], seq) not in self.forgotten
+            if since <= datetime.fromisoformat(message["received_at"]) < before
+        ]
+        return {"items": found[: asked["limit"]]}
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         name, path = request.url.host, request.url.path
         if name in self.away:
@@ -82,6 +103,8 @@ class Others(httpx.AsyncBaseTransport):
         if path == "/internal/progress":
             heads = {str(lane): len(rows) for lane, rows in self.log.items()}
             return _answer({"service": "events", "heads": heads, "cursors": {}})
+        if path == "/internal/log":
+            return _answer(self.part(json.loads(await request.aread())))
         if path.endswith("/events"):
             return _answer({"items": [{"message_id": "m1", "profile_id": path.split("/")[3]}], "next": None})
         if path.endswith("/segments"):
