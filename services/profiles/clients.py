@@ -30,7 +30,7 @@ class Events:
 
     async def read_log(self, part: LogRequest) -> tuple[LogItem, ...]:
         """A part of the raw log. Raises Unavailable."""
-        return LogPage.model_validate(await self._neighbour.post("/internal/log", part)).items
+        return LogPage.of(await self._neighbour.post("/internal/log", part)).items
 
     async def read_newest(self, profile_id: UUID) -> dict[str, Any]:
         """The newest events of a profile, as that service answers. Raises Unavailable."""

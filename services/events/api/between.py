@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from services.events.service.lag import own_progress
 from services.events.service.listing import read_again
 from shared.plumbing.auth import Internal
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, read_body
 from shared.plumbing.pages import Limit
 from shared.schemas.keys import ApiKeys
 from shared.schemas.replay import LogRequest
@@ -15,7 +15,7 @@ from shared.schemas.replay import LogRequest
 
 def internal_routes() -> APIRouter:
     """`GET /internal/keys`, `/internal/progress`, `/internal/profiles/{id}/events`, `POST /internal/log`."""
-    router = APIRouter(route_class=ExactRoute, include_in_schema=False)
+    router = APIRouter(include_in_schema=False)
 
     @router.get("/internal/keys", dependencies=[Internal])
     async def keys(request: Request) -> Response:
@@ -31,7 +31,8 @@ def internal_routes() -> APIRouter:
         return JsonResponse(await listing.page(profile_id=profile_id, equal={}, before=None, limit=limit))
 
     @router.post("/internal/log", dependencies=[Internal])
-    async def part_of_log(request: Request, body: LogRequest) -> Response:
-        return JsonResponse({"items": await read_again(request.app.state.frame.db, body)})
+    async def part_of_log(request: Request) -> Response:
+        part = await read_body(request, LogRequest.read)
+        return JsonResponse({"items": await read_again(request.app.state.frame.db, part)})
 
     return router

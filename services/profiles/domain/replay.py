@@ -19,7 +19,7 @@ from shared.schemas.raw import RawMessage
 from shared.schemas.resolved import EventDropped, LogPosition
 
 
-class Replayed(RawMessage):
+class Replayed(RawMessage, frozen=True, kw_only=True):
     """A raw message with whose it is today, None if that is not known. `replay_at`: when the replay was asked for."""
 
     owner: UUID | None = None

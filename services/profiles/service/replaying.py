@@ -17,10 +17,12 @@ from services.profiles.service.book import Book
 from services.profiles.service.resolve import REPLAY, WORK, resolve_again
 from services.profiles.store import erasures, replays
 from services.profiles.store.replays import Replay
+from shared.plumbing import json
 from shared.plumbing.behind import keep_working
 from shared.plumbing.db import Connection
 from shared.plumbing.errors import NotFound, Unavailable
 from shared.plumbing.ids import new_id
+from shared.plumbing.json import Raw
 from shared.plumbing.leases import Leases
 from shared.plumbing.log import get_logger
 from shared.plumbing.reader import Apply, Incoming, TakingIn
@@ -146,5 +148,5 @@ def _next_part(known: Replay, *, limit: int) -> LogRequest:
 
 
 def _incoming(known: Replay, item: LogItem) -> Incoming:
-    more = {"owner": item.owner and str(item.owner), "replay_at": known.requested_at.isoformat()}
-    return Incoming(known.lane, item.seq, item.message | more)
+    message = item.message | {"owner": item.owner, "replay_at": known.requested_at}
+    return Incoming(known.lane, item.seq, Raw(json.dumps(message)))

@@ -45,7 +45,7 @@ async def resolve_messages(book: Book, tx: Connection, items: Sequence[Incoming]
 
 async def resolve_again(book: Book, tx: Connection, items: Sequence[Incoming]) -> int:
     """Messages that were taken in before (`Replayed`), in their order. Of how many something was missing."""
-    messages = [Replayed.model_validate(item.message) for item in items]
+    messages = [Replayed.read(item.message) for item in items]
     given = [given_by(message, book.rules) if message.profile_id is None else Given(()) for message in messages]
     wanted = Wanted(
         given=given,

@@ -53,9 +53,9 @@ class TakeIn:
                 lanes.setdefault(item.lane, []).append(message)
         await batch.lock(profile_id for messages in lanes.values() for m in messages for profile_id in _ids_of(m))
         for plain, endings in rounds(list(lanes.values())):
-            replayed = [message for message in plain if type(message) is EventResolved and message.replayed]
-            await _take_plain(batch, [message for message in plain if message not in replayed] if replayed else plain)
-            if replayed:  # last: they look at the history with what happened meanwhile
+            replayed = [message for message in plain if _is_replayed(message)]
+            await _take_plain(batch, [message for message in plain if not _is_replayed(message)] if replayed else plain)
+            if replayed:
                 await take_again(batch, replayed)
             for ending in endings:
                 if isinstance(ending, ProfilesMerged):
@@ -111,6 +111,11 @@ def rounds(lanes: Sequence[Sequence[Resolved]]) -> Iterator[tuple[list[Plain], l
                     plain.append(message)
         yield plain, endings
         pending = still
+
+
+def _is_replayed(message: Plain) -> bool:
+    """They come last: they look at the history as it is with what happened meanwhile."""
+    return type(message) is EventResolved and message.replayed
 
 
 async def _take_plain(batch: Batch, messages: Sequence[Plain]) -> None:

@@ -15,14 +15,17 @@ from tests.services.plumbing.conftest import Bench
 
 
 class Effects:
-    """An effect that can be counted afterwards; raises for the numbers in `poison`, and at random `shaky` of the time."""
+    """An effect that can be counted afterwards; raises for the numbers in `poison`, and at random `shaky` of the time.
+    `pages`: the lanes of each."""
 
     def __init__(self, poison: Sequence[int] = (), *, shaky: float = 0) -> None:
         self.poison = set(poison)
+        self.pages: list[set[int]] = []
         self._shaky = shaky
         self._dice = random.Random(7)
 
     async def apply(self, tx: Connection, items: Sequence[Incoming]) -> None:
+        self.pages.append({item.lane for item in items})
         for item in items:
             number = json.loads(item.message)["n"]
             await tx.execute("INSERT INTO effects VALUES ($1, $2, $3)", item.lane, item.seq, number)
@@ -104,14 +107,8 @@ async def test_messages_of_a_lane_are_taken_in_in_their_order(bench: Bench) -> N
 @pytest.mark.usefixtures("effects_table")
 async def test_behind_lanes_are_read_some_at_a_time_and_none_is_left_waiting(bench: Bench) -> None:
     await bench.publish(*range(2000))
-    leases, effects, pages = bench.leases(), Effects(), list[set[int]]()
-
-    async def apply(tx: Connection, items: Sequence[Incoming]) -> None:
-        pages.append({item.lane for item in items})
-        await effects.apply(tx, items)
-
-    reader = _reader(bench, leases, effects)
-    reader._apply = apply
+    leases, effects = bench.leases(), Effects()
+    reader, pages = _reader(bench, leases, effects), effects.pages
     await leases.renew()
     while await reader.step():
         pass
