@@ -22,7 +22,8 @@ async def take_again(batch: Batch, messages: Sequence[Plain]) -> None:
     fresh = await history.insert_events(batch.tx, events) if events else set()
     wrong: dict[UUID, list[Told]] = {}
     for told in living:
-        lacked = any(event.name in batch.rules.event_names for event in told.fresh(fresh))
+        news = told.events if fresh is None else told.fresh(fresh)
+        lacked = any(event.name in batch.rules.event_names for event in news)
         if lacked or told.subject.id in wrong or work.is_otherwise(told.subject, told.message.profile):
             wrong.setdefault(told.subject.id, []).append(told)
     past = await batch.histories(all_told[0].subject for all_told in wrong.values())

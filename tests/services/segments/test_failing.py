@@ -190,7 +190,7 @@ async def test_what_a_worker_had_begun_when_it_died_is_done_once_by_the_next(seg
         await segments.worker.take_in(*_)
         raise asyncio.CancelledError
 
-    segments.worker.reader._apply = dies
+    segments.worker.reader._taking_in._apply = dies
     with suppress(asyncio.CancelledError):
         await segments.worker.reader.step()
     assert await segments.db.fetchval("SELECT count(*) FROM history") == 0
