@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.segments.store import builds, catalogue, changes, lists, memberships
-from services.segments.store.builds import Build, Difference
+from services.segments.store.builds import Build
 from services.segments.store.catalogue import Version
-from services.segments.store.changes import Change
-from services.segments.store.memberships import Membership
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection
 
@@ -29,51 +27,20 @@ async def finish_builds(tx: Connection, *, clock: Clock) -> bool:
     await catalogue.change_catalogue(tx)  # from here on, whoever evaluated by the old versions must begin again
     now = clock.now()
     versions = await catalogue.versions(tx, ("building", "live", "failing"))
-    recorded: list[Change] = []
     for build in done:
         if await builds.end_build(tx, build.id, at=now):
-            recorded += await _take_over(tx, build, versions, now)
-    await changes.append_changes(tx, recorded)
+            await _take_over(tx, build, versions, now)
     return True
 
 
-async def _take_over(tx: Connection, build: Build, versions: Sequence[Version], now: datetime) -> list[Change]:
+async def _take_over(tx: Connection, build: Build, versions: Sequence[Version], now: datetime) -> None:
     taking_over = [version for version in versions if version.build_id == build.id and version.status == "building"]
-    recorded: list[Change] = []
     for version in taking_over:
         old = [v.id for v in versions if v.segment_id == version.segment_id and v.number < version.number]
         await catalogue.mark_replaced(tx, old)
         if build.kind == "edit":
-            recorded += await _replace(tx, version, now)
+            await builds.replace_members(tx, version, now=now)
     await catalogue.mark_live(tx, [version.id for version in taking_over], at=now)
-    return recorded
-
-
-async def _replace(tx: Connection, version: Version, now: datetime) -> list[Change]:
-    """Make the new version's truths the memberships. Returns the changes that this is."""
-    found = await builds.differences(tx, segment_id=version.segment_id, version_id=version.id)
-    made = [_change(version, difference, now) for difference in found]
-    await memberships.leave(tx, [(c.lane, c.segment_id, c.profile_id) for c in made if c.change == "left"])
-    await memberships.enter(
-        tx, [Membership(c.lane, c.segment_id, c.profile_id, c.at) for c in made if c.change == "entered"]
-    )
-    return made
-
-
-def _change(version: Version, difference: Difference, now: datetime) -> Change:
-    """At the instant to which the profile has been brought where time has passed it since: what time changed
-    meanwhile is still to be recorded, each change at its own, later instant."""
-    due = difference.next_due_at is not None and difference.next_due_at <= now
-    return Change(
-        difference.lane,
-        difference.profile_id,
-        difference.user_id,
-        version.segment_id,
-        version.number,
-        "entered" if difference.enters else "left",
-        difference.evaluated_at if due else max(now, difference.evaluated_at),
-        {"kind": "edit", "version": version.number},
-    )
 
 
 async def remove_some(tx: Connection) -> bool:

@@ -48,9 +48,9 @@ async def carry_out_plans(
     rules = await book.current(tx)
     await leases.check(tx, [lane])
     served = [Served(v.id, v.segment_id, v.number) for v in rules.versions.values() if v.serves]
-    count = await plans.carry_out(tx, lane, now, revision=rules.revision, served=served, limit=limit)
+    # before it takes the lane's counter: who changes the catalogue takes them in this order, too
     await confirm_revision(tx, rules.revision)
-    return count
+    return await plans.carry_out(tx, lane, now, revision=rules.revision, served=served, limit=limit)
 
 
 async def plan_ahead(

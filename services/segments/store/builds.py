@@ -7,10 +7,11 @@ from itertools import takewhile
 from operator import itemgetter
 from uuid import UUID
 
+from services.segments.store.catalogue import Version
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.lanes import LANES
 
-DIFFERENCES_TIMEOUT = 600.0
+REPLACE_TIMEOUT = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +32,6 @@ class BuildProgress:
     def fraction(self) -> float:
         """Between 0 and 1; 1 only when it is done."""
         return round(self.done_lanes / LANES, 4)
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A profile whose truth in a new version is not what the old one's members say."""
-
-    lane: int
-    profile_id: UUID
-    user_id: str | None
-    enters: bool
-    evaluated_at: datetime
-    next_due_at: datetime | None
 
 
 async def insert_build(tx: Connection, build: Build, *, at: datetime) -> None:
@@ -124,20 +113,39 @@ async def progress_of(tx: Connection, builds: Sequence[UUID]) -> Mapping[UUID, B
     return {row["build_id"]: BuildProgress(row["done_lanes"]) for row in rows}
 
 
-async def differences(tx: Connection, *, segment_id: UUID, version_id: int) -> list[Difference]:
-    """Where the truths of a version are not what the segment's memberships say; in one scan, for others wait meanwhile."""
-    rows = await tx.fetch(
-        """SELECT p.lane, p.profile_id, p.user_id, m.profile_id IS NULL AS enters, p.evaluated_at, p.next_due_at
-           FROM profiles p LEFT JOIN memberships m
-             ON m.lane = p.lane AND m.segment_id = $2 AND m.profile_id = p.profile_id
-           WHERE p.lane = ANY($1::smallint[]) AND p.merged_into IS NULL AND NOT p.erased
-             AND ($3 = ANY(p.truths)) <> (m.profile_id IS NOT NULL)""",
-        list(range(LANES)),
-        segment_id,
-        version_id,
-        timeout=DIFFERENCES_TIMEOUT,
-    )
-    return [Difference(*row) for row in rows]
+async def replace_members(tx: Connection, version: Version, *, now: datetime) -> None:
+    """Make the truths of a version its segment's memberships, and record the changes that this is; all of it in the database,
+    for others wait meanwhile. A change's id is made of what it is.
+
+    At the instant to which the profile has been brought where time has passed it since: what time changed meanwhile is still
+    to be recorded, each change at its own, later instant.
+    """
+    cause = {"kind": "edit", "version": version.number}
+    arguments = version.segment_id, version.id, version.number, now, cause
+    await tx.executemany(_REPLACE, [(lane, *arguments) for lane in range(LANES)], timeout=REPLACE_TIMEOUT)
+
+
+_REPLACE = """
+WITH differing AS MATERIALIZED (
+    SELECT row_number() OVER () AS row, profile.profile_id, profile.user_id, member.profile_id IS NULL AS enters,
+           CASE WHEN next_due_at <= $5 THEN evaluated_at ELSE greatest(evaluated_at, $5) END AS at
+    FROM profiles AS profile LEFT JOIN memberships AS member
+      ON member.lane = $1 AND member.segment_id = $2 AND member.profile_id = profile.profile_id
+    WHERE profile.lane = $1 AND merged_into IS NULL AND NOT erased AND ($3 = ANY (truths)) <> (member.profile_id IS NOT NULL)
+), gone AS (
+    DELETE FROM memberships USING differing
+    WHERE lane = $1 AND segment_id = $2 AND NOT enters AND memberships.profile_id = differing.profile_id
+), come AS (
+    INSERT INTO memberships (lane, segment_id, profile_id, entered_at)
+    SELECT $1, $2, profile_id, at FROM differing WHERE enters
+    ON CONFLICT (lane, segment_id, profile_id) DO UPDATE SET entered_at = excluded.entered_at
+), head AS (
+    UPDATE lane_heads SET seq = seq + (SELECT count(*) FROM differing) WHERE lane = $1 RETURNING seq
+)
+INSERT INTO changes (lane, seq, id, segment_id, version, profile_id, user_id, change, at, cause)
+SELECT $1, head.seq - (SELECT count(*) FROM differing) + row, md5(concat_ws(' ', 'edit', $3::bigint, profile_id))::uuid,
+       $2, $4, profile_id, user_id, CASE WHEN enters THEN 'entered' ELSE 'left' END, at, $6
+FROM differing, head"""
 
 
 async def request_removal(tx: Connection, segment_id: UUID, *, at: datetime) -> None:

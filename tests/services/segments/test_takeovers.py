@@ -1,0 +1,71 @@
+"""The step in which an edit takes over, beside everything else that goes on."""
+
+import asyncio
+from functools import partial
+from hashlib import md5
+from uuid import UUID
+
+from services.segments.service.passing import carry_out_plans
+from services.segments.store.catalogue import change_catalogue
+from shared.plumbing.lanes import lane_of
+from tests.services.segments.standing import Standing
+from tests.services.segments.told import changed, did, known, person
+
+BOUGHT = {"event": "Order Completed", "op": ">=", "value": 1}
+PEOPLE = [f"p{number}" for number in range(40)]
+
+
+async def test_what_happens_meanwhile_counts_once(segments: Standing) -> None:
+    """Truths of both versions turn back and forth while one takes over from the other."""
+    await segments.take(*(changed(name, n=number) for number, name in enumerate(PEOPLE)))
+    await segments.define("s", {"trait": "n", "op": ">=", "value": 0})
+    await segments.define("others", {"not": {"segment": "s"}})
+    for turn in range(8):
+        condition = {"trait": "n", "op": "<" if turn % 2 else ">=", "value": 20 + turn}
+        await segments.call("PUT", "/v1/segments/s", {"condition": condition})
+        built = [await segments.worker.builder.step()]
+        segments.tell(*(changed(name, version=turn + 2, n=(turn * 7 + n) % 40) for n, name in enumerate(PEOPLE)))
+        await asyncio.gather(segments.worker.builder.step(), segments.worker.reader.step())
+        await segments.worker.work()
+        traits = {person(name): (turn * 7 + n) % 40 for n, name in enumerate(PEOPLE)}
+        expected = {each for each, n in traits.items() if (n < 20 + turn if turn % 2 else n >= 20 + turn)}
+        assert built == [True]
+        assert await segments.members("s") == await segments.replayed("s") == expected
+        assert await segments.members("others") == await segments.replayed("others") == traits.keys() - expected
+    ids = await segments.db.fetch("SELECT id FROM changes")
+    assert len({row["id"] for row in ids}) == len(ids)
+    causes = {item["cause"]["kind"] for item in await segments.items("/v1/segments/s/changes")}
+    assert causes == {"backfill", "edit", "profile"}
+
+
+async def test_a_change_by_an_edit_is_known_by_what_it_is(segments: Standing) -> None:
+    await segments.take(*(changed(name) for name in PEOPLE))
+    await segments.define("s", {"not": {"all": []}})
+    await segments.call("PUT", "/v1/segments/s", {"condition": {"all": []}})
+    await segments.worker.work()
+    version = await segments.db.fetchval("SELECT max(id) FROM segment_versions")
+    made = {UUID(md5(f"edit {version} {person(name)}".encode()).hexdigest()) for name in PEOPLE}
+    assert {row["id"] for row in await segments.db.fetch("SELECT id FROM changes")} == made
+
+
+async def test_who_lets_time_pass_waits_for_a_takeover_with_nothing_in_hand(segments: Standing) -> None:
+    """Otherwise each would wait for the other: it for the catalogue, and the takeover for the lane's counter."""
+    await segments.define("recent", {**BOUGHT, "within": "PT1M"})
+    await segments.take(did("ann", "Order Completed", profile=known("ann")))
+    now, lane, worker = segments.clock.step(minutes=2), lane_of(person("ann")), segments.worker
+    await worker.renew()
+    carry_out = partial(carry_out_plans, book=worker.book, leases=worker.work_leases, lane=lane, now=now, limit=10)
+    async with segments.db.transaction() as taking_over:
+        await change_catalogue(taking_over)
+        passing = asyncio.create_task(segments.db.run(carry_out))
+        while not await segments.db.fetchval(WAITS):
+            assert not passing.done()
+            await asyncio.sleep(0.01)
+        await taking_over.execute("SELECT FROM lane_heads WHERE lane = $1 FOR UPDATE NOWAIT", lane)
+    assert await passing == 0  # it was planned by rules that are gone
+    await worker.work()
+    assert [change[:2] for change in await segments.changes("recent")] == [("entered", "event"), ("left", "time")]
+
+
+WAITS = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+                          AND query LIKE '%catalogue%FOR SHARE')"""
