@@ -134,6 +134,16 @@ async def test_an_event_that_the_history_lost_is_not_counted_twice(world: World)
     assert await rows(world, *before) == before
 
 
+async def test_what_segments_know_otherwise_they_know_again(world: World) -> None:
+    since = await a_story(world)
+    before = await rows(world, "segments.history", "segments.memberships", "segments.changes")
+    await behind_their_back(world, "UPDATE segments.profiles SET traits = '{}', user_id = NULL")
+    assert (await finished(world, await asked(world, since)))["repaired"] == 0, "nothing was missing in profiles"
+    assert await rows(world, *before) == before
+    known = "\n".join((await rows(world, "segments.profiles"))["segments.profiles"])
+    assert all(told in known for told in ("user_id='ann'", "user_id='bob'", '"plan": "pro"', "ann@example.com")), known
+
+
 async def test_only_what_was_received_in_the_range_is_taken_in_again(world: World) -> None:
     since = await a_story(world)
     stored = {event["message_id"]: event for event in await world.items("events", "/v1/events?name=Order%20Completed")}

@@ -1,12 +1,14 @@
 """What writes or locks in the running pipeline names one lane, so that the same statements run on many machines."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
 
 from shared.plumbing.db import Database
 from tests.flow.story import consenting, order, thank_spenders
+from tests.support.waiting import until
 from tests.support.world import World
 
 WRITING = re.compile(
@@ -50,6 +52,16 @@ async def test_statements_that_write_or_lock_name_one_lane(world: World) -> None
     await world.send({"type": "identify", "userId": "lea", "anonymousId": "lea-phone"}, order("lea", "l2", 60))
     await world.settle()
     await world.send(*({"type": "page", "anonymousId": f"visitor-{n}"} for n in range(40)))
+    await world.settle()
+    now = world.clock.now()
+    body = {"from": (now - timedelta(hours=1)).isoformat(), "to": now.isoformat()}
+    replay = await world.call("POST", "profiles", "/v1/replays", body, status=202)
+
+    async def is_replayed() -> bool:
+        found = await world.call("GET", "profiles", f"/v1/replays/{replay['id']}")
+        return bool(found["status"] == "finished")
+
+    await until(is_replayed, "all of it is taken in again")
     profile = await world.profile("lea")
     await world.call("DELETE", "profiles", f"/v1/profiles/{profile['id']}")
     await world.settle()

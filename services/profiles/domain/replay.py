@@ -54,7 +54,7 @@ class Replay:
             fold.told.append(EventDropped(profile_id=gone, log=log, at=fold.now))
         if gone is not None or message.type == "erase":
             return False
-        given, changes = fold.without_erased(given, message.received_at), Changes()
+        given, changes = self._without_erased(message, given), Changes()
         is_astray = any(map(fold.people.is_astray, given.names))
         profile = self._owner(message, given, changes)
         traits = profile.traits
@@ -70,6 +70,11 @@ class Replay:
         if owner_id is None or message.type == "erase":
             return self._fold.erased_by_name(given, message.received_at)
         return owner_id if self._fold.people.get(owner_id) is None else None
+
+    def _without_erased(self, message: Replayed, given: Given) -> Given:
+        """Under whichever name an alias's other one was known: if that was erased, it is not known under the other now."""
+        kept = self._fold.without_erased(given, message.received_at)
+        return kept if kept.previous == given.previous else replace(kept, previous=())
 
     def _owner(self, message: Replayed, given: Given, changes: Changes) -> Profile:
         people, seen_at = self._fold.people, message.received_at
