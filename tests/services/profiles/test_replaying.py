@@ -10,6 +10,7 @@ import pytest
 from services.profiles.clients import Events
 from services.profiles.service.replaying import Replayer
 from services.profiles.worker import CONSUMERS
+from shared.plumbing import json
 from shared.plumbing.http import Neighbour
 from shared.plumbing.lanes import lane_of_text
 from shared.schemas.resolved import EventResolved, ProfilesMerged
@@ -349,6 +350,10 @@ async def test_replays_are_listed_the_newest_first_and_only_an_admin_asks_for_on
     assert [one["id"] for one in (*page["items"], *rest["items"])] == ids[::-1]
     assert rest["items"][0] == await standing.call("GET", f"/v1/replays/{ids[0]}", key="a-reading-key")
     assert {**body, "status": "running", "messages": 0}.items() <= rest["items"][0].items()
+    headers = {"Authorization": "Bearer an-api-key", "Content-Type": "application/x-www-form-urlencoded"}
+    as_curl = await standing.http.post("/v1/replays", content=json.dumps(body), headers=headers)
+    assert as_curl.status_code == 202, as_curl.text
+    assert as_curl.headers["Location"] == f"/v1/replays/{json.loads(as_curl.content)['id']}"
     await standing.call("POST", "/v1/replays", body, key="a-writing-key", status=403)
     await standing.call("POST", "/v1/replays", body, key="no-key", status=401)
     await standing.call("GET", f"/v1/replays/{UUID(int=1)}", status=404)

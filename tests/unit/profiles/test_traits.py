@@ -17,9 +17,11 @@ from services.profiles.domain.traits import (
     after_all,
     counted_at,
     infer,
+    infer_again,
     merge_patch,
     read_stamp,
     tell,
+    tell_again,
     unite,
 )
 from shared.schemas.resolved import LifeEvent
@@ -175,3 +177,23 @@ def test_contact_points_have_one_form(namespace: str, value: str, region: str, k
 @pytest.mark.parametrize("value", [None, "", " ", True, [], {}, 1.5, "x" * 600])
 def test_what_is_no_address_leads_to_nobody(value: Any) -> None:
     assert contacts_of({"email": value, "phone": value}) == frozenset()
+
+
+def test_told_again_only_what_is_missing_is_told() -> None:
+    told, first = {"a": 1, "b": 2, "c": None}, stamp(1, "m1")
+    held = tell(tell(NOTHING, told, first), {"b": 3}, stamp(2, "m2"))
+    assert tell_again(held, told, first) is held
+    lost = Traits({"b": 3, "c": 7}, {key: held.provenance[key] for key in "bc"})
+    assert tell_again(lost, told, first) == held
+    damaged = Traits({"a": 5, "b": 3}, held.provenance)
+    assert tell_again(damaged, told, first) == held
+    assert tell_again(held, {"b": 4}, stamp(3, "m3")).values["b"] == 4
+
+
+def test_inferred_again_only_where_nothing_is_known_any_more() -> None:
+    first, later = stamp(0, "m1", implied=True), stamp(200, "m2", implied=True)
+    held = infer(NOTHING, {"timezone": "Europe/Berlin"}, first)
+    assert infer_again(held, {"timezone": "Europe/Berlin"}, later) is held
+    assert infer_again(held, {"timezone": "Asia/Tokyo"}, later) is held
+    assert infer_again(NOTHING, {"timezone": "Europe/Berlin"}, first) == held
+    assert infer_again(Traits({}, held.provenance), {"timezone": "Europe/Berlin"}, first) == held
