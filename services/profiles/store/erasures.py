@@ -80,13 +80,14 @@ async def _empty_feed(tx: Connection, lane: int, ids: Sequence[UUID], now: datet
 
 
 async def _forget_parked(tx: Connection, erasing: Erasing, now: datetime) -> list[EventDropped]:
-    """Messages of the person that were put aside are forgotten too; the raw log learns where they are."""
+    """Messages of the person that were put aside are forgotten too; the raw log learns where they are. By their names only
+    where they don't say whose they are."""
     users = [name.value for name in erasing.names if name.namespace == USER]
     devices = [name.value for name in erasing.names if name.namespace == ANONYMOUS]
     rows = await tx.fetch(
-        """DELETE FROM parked WHERE feed IN ('raw', 'replay')
-             AND (profile_id = ANY($1::uuid[]) OR (message->>'owner')::uuid = ANY($1::uuid[]) OR message->>'user_id' = ANY($2::text[])
-             OR message->>'anonymous_id' = ANY($3::text[]) OR message->>'previous_id' = ANY($2::text[] || $3::text[]))
+        """DELETE FROM parked WHERE feed IN ('raw', 'replay') AND coalesce(message->>'owner' = ANY($1::uuid[]::text[]),
+             profile_id = ANY($1::uuid[]) OR message->>'user_id' = ANY($2::text[]) OR message->>'anonymous_id' = ANY($3::text[])
+             OR message->>'previous_id' = ANY($2::text[] || $3::text[]))
            RETURNING lane, seq, message->>'received_at' AS received_at""",
         list(erasing.profile_ids),
         users,

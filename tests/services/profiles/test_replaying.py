@@ -321,6 +321,21 @@ async def test_what_was_parked_stays_parked_and_what_fails_now_is_parked(
     assert (await standing.look_up(user_id="u1"))["traits"] == {"city": "Bonn"}
 
 
+async def test_what_was_parked_in_a_replay_is_forgotten_with_its_person(standing: Standing) -> None:
+    await standing.take(anonymous_id="a1")
+    await standing.take("identify", user_id="u1", anonymous_id="a1")
+    await standing.take(user_id="u2")
+    await standing.take(user_id="u2", anonymous_id="a1")
+    first = standing.others.log[lane_of_text("a1")][0]
+    first["timestamp"] = "no time"
+    await replayed(standing)
+    one, two = await standing.id_of(user_id="u1"), await standing.id_of(user_id="u2")
+    await standing.call("DELETE", f"/v1/profiles/{two}", status=202)
+    assert [row["feed"] for row in await standing.rows("parked")] == ["replay"], "the device was another's then"
+    await standing.call("DELETE", f"/v1/profiles/{one}", status=202)
+    assert await standing.rows("parked") == []
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"to": "2026-04-01T00:00:00Z"}, "from"),
     ({"from": "2026-04-02T00:00:00Z", "to": "2026-04-01T00:00:00Z"}, "to"),
