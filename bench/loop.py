@@ -31,10 +31,9 @@ class Watch:
         """Follow the changes feed, as an integrator would."""
         line, cursor = await Line.open(self._deployment.urls["segments"]), ""
         while True:
-            for item in await self._items(line, "segments", f"/v1/segments/spenders/changes?limit=1000{cursor}"):
+            for item in await self._items(line, "segments", f"/v1/segments/spenders/changes?limit=1000&wait=5{cursor}"):
                 self.changed.setdefault(item["user_id"], perf_counter())
                 cursor = f"&cursor={item['cursor']}"
-            await asyncio.sleep(0.02)
 
     async def mails(self) -> None:
         """Look into the mailbox."""
@@ -106,7 +105,7 @@ async def _one_by_one(deployment: Deployment, users: Sequence[str]) -> list[floa
     for number, user in enumerate(users):
         await asyncio.sleep(max(0.0, begun + number / SLOW_RATE - loop.time()))
         await _send(deployment, sending, [order(user, f"single-{number}", 150)])
-        accepted, path = perf_counter(), deployment.urls["segments"] + "/v1/segments/spenders/changes?limit=100"
+        accepted, path = perf_counter(), deployment.urls["segments"] + "/v1/segments/spenders/changes?limit=100&wait=5"
         seen: set[str] = set()
         while user not in seen:
             _, body = await looking.ask(look(path + cursor, api_key=deployment.api_key))

@@ -52,6 +52,7 @@ def _read(frame: Frame, settings: Settings, feed: str, provider: Neighbour, appl
         committed=frame.wake.hint,
         clock=frame.clock,
         pace=0.5,  # nobody waits for it
+        linger=0.1,
     )
     frame.on_stop.push_async_callback(leases.release)
     frame.tasks.start(f"{feed}-leases", leases.run)

@@ -108,6 +108,7 @@ def speech_of(settings: Settings) -> Speech:
 def _start_loops(frame: Frame, settings: Settings, app: FastAPI, feeds: dict[str, Neighbour], take_in: TakeIn) -> None:
     applies: dict[str, Apply] = {"changes": take_in.changes, "resolved": take_in.resolved}
     pace = {"changes": 0.02, "resolved": 0.5}  # of all that happens little starts a message
+    linger = {"changes": 0.0, "resolved": 0.05}
     for work, neighbour in feeds.items():
         reader = FeedReader(
             frame.db,
@@ -119,6 +120,7 @@ def _start_loops(frame: Frame, settings: Settings, app: FastAPI, feeds: dict[str
             committed=frame.wake.hint,
             clock=frame.clock,
             pace=pace[work],
+            linger=linger[work],
         )
         frame.tasks.start(f"read-{work}", reader.run)
     sending = _sending(frame, settings, app.state.speech, app.state.profiles, app.state.segments)

@@ -97,7 +97,7 @@ async def _start(
         profiles,
         settings.default_timezone,
         book,
-        frame.wake.hint,
+        frame.wake,
     )
     frame.feed = feed = FeedServer(
         frame.db, frame.wake, consumers=("messaging",), reading=read_changes, finding=find_oldest_change

@@ -5,8 +5,8 @@ to n has missed nothing below n.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -115,19 +115,42 @@ class FeedServer:
         self._fallback = fallback
         self._seen: dict[tuple[str, int], int] = {}
         self._dropped: dict[int, int] = {}
+        self._ends: dict[str, tuple[asyncio.Event, dict[int, int]]] = {}
 
-    async def pull(self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float) -> list[Item]:
-        """What comes after the cursors; waits up to `wait` seconds when there is nothing."""
+    async def pull(
+        self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float, linger: float = 0.0
+    ) -> list[Item]:
+        """What comes after the cursors; waits up to `wait` seconds when there is nothing, and when something has come
+        `linger` seconds more for what may come behind it."""
         self._seen |= {(consumer, lane): seq for lane, seq in cursors.items()}
-        deadline = asyncio.get_running_loop().time() + wait
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait
         while True:
             hint = self._wake.next_hint()
-            items = await self._reading(self._db, cursors, limit)
-            left = deadline - asyncio.get_running_loop().time()
+            items = [] if self._is_at_end(consumer, cursors, hint) else await self._reading(self._db, cursors, limit)
+            left = deadline - loop.time()
             if items or left <= 0 or self._wake.is_stopping:
+                self._note_end(consumer, cursors, items, limit, hint)
                 return items
-            with suppress(TimeoutError):
+            self._ends[consumer] = hint, dict(cursors)
+            try:
                 await asyncio.wait_for(hint.wait(), min(left, self._fallback))
+                await asyncio.sleep(min(linger, max(0.0, deadline - loop.time())))
+            except TimeoutError:
+                self._ends.pop(consumer, None)  # a hint may have been lost
+
+    def _is_at_end(self, consumer: str, cursors: Mapping[int, int], hint: asyncio.Event) -> bool:
+        """Whether nothing has been committed since a look found nothing beyond these cursors."""
+        end = self._ends.get(consumer)
+        return end is not None and end[0] is hint and end[1] == cursors
+
+    def _note_end(
+        self, consumer: str, cursors: Mapping[int, int], items: Sequence[Item], limit: int, hint: asyncio.Event
+    ) -> None:
+        """What was read was all there was, unless a lane gave as many as it may."""
+        counts = Counter(item.lane for item in items)
+        if items and max(counts.values()) < -(-limit // len(cursors)):
+            self._ends[consumer] = hint, {**cursors, **{item.lane: item.seq for item in items}}
 
     async def oldest(self, cursors: Mapping[int, int]) -> datetime | None:
         """Since when the oldest row beyond these cursors has been there; None if there is none."""

@@ -117,13 +117,16 @@ class Neighbour:
         except httpx.HTTPError as error:
             raise Unavailable(f"{self.base_url} is out of reach ({type(error).__name__}).") from error
 
-    async def pull(self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float = FEED_WAIT) -> bytes:
+    async def pull(
+        self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float = FEED_WAIT, linger: float = 0.0
+    ) -> bytes:
         """The next page of its feed, as JSON (`items` of lane, seq, message)."""
         body = {
             "consumer": consumer,
             "cursors": {str(k): v for k, v in cursors.items()},
             "limit": limit,
             "wait": wait,
+            "linger": linger,
         }
         return _succeeded(await self._post("/internal/feed", body, timeout=wait + 10)).content
 

@@ -34,6 +34,8 @@ class Asked(Protocol):
     def limit(self) -> int: ...
     @property
     def wait(self) -> float: ...
+    @property
+    def linger(self) -> float: ...
 
 
 def feed_route(read: Callable[[bytes], Asked]) -> APIRouter:
@@ -44,7 +46,7 @@ def feed_route(read: Callable[[bytes], Asked]) -> APIRouter:
     async def pull(request: Request) -> Response:
         asked = await read_body(request, read)
         feed: FeedServer = request.app.state.frame.feed
-        items = await feed.pull(asked.consumer, asked.cursors, limit=asked.limit, wait=asked.wait)
+        items = await feed.pull(asked.consumer, asked.cursors, limit=asked.limit, wait=asked.wait, linger=asked.linger)
         answer = [{"lane": i.lane, "seq": i.seq, "message": Raw(i.message.encode())} for i in items]
         return JsonResponse({"items": answer})
 

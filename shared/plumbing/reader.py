@@ -53,11 +53,14 @@ read_page = msgspec.json.Decoder(_Page).decode
 class Pull(Protocol):
     """Asks the provider for the next page, which is returned as its JSON."""
 
-    async def __call__(self, consumer: str, cursors: Mapping[int, int], /, *, limit: int, wait: float) -> bytes: ...
+    async def __call__(
+        self, consumer: str, cursors: Mapping[int, int], /, *, limit: int, wait: float, linger: float
+    ) -> bytes: ...
 
 
-Apply = Callable[[Connection, Sequence[Incoming]], Awaitable[None]]
-"""Takes messages in, in their order, within a transaction that may be rolled back and done again."""
+Apply = Callable[[Connection, Sequence[Incoming]], Awaitable[bool]]
+"""Takes messages in, in their order, within a transaction that may be rolled back and done again. Returns whether that left
+anything that somebody in this service, or a reader of its feed, waits for."""
 
 
 Commit = Callable[[Sequence[Incoming], Apply], Awaitable[None]]
@@ -104,8 +107,9 @@ class TakingIn:
         log.error("message_parked", feed=self._feed, lane=item.lane, seq=item.seq, kind=type(error).__name__)
         reason = f"{type(error).__name__}: {error}"[:500]
 
-        async def park(tx: Connection, _: Sequence[Incoming]) -> None:
+        async def park(tx: Connection, _: Sequence[Incoming]) -> bool:
             await put_aside(tx, feed=self._feed, item=item, reason=reason, at=self._clock.now())
+            return False
 
         await commit([item], park)
         parked_total.labels(feed=self._feed).inc()
@@ -138,6 +142,7 @@ class FeedReader:
 
     `pace`: seconds at least from one look to the next, after a page that is neither full nor nearly empty. In a stream what
     gathers meanwhile is taken in together, which costs little more than one message does; single messages hardly wait.
+    `linger`: seconds for which those whom nobody waits for leave a message that has just come to others who read it.
     """
 
     def __init__(
@@ -153,6 +158,7 @@ class FeedReader:
         clock: Clock,
         batch: int = 500,
         pace: float = 0.0,
+        linger: float = 0.0,
         wait: float = 20.0,
     ) -> None:
         self._db = db
@@ -164,6 +170,7 @@ class FeedReader:
         self._committed = committed
         self._batch = batch
         self._pace = pace
+        self._linger = linger
         self._wait = wait
         self._turns = _Turns(batch)
 
@@ -206,7 +213,9 @@ class FeedReader:
 
     async def _pull_or_change(self, cursors: Mapping[int, int], wait: float) -> Sequence[Incoming]:
         """A long poll, cut short when lanes are gained, so that they don't wait for its end."""
-        pulling = asyncio.ensure_future(self._pull(self._consumer, cursors, limit=self._batch, wait=wait))
+        pulling = asyncio.ensure_future(
+            self._pull(self._consumer, cursors, limit=self._batch, wait=wait, linger=self._linger)
+        )
         changing = asyncio.ensure_future(self._leases.changed.wait())
         try:
             await asyncio.wait({pulling, changing}, return_when=asyncio.FIRST_COMPLETED)
@@ -218,12 +227,13 @@ class FeedReader:
     async def _commit(self, held: dict[int, Held], items: Sequence[Incoming], apply: Apply) -> None:
         cursors = {item.lane: item.seq for item in items}
         async with self._db.transaction() as tx:
-            await apply(tx, items)
+            is_news = await apply(tx, items)
             await self._leases.advance(tx, cursors, held)
         for lane, seq in cursors.items():
             held[lane].cursor = seq
         taken_in.labels(feed=self._feed).inc(len(items))
-        self._committed()
+        if is_news:
+            self._committed()
 
 
 async def put_aside(tx: Connection, *, feed: str, item: Incoming, reason: str, at: datetime) -> None:

@@ -10,7 +10,8 @@ from shared.schemas.message import Message
 
 
 class FeedRequest(Message, frozen=True, kw_only=True):
-    """Give me what comes after these cursors; wait up to `wait` seconds if there is nothing.
+    """Give me what comes after these cursors; wait up to `wait` seconds if there is nothing, and
+    then `linger` seconds for what comes behind the first.
 
     `cursors` maps a lane to the last sequence number whose effect is committed; it also tells the provider how far this
     consumer is, so that rows everybody has passed can be dropped.
@@ -20,6 +21,7 @@ class FeedRequest(Message, frozen=True, kw_only=True):
     cursors: dict[int, int]
     limit: Annotated[int, msgspec.Meta(ge=1, le=5000)] = 500
     wait: Annotated[float, msgspec.Meta(ge=0, le=30)] = 0
+    linger: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0
 
 
 class Progress(Message, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ class Outcomes:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    async def apply(self, tx: Connection, items: Sequence[Incoming]) -> None:
+    async def apply(self, tx: Connection, items: Sequence[Incoming]) -> bool:
         """Append those that are new, with the same dedup as everything else."""
         found = [OutcomeRecorded.read(item.message) for item in items if kind_of(item.message) == "outcome"]
         erased = await find_erased(tx, {outcome.profile_id for outcome in found}) if found else set()
@@ -33,6 +33,7 @@ class Outcomes:
             rows = make_rows(list(records.values()), received_at=now)
             fresh = await insert_keys(tx, [rows])
             await append_rows(tx, [rows.only([key in fresh for key in rows.keys])])
+        return bool(records)
 
 
 def _record(outcome: OutcomeRecorded, now: datetime) -> Record:

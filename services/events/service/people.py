@@ -16,8 +16,8 @@ class People:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    async def apply(self, tx: Connection, items: Sequence[Incoming]) -> None:
-        """In their order: rows gather until something else comes, which may concern them."""
+    async def apply(self, tx: Connection, items: Sequence[Incoming]) -> bool:
+        """In their order: rows gather until something else comes, which may concern them. Nobody waits for the index."""
         rows: list[people.Owned] = []
         replayed: list[people.Owned] = []
         for item in items:
@@ -30,6 +30,7 @@ class People:
                 rows, replayed = [], []
                 await self._apply_other(tx, item.message)
         await self._index(tx, [*rows, *await self._unknown(tx, replayed)])
+        return False
 
     async def _unknown(self, tx: Connection, replayed: Sequence[people.Owned]) -> list[people.Owned]:
         """Those that nobody's are yet. The others may be of one who has another id by now."""

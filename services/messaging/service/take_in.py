@@ -28,7 +28,7 @@ class TakeIn:
         self._clock = clock
         self._address_secret = address_secret
 
-    async def changes(self, tx: Connection, items: Sequence[Incoming]) -> None:
+    async def changes(self, tx: Connection, items: Sequence[Incoming]) -> bool:
         """Memberships changed: campaigns on them have a trigger, and the last change is remembered for later."""
         campaigns = await load_campaigns(tx)
         used = segments_used(campaigns)
@@ -45,11 +45,13 @@ class TakeIn:
         )
         fired = [one for change in changes for one in fired_by_change(campaigns, change)]
         await insert_triggers(tx, fired, current=current, at=self._clock.now())
+        return bool(fired)
 
-    async def resolved(self, tx: Connection, items: Sequence[Incoming]) -> None:
+    async def resolved(self, tx: Connection, items: Sequence[Incoming]) -> bool:
         """Events, merges and erasures, each in its lane's order."""
         campaigns = await load_campaigns(tx)
         names = events_used(campaigns)
+        is_news = False
         events: list[EventResolved] = []
         for item in items:
             event = Glimpse.read(item.message).event
@@ -60,22 +62,24 @@ class TakeIn:
                 events.append(message)
             elif isinstance(message, ProfilesMerged | ProfileErased):
                 await self._events(tx, campaigns, events)
-                events = []
+                events, is_news = [], True
                 await self._merge_or_erase(tx, message)
-        await self._events(tx, campaigns, events)
+        return await self._events(tx, campaigns, events) or is_news
 
-    async def _events(self, tx: Connection, campaigns: Sequence[Campaign], events: Iterable[EventResolved]) -> None:
+    async def _events(self, tx: Connection, campaigns: Sequence[Campaign], events: Iterable[EventResolved]) -> bool:
+        """Whether any campaign has a trigger of them."""
         fired: list[Fired] = []
         hits: list[Hit] = []
         for event in events:
             fired += fired_by_event(campaigns, event)
             hits += goals_met(campaigns, event)
         if not fired and not hits:
-            return
+            return False
         current = await people.meet(tx, {one.profile_id for one in fired} | {hit.profile_id for hit in hits})
         await insert_triggers(tx, fired, current=current, at=self._clock.now())
         now = [(hit, profile_id) for hit in hits if (profile_id := current[hit.profile_id]) is not None]
         await record_hits(tx, [hit.of(profile_id) for hit, profile_id in now])
+        return bool(fired)
 
     async def _merge_or_erase(self, tx: Connection, message: ProfilesMerged | ProfileErased) -> None:
         if isinstance(message, ProfileErased):

@@ -119,9 +119,10 @@ class _Page:
         self._done = replay.cursor
         self._repaired = 0
 
-    async def apply(self, tx: Connection, items: Sequence[Incoming]) -> None:
+    async def apply(self, tx: Connection, items: Sequence[Incoming]) -> bool:
         resolved = [item for item in items if item.seq not in self._parked]
         self._repaired = await resolve_again(self._book, tx, resolved) if resolved else 0
+        return bool(resolved)
 
     async def commit(self, items: Sequence[Incoming], apply: Apply) -> None:
         self._repaired = 0

@@ -19,11 +19,13 @@ REPLAY = "replay"
 def applies(book: Book) -> Mapping[str, Apply]:
     """How a message of each feed is taken in."""
 
-    async def take_in(tx: Connection, items: Sequence[Incoming]) -> None:
+    async def take_in(tx: Connection, items: Sequence[Incoming]) -> bool:
         await resolve_messages(book, tx, items)
+        return True
 
-    async def take_in_again(tx: Connection, items: Sequence[Incoming]) -> None:
+    async def take_in_again(tx: Connection, items: Sequence[Incoming]) -> bool:
         await resolve_again(book, tx, items)
+        return True
 
     return {WORK: take_in, REPLAY: take_in_again}
 

@@ -12,6 +12,7 @@ from shared.plumbing.clock import Clock
 from shared.plumbing.db import Database
 from shared.plumbing.errors import Unavailable
 from shared.plumbing.http import Neighbour
+from shared.plumbing.wake import Wake
 
 COUNTING_AT_ONCE = 2
 
@@ -25,7 +26,7 @@ class Desk:
     profiles: Neighbour
     default_zone: str
     book: RuleBook
-    committed: Callable[[], None]  # to be called when memberships were
+    wake: Wake  # to be hinted at when memberships were
     _counting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(COUNTING_AT_ONCE))
 
     @asynccontextmanager

@@ -100,7 +100,7 @@ async def _upload(request: Request, key: str, mode: Mode, column: str | None) ->
         key=key,
         mode=mode,
         identifiers=people,
-        committed=desk.committed,
+        committed=desk.wake.hint,
     )
     counts = {"added": done.added, "removed": done.removed, "kept": done.kept, "unknown": len(done.unknown)}
     return JsonResponse({**counts, "first_unknown": done.unknown[:SHOWN]})

@@ -18,7 +18,7 @@ from services.segments.api.documents import (
 from services.segments.api.person import Person, id_of
 from services.segments.api.templates import one_filled
 from services.segments.service.catalogue import get_segment
-from services.segments.service.questions import START, ListedChange, explain_membership, list_changes, preview
+from services.segments.service.questions import START, ListedChange, explain_membership, next_changes, preview
 from services.segments.store.memberships import Member, members_after
 from services.segments.store.past import LAST, members_at
 from services.segments.store.profiles import FIRST
@@ -30,6 +30,9 @@ from shared.plumbing.lanes import LANES
 from shared.plumbing.pages import Cursor, Limit, encode_cursor, page, read_cursor
 
 router = APIRouter(route_class=ExactRoute, tags=["segments"])
+Wait = Annotated[
+    float, Query(ge=0, le=30, description="Seconds to wait for a change while there is none behind the cursor")
+]
 At = Annotated[
     Instant | None,
     Query(description="Who was in at this instant, by the changes recorded until now; now, if none is given"),
@@ -76,15 +79,16 @@ async def members(request: Request, key: str, at: At = None, limit: Limit = 100,
     "/v1/segments/{key}/changes",
     summary="Who entered and left, when and why",
     description="Oldest first for each profile, each exactly once; replaying them gives the members. A change's own `cursor` "
-    "continues right after it, also when new ones have come.",
+    "continues right after it, also when new ones have come. With `wait`, the answer comes as soon as there is a change.",
     response_model=ChangePage,
     responses=refusals(404, 422),
     dependencies=[Reader],
 )
-async def changes(request: Request, key: str, limit: Limit = 100, cursor: Cursor = None) -> Response:
-    db = desk_of(request).db
-    segment = await get_segment(db, key)
-    found, more = await list_changes(db, segment.id, read_cursor(cursor, _read_vector) or START, limit=limit)
+async def changes(request: Request, key: str, limit: Limit = 100, cursor: Cursor = None, wait: Wait = 0) -> Response:
+    desk = desk_of(request)
+    segment = await get_segment(desk.db, key)
+    after = read_cursor(cursor, _read_vector) or START
+    found, more = await next_changes(desk.db, desk.wake, segment.id, after, limit=limit, wait=wait)
     items = [_change(listed) for listed in found]
     return JsonResponse({"items": items, "next": items[-1]["cursor"] if more else None})
 

@@ -1,6 +1,9 @@
 """What callers ask: members, changes, why, and what if."""
 
+import asyncio
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,8 +26,10 @@ from shared.language.errors import ConditionError
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.errors import Conflict, NotFound
 from shared.plumbing.lanes import LANES
+from shared.plumbing.wake import Wake
 
 SAMPLE = 10
+LOOK_AGAIN = 1.0  # seconds
 START = (0,) * LANES
 """The cursor before the first change of every lane."""
 
@@ -46,9 +51,26 @@ async def list_changes(
     """
     few = 4 * limit // LANES + 1
     found = await changes.changes_after(db, segment_id, after, per_lane=few)
-    if len(found) <= limit:  # a lane that has more than a few might fill the page
+    counts = Counter(change.lane for change in found)
+    if len(found) <= limit and few in counts.values():  # a lane that has more than a few might fill the page
         found = await changes.changes_after(db, segment_id, after, per_lane=limit + 1)
     return _with_cursors(_interleaved(found)[:limit], after), len(found) > limit
+
+
+async def next_changes(
+    db: Database, wake: Wake, segment_id: UUID, after: Sequence[int], *, limit: int, wait: float
+) -> tuple[list[ListedChange], bool]:
+    """The same; while there is none, wait up to `wait` seconds for one."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait
+    while True:
+        hint = wake.next_hint()
+        found = await list_changes(db, segment_id, after, limit=limit)
+        left = deadline - loop.time()
+        if found[0] or left <= 0 or wake.is_stopping:
+            return found
+        with suppress(TimeoutError):  # a hint may be lost
+            await asyncio.wait_for(hint.wait(), min(left, LOOK_AGAIN))
 
 
 def _interleaved(found: Sequence[RecordedChange]) -> list[RecordedChange]:

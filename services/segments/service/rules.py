@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from services.segments.domain.condition import Condition
 from services.segments.domain.definition import Definition
@@ -158,7 +158,7 @@ class RuleBook:
         assert self._rules is not None
         return self._rules
 
-    async def set_aside(self, failure: VersionFails) -> None:
+    async def set_aside(self, failure: VersionFails) -> NoReturn:
         """Stop evaluating these versions. Always raises RevisionChanged, so that what was begun is done again without them."""
         now = self._clock.now()
         async with self._db.transaction() as tx:

@@ -38,13 +38,14 @@ class TakeIn:
         self._clock = clock
         self._met = Met()
 
-    async def __call__(self, tx: Connection, items: Sequence[Incoming]) -> None:
+    async def __call__(self, tx: Connection, items: Sequence[Incoming]) -> bool:
+        """Whether anybody entered or left anything."""
         try:
-            await self._take_in(tx, items)
+            return await self._take_in(tx, items)
         except VersionFails as failure:
             await self._book.set_aside(failure)
 
-    async def _take_in(self, tx: Connection, items: Sequence[Incoming]) -> None:
+    async def _take_in(self, tx: Connection, items: Sequence[Incoming]) -> bool:
         batch = await begin(tx, self._book, self._clock.now())
         lanes: dict[int, list[Resolved]] = {}
         for item in items:
@@ -64,6 +65,7 @@ class TakeIn:
                     await erase(batch, ending)
         await self._met.note(tx, _happened(batch, lanes.values()))
         await batch.write()
+        return any(subject.changes for subject in batch.subjects.values())
 
 
 def _happened(batch: Batch, lanes: Iterable[Sequence[Resolved]]) -> list[Happened]:

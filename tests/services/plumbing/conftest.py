@@ -72,7 +72,9 @@ class Bench:
             await append(tx, entries, at=self.clock.now())
         self.wake.hint()
 
-    async def pull(self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float) -> bytes:
+    async def pull(
+        self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float, linger: float = 0.0
+    ) -> bytes:
         items = await self.server.pull(consumer, cursors, limit=limit, wait=wait)
         return json.dumps({"items": [{"lane": i.lane, "seq": i.seq, "message": json.loads(i.message)} for i in items]})
 

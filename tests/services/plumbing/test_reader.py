@@ -24,7 +24,7 @@ class Effects:
         self._shaky = shaky
         self._dice = random.Random(7)
 
-    async def apply(self, tx: Connection, items: Sequence[Incoming]) -> None:
+    async def apply(self, tx: Connection, items: Sequence[Incoming]) -> bool:
         self.pages.append({item.lane for item in items})
         for item in items:
             number = json.loads(item.message)["n"]
@@ -33,6 +33,7 @@ class Effects:
                 raise ZeroDivisionError("poison")
         if self._dice.random() < self._shaky:
             raise asyncpg.DeadlockDetectedError
+        return True
 
 
 def _reader(bench: Bench, leases: Leases, effects: Effects) -> FeedReader:

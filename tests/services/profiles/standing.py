@@ -66,7 +66,9 @@ class Others(httpx.AsyncBaseTransport):
         whose = message.anonymous_id or message.previous_id or message.user_id or str(message.profile_id)
         self.log[lane_of_text(whose)].append(json.loads(json.dumps(message)))
 
-    async def pull(self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float) -> bytes:
+    async def pull(
+        self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float, linger: float = 0.0
+    ) -> bytes:
         items = [
             {"lane": lane, "seq": seq, "message": message}
             for lane, cursor in sorted(cursors.items())

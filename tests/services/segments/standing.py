@@ -71,7 +71,9 @@ class Others(httpx.AsyncBaseTransport):
             told = json.loads(json.dumps(message))
             self.feed[lane_of(UUID(told["profile_id"]))].append(told)
 
-    async def pull(self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float) -> bytes:
+    async def pull(
+        self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float, linger: float = 0.0
+    ) -> bytes:
         items = [
             {"lane": lane, "seq": seq, "message": message}
             for lane, cursor in sorted(cursors.items())

@@ -186,7 +186,7 @@ async def test_what_a_worker_had_begun_when_it_died_is_done_once_by_the_next(seg
     await segments.define("twice", {"event": "A", "op": "=", "value": 2})
     segments.tell(did("ann", "A", profile=known("ann")), did("ann", "A"))
 
-    async def dies(*_: Any) -> None:
+    async def dies(*_: Any) -> bool:
         await segments.worker.take_in(*_)
         raise asyncio.CancelledError
 
