@@ -34,7 +34,7 @@ from shared.plumbing.app import Frame, build_app
 from shared.plumbing.auth import LoadKeys
 from shared.plumbing.clock import Clock, ShiftedClock
 from shared.plumbing.feed import FeedServer
-from shared.plumbing.internal import feed_route, parked_routes
+from shared.plumbing.internal import feed_routes, parked_routes
 from shared.schemas.feed import FeedRequest
 
 
@@ -61,8 +61,8 @@ def create_app(
         migrations=Path(__file__).parent / "migrations",
         start=start,
         routers=_routers(settings),
+        routes=(*straight_routes(), *feed_routes(FeedRequest.read)),
     )
-    app.router.routes[:0] = straight_routes()
     app.router.redirect_slashes = False  # a redirect breaks a browser's preflight
     app.add_middleware(RawPaths)
     app.add_middleware(
@@ -88,7 +88,6 @@ def _routers(settings: Settings) -> tuple[APIRouter, ...]:
         keys_routes(),
         schema_routes(),
         internal_routes(),
-        feed_route(FeedRequest.read),
     )
 
 

@@ -27,9 +27,11 @@ from shared.plumbing.auth import LoadKeys, derive
 from shared.plumbing.clock import Clock, ShiftedClock, SystemClock
 from shared.plumbing.feed import FeedServer
 from shared.plumbing.http import Neighbour
+from shared.plumbing.internal import feed_routes
 from shared.plumbing.known_keys import KnownKeys
 from shared.plumbing.leases import Leases
 from shared.plumbing.reader import Apply, FeedReader
+from shared.schemas.feed import FeedRequest
 
 DESCRIPTION = """What is said: templates, campaigns, decisions, deliveries, suppressions, outcomes.
 
@@ -66,6 +68,7 @@ def create_app(
         migrations=Path(__file__).parent / "migrations",
         start=start,
         routers=ROUTERS,
+        routes=feed_routes(FeedRequest.read),
     )
 
 

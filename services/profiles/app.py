@@ -17,7 +17,9 @@ from shared.plumbing.auth import LoadKeys, derive
 from shared.plumbing.clock import Clock, ShiftedClock
 from shared.plumbing.feed import FeedServer
 from shared.plumbing.http import Neighbour
+from shared.plumbing.internal import feed_routes
 from shared.plumbing.known_keys import KnownKeys
+from shared.schemas.feed import FeedRequest
 
 FEED_EVERY = 2.0
 """Seconds between two looks at how far the readers of the feed are."""
@@ -80,4 +82,5 @@ def create_app(
         migrations=MIGRATIONS,
         start=start,
         routers=api.routers,
+        routes=feed_routes(FeedRequest.read),
     )

@@ -29,7 +29,7 @@ from shared.plumbing.auth import LoadKeys, derive
 from shared.plumbing.clock import Clock, ShiftedClock
 from shared.plumbing.feed import FeedServer
 from shared.plumbing.http import Neighbour
-from shared.plumbing.internal import feed_route, parked_routes
+from shared.plumbing.internal import feed_routes, parked_routes
 from shared.plumbing.known_keys import KnownKeys
 from shared.plumbing.leases import Leases
 from shared.plumbing.reader import FeedReader, Pull
@@ -70,9 +70,9 @@ def create_app(
             stats_router,
             reconciliation_router,
             internal_routes(),
-            feed_route(FeedRequest.read),
             parked_routes(lambda request: {FEED: request.app.state.take_in}),
         ),
+        routes=feed_routes(FeedRequest.read),
     )
 
 

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 
 from shared.plumbing.auth import KeyRing, LoadKeys, derive
 from shared.plumbing.clock import Clock
@@ -56,8 +57,9 @@ def build_app(
     migrations: Path,
     start: Start,
     routers: Sequence[APIRouter],
+    routes: Sequence[BaseRoute],
 ) -> FastAPI:
-    """The service's application. Nothing is opened before its lifespan starts."""
+    """The service's application. Nothing is opened before its lifespan starts. `routes` are looked at before all others."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -76,6 +78,7 @@ def build_app(
             yield
 
     app = FastAPIOffline(title=title, description=description, version="1", lifespan=lifespan)
+    app.router.routes[:0] = routes
     for router in (*routers, _health_routes(service, migrations)):
         app.include_router(router)
     _answer_errors(app)

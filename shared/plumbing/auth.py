@@ -97,10 +97,15 @@ Writer: Any = Depends(needs_role("write"))
 Admin: Any = Depends(needs_role("admin"))
 
 
-async def _check_internal(request: Request) -> None:
+def check_internal(request: Request) -> None:
+    """Raises Unauthorized for anybody but the deployment's own services."""
     expected = f"Bearer {request.app.state.internal_token}"
     if not hmac.compare_digest(request.headers.get("authorization", "").encode(), expected.encode()):
         raise Unauthorized("This route is for the deployment's own services.")
+
+
+async def _check_internal(request: Request) -> None:
+    check_internal(request)
 
 
 Internal: Any = Depends(_check_internal)

@@ -15,6 +15,7 @@ from shared.plumbing.db import forbid_open_transaction
 from shared.plumbing.errors import Malformed, Unavailable
 
 FEED_WAIT = 20.0
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=60)
 T = TypeVar("T")
 
 
@@ -80,18 +81,14 @@ class Neighbour:
     """Another service of the deployment, over HTTP."""
 
     def __init__(self, base_url: str, *, token: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self.base_url = base_url
-        self._client = httpx.AsyncClient(
-            base_url=base_url,
-            headers={"Authorization": f"Bearer {token}"},
-            transport=transport,
-            verify=_tls(),
-            timeout=httpx.Timeout(10, connect=2),
-        )
+        self.base_url = base_url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        # httpx's client would add cookies, redirects, proxies: nothing that is needed here, for as much time again.
+        self._transport = transport or httpx.AsyncHTTPTransport(verify=_tls(), limits=LIMITS)
 
     async def close(self) -> None:
         """Close its connections."""
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def get(self, path: str, **params: Any) -> Any:
         """The decoded answer of a GET. Raises Unavailable when the service is away or answers anything but 2xx."""
@@ -107,15 +104,29 @@ class Neighbour:
         return _content(await self._post(path, body, timeout=timeout))
 
     async def _post(self, path: str, body: Any, *, timeout: float) -> httpx.Response:
-        content, headers = json.dumps(body), {"Content-Type": "application/json"}
-        return await self._send("POST", path, content=content, headers=headers, timeout=timeout)
+        return await self._send("POST", path, content=json.dumps(body), timeout=timeout)
 
-    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        params: Mapping[str, Any] | None = None,
+        timeout: float = 10,
+    ) -> httpx.Response:
         forbid_open_transaction()
+        limits = {"timeout": {"connect": 2.0, "read": timeout, "write": timeout, "pool": timeout}}
+        request = httpx.Request(
+            method, self.base_url + path, params=params, headers=self._headers, content=content, extensions=limits
+        )
         try:
-            return await self._client.request(method, path, **options)
+            answer = await self._transport.handle_async_request(request)
+            await _read(answer)
         except httpx.HTTPError as error:
             raise Unavailable(f"{self.base_url} is out of reach ({type(error).__name__}).") from error
+        answer.request = request
+        return answer
 
     async def pull(
         self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float = FEED_WAIT, linger: float = 0.0
@@ -129,6 +140,14 @@ class Neighbour:
             "linger": linger,
         }
         return _succeeded(await self._post("/internal/feed", body, timeout=wait + 10)).content
+
+
+async def _read(answer: httpx.Response) -> None:
+    try:
+        await answer.aread()
+    except BaseException:
+        await answer.aclose()
+        raise
 
 
 def _content(answer: httpx.Response) -> Any:

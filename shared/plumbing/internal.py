@@ -1,13 +1,14 @@
 """Routes between services and for operators that are the same everywhere: the feed, progress, what was parked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Request, Response
+from starlette.routing import Route
 
-from shared.plumbing.auth import Admin, Internal, Reader
+from shared.plumbing.auth import Admin, Reader, check_internal
 from shared.plumbing.db import Database
 from shared.plumbing.errors import NotFound
 from shared.plumbing.feed import FeedServer
@@ -38,24 +39,29 @@ class Asked(Protocol):
     def linger(self) -> float: ...
 
 
-def feed_route(read: Callable[[bytes], Asked]) -> APIRouter:
-    """`POST /internal/feed`; `read` reads its body. `POST /internal/oldest` of cursors alone."""
-    router = APIRouter(include_in_schema=False, dependencies=[Internal])
+def feed_routes(read: Callable[[bytes], Asked]) -> Sequence[Route]:
+    """`POST /internal/feed`; `read` reads its body. `POST /internal/oldest` of cursors alone.
 
-    @router.post("/internal/feed")
+    Plain routes: they are asked many times a second, and what the framework does around a route takes as long again.
+    """
+
     async def pull(request: Request) -> Response:
+        check_internal(request)
         asked = await read_body(request, read)
         feed: FeedServer = request.app.state.frame.feed
         items = await feed.pull(asked.consumer, asked.cursors, limit=asked.limit, wait=asked.wait, linger=asked.linger)
         answer = [{"lane": i.lane, "seq": i.seq, "message": Raw(i.message.encode())} for i in items]
         return JsonResponse({"items": answer})
 
-    @router.post("/internal/oldest")
     async def oldest(request: Request) -> Response:
+        check_internal(request)
         asked = await read_body(request, _read_cursors)
         return JsonResponse({"written_at": await request.app.state.frame.feed.oldest(asked.cursors)})
 
-    return router
+    return [
+        Route("/internal/feed", pull, methods=["POST"], include_in_schema=False),
+        Route("/internal/oldest", oldest, methods=["POST"], include_in_schema=False),
+    ]
 
 
 _read_cursors = msgspec.json.Decoder(Cursors).decode

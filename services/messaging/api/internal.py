@@ -6,8 +6,7 @@ from services.messaging.api.campaigns import frame_of
 from services.messaging.store import catalogue, lists
 from shared.plumbing.auth import Internal
 from shared.plumbing.http import ExactRoute, JsonResponse
-from shared.plumbing.internal import feed_route, parked_routes, read_progress
-from shared.schemas.feed import FeedRequest
+from shared.plumbing.internal import parked_routes, read_progress
 
 router = APIRouter(route_class=ExactRoute, include_in_schema=False, dependencies=[Internal])
 
@@ -27,4 +26,4 @@ async def uses(request: Request, key: str) -> Response:
     return JsonResponse({"campaigns": await catalogue.campaigns_on(frame_of(request).db, key)})
 
 
-ROUTERS = (router, feed_route(FeedRequest.read), parked_routes(lambda request: frame_of(request).parked))
+ROUTERS = (router, parked_routes(lambda request: frame_of(request).parked))

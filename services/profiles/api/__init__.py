@@ -8,6 +8,5 @@ routers = (
     wishes.router,
     replays.router,
     internal.router,
-    internal.feed,
     internal.parked,
 )

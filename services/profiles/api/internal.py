@@ -12,13 +12,11 @@ from services.profiles.service.wishes import take_consent_change
 from shared.plumbing.auth import Internal
 from shared.plumbing.errors import NotFound
 from shared.plumbing.http import JsonResponse, read_body
-from shared.plumbing.internal import feed_route, parked_routes, read_progress
-from shared.schemas.feed import FeedRequest
+from shared.plumbing.internal import parked_routes, read_progress
 from shared.schemas.identifiers import IdentifiersRequest
 from shared.schemas.recipients import ConsentChange, RecipientsRequest
 
 router = APIRouter(include_in_schema=False, dependencies=[Internal])
-feed = feed_route(FeedRequest.read)
 parked = parked_routes(lambda request: applies(desk_of(request).book))
 
 
