@@ -21,7 +21,7 @@ from shared.plumbing.log import get_logger
 log = get_logger()
 LOOK_AGAIN = 1.0  # seconds: a change by time shows within two
 DUE_AT_ONCE = 1024
-LANES_AT_ONCE, PLANS_AT_ONCE = 8, 1000
+LANES_AT_ONCE, SIDE_BY_SIDE, PLANS_AT_ONCE = 8, 2, 1000
 PLANNED_AT_ONCE = 200
 AHEAD = timedelta(minutes=10)
 PLANS_AGAIN = 30.0  # seconds; few beside the ten minutes that plans are made ahead
@@ -69,8 +69,14 @@ class Timers:
         return count
 
     async def _carry_out(self, due: Sequence[int], now: datetime) -> int:
-        counts = [await self._db.run(partial(self._carry_out_in, lane, now)) for lane in due]
-        return sum(counts)
+        count = 0
+        for start in range(0, len(due), SIDE_BY_SIDE):
+            works = [partial(self._carry_out_in, lane, now) for lane in due[start : start + SIDE_BY_SIDE]]
+            for done in await asyncio.gather(*map(self._db.run, works), return_exceptions=True):
+                if isinstance(done, BaseException):
+                    raise done
+                count += done
+        return count
 
     async def _carry_out_in(self, lane: int, now: datetime, tx: Connection) -> int:
         return await carry_out_plans(tx, self._book, self._leases, lane, now=now, limit=PLANS_AT_ONCE)
