@@ -65,20 +65,16 @@ class Sending:
     async def tell(self) -> None:
         """Tell profiles of withdrawn consents, until cancelled."""
         while True:
-            hint = self._wake.next_hint()
-            if await tell_consents(self._db, self._profiles, self._leases):
-                await _first_of([hint.wait], timeout=LOOK_EVERY)
-            else:
-                await asyncio.sleep(LOOK_EVERY)
+            await tell_consents(self._db, self._profiles, self._leases)
+            await asyncio.sleep(LOOK_EVERY)
 
     async def broadcast(self) -> None:
         """Take the members of segments whose time has come, until cancelled."""
         while True:
-            hint = self._wake.next_hint()
             if await _calmly(self._broadcaster.step, self._leases):
                 self._wake.hint()
             else:
-                await _first_of([hint.wait], timeout=LOOK_EVERY)
+                await asyncio.sleep(LOOK_EVERY)
 
     async def forget(self) -> None:
         """Forget what is old, until cancelled."""

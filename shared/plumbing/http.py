@@ -5,9 +5,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
+import aiohttp
 import httpx
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from httpx_aiohttp import AiohttpTransport
 from starlette.types import Scope
 
 from shared.plumbing import json
@@ -84,7 +86,7 @@ class Neighbour:
         self.base_url = base_url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         # httpx's client would add cookies, redirects, proxies: nothing that is needed here, for as much time again.
-        self._transport = transport or httpx.AsyncHTTPTransport(verify=_tls(), limits=LIMITS)
+        self._transport = transport or AiohttpTransport(verify=_tls(), limits=LIMITS)
 
     async def close(self) -> None:
         """Close its connections."""
@@ -123,7 +125,7 @@ class Neighbour:
         try:
             answer = await self._transport.handle_async_request(request)
             await _read(answer)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(f"{self.base_url} is out of reach ({type(error).__name__}).") from error
         answer.request = request
         return answer

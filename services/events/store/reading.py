@@ -8,7 +8,7 @@ import asyncpg
 
 from shared.plumbing import json
 from shared.plumbing.db import Database
-from shared.plumbing.feed import Item, read_heads
+from shared.plumbing.feed import BEHIND, Item
 from shared.schemas.replay import LogRequest
 
 OVERLAP = timedelta(days=1)
@@ -31,31 +31,23 @@ class LogReading:
 
     async def __call__(self, db: Database, cursors: Mapping[int, int], limit: int) -> list[Item]:
         """What comes after the cursors: in order within a lane, no lane starved."""
-        heads = await read_heads(db)
-        cursors = {lane: seq for lane, seq in cursors.items() if heads.get(lane, 0) > seq}
-        if not cursors:
-            return []
-        lanes = list(cursors)
         rows = await db.fetch(
-            f"""SELECT next.* FROM unnest($1::smallint[], $2::bigint[]) AS after (lane, seq),
+            f"""{BEHIND}
+               SELECT next.* FROM behind JOIN unnest($1::smallint[], $4::timestamptz[]) AS bounds (lane, bound) USING (lane),
                LATERAL (SELECT {_COLUMNS}
-                        FROM log WHERE log.lane = after.lane AND log.seq > after.seq AND log.received_at >= $3
-                        ORDER BY log.seq LIMIT $4) AS next""",
-            lanes,
-            [cursors[lane] for lane in lanes],
-            self._not_before(cursors),
-            -(-limit // len(lanes)),
+                        FROM log WHERE log.lane = behind.lane AND log.seq > behind.seq AND log.received_at >= bound
+                        ORDER BY log.seq LIMIT (SELECT share FROM shares)) AS next""",
+            list(cursors),
+            list(cursors.values()),
+            limit,
+            [self._bound(lane, seq) for lane, seq in cursors.items()],
         )
         for row in rows:
             self._served[row["lane"]] = (row["seq"], row["received_at"])
         return [Item(row["lane"], row["seq"], _message(row)) for row in rows]
 
-    def _not_before(self, cursors: Mapping[int, int]) -> datetime:
-        """Nothing behind these cursors was received before this."""
-        bounds = [self._bound(lane, seq) for lane, seq in cursors.items()]
-        return min(bounds, default=_BEGINNING)
-
     def _bound(self, lane: int, seq: int) -> datetime:
+        """Nothing behind this cursor was received before this."""
         served = self._served.get(lane)
         return served[1] - OVERLAP if served and served[0] <= seq else _BEGINNING
 
