@@ -31,7 +31,7 @@ def make_reader(frame: Frame, book: Book, events: Events, leases: Leases, *, bat
         committed=frame.wake.hint,
         clock=frame.clock,
         batch=batch,
-        pace=0.08,
+        pace=0.05,
     )
 
 

@@ -137,7 +137,7 @@ def _start_worker(
         committed=committed,
         clock=clock,
         batch=settings.feed_batch,
-        pace=0.06,
+        pace=0.04,
     )
     work = leases_of("work")
     frame.tasks.start("reader", reader.run)
