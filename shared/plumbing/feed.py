@@ -7,6 +7,7 @@ to n has missed nothing below n.
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -94,6 +95,14 @@ async def find_oldest(db: Database, cursors: Mapping[int, int]) -> datetime | No
     return oldest
 
 
+class _End(NamedTuple):
+    """Where the feed ended for a consumer, found after `hint` was made and before the next one."""
+
+    hint: asyncio.Event
+    cursors: dict[int, int]
+    until: float
+
+
 class FeedServer:
     """Answers pulls, with a long poll, and drops what every consumer has passed."""
 
@@ -115,7 +124,7 @@ class FeedServer:
         self._fallback = fallback
         self._seen: dict[tuple[str, int], int] = {}
         self._dropped: dict[int, int] = {}
-        self._ends: dict[str, tuple[asyncio.Event, dict[int, int]]] = {}
+        self._ends: dict[str, _End] = {}
 
     async def pull(
         self, consumer: str, cursors: Mapping[int, int], *, limit: int, wait: float, linger: float = 0.0
@@ -132,17 +141,16 @@ class FeedServer:
             if items or left <= 0 or self._wake.is_stopping:
                 self._note_end(consumer, cursors, items, limit, hint)
                 return items
-            self._ends[consumer] = hint, dict(cursors)
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(hint.wait(), min(left, self._fallback))
                 await asyncio.sleep(min(linger, max(0.0, deadline - loop.time())))
-            except TimeoutError:
-                self._ends.pop(consumer, None)  # a hint may have been lost
 
     def _is_at_end(self, consumer: str, cursors: Mapping[int, int], hint: asyncio.Event) -> bool:
-        """Whether nothing has been committed since a look found nothing beyond these cursors."""
+        """Whether nothing has been committed since a look found the end at these cursors. A hint may be lost, so it is not
+        believed for long."""
         end = self._ends.get(consumer)
-        return end is not None and end[0] is hint and end[1] == cursors
+        now = asyncio.get_running_loop().time()
+        return end is not None and end.hint is hint and end.cursors == cursors and now < end.until
 
     def _note_end(
         self, consumer: str, cursors: Mapping[int, int], items: Sequence[Item], limit: int, hint: asyncio.Event
@@ -150,7 +158,8 @@ class FeedServer:
         """What was read was all there was, unless a lane gave as many as it may."""
         counts = Counter(item.lane for item in items)
         if items and max(counts.values()) < -(-limit // len(cursors)):
-            self._ends[consumer] = hint, {**cursors, **{item.lane: item.seq for item in items}}
+            until = asyncio.get_running_loop().time() + self._fallback
+            self._ends[consumer] = _End(hint, {**cursors, **{item.lane: item.seq for item in items}}, until)
 
     async def oldest(self, cursors: Mapping[int, int]) -> datetime | None:
         """Since when the oldest row beyond these cursors has been there; None if there is none."""

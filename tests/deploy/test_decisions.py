@@ -78,6 +78,11 @@ def test_the_server_is_durable_and_only_reachable_from_this_machine() -> None:
     assert as_arguments({"port": settings["port"]}) == ["-c", "port=5499"]
 
 
+@pytest.mark.parametrize(("memory", "buffers"), [(0, "128MB"), (4_096, "256MB"), (65_536, "1024MB")])
+def test_a_large_machine_gives_the_server_larger_buffers(memory: int, buffers: str) -> None:
+    assert server_settings(port=5499, durable=True, memory=memory)["shared_buffers"] == buffers
+
+
 @pytest.mark.parametrize(
     ("major", "locale"), [(15, "--locale=C"), (16, "--locale=C"), (17, "--locale=C.UTF-8"), (18, "--locale=C.UTF-8")]
 )

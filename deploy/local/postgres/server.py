@@ -13,6 +13,7 @@ from deploy.local.faults import Fault
 from deploy.local.home import kept, write_private
 from deploy.local.postgres import account, pidfile, tuning
 from deploy.local.postgres.binaries import Binaries, candidates, choose, inspect
+from deploy.local.postgres.memory import machine_memory
 from deploy.local.processes import Account, Known, end_all, launched, start_of
 
 DATABASE = "regulars"
@@ -63,7 +64,8 @@ class Server:
 
     def command(self) -> list[str]:
         """The server's command line; it ends with this process."""
-        settings = tuning.server_settings(port=self.port, durable=self._durable)
+        memory = machine_memory() if self._durable else 0
+        settings = tuning.server_settings(port=self.port, durable=self._durable, memory=memory)
         return self._launch([self._chosen.postgres, "-D", self._seen("data"), *tuning.as_arguments(settings)])
 
     def is_ready(self, pid: int) -> bool:

@@ -18,10 +18,8 @@ REACH = {
     "ssl": "off",
 }
 MODEST = {
-    "shared_buffers": "128MB",
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
-    "effective_cache_size": "1GB",
     "max_wal_size": "1GB",
     "checkpoint_timeout": "10min",
     "random_page_cost": "1.1",
@@ -49,9 +47,16 @@ LOGS = {  # about the machinery only: no statements, no values, no keys
 }
 
 
-def server_settings(*, port: int, durable: bool) -> Mapping[str, str]:
+LEAST_BUFFERS, MOST_BUFFERS = 128, 1024  # MB
+
+
+def server_settings(*, port: int, durable: bool, memory: int = 0) -> Mapping[str, str]:
+    """`memory`: megabytes of the machine. A sixteenth of it are the server's buffers, for there are others on the machine; it
+    takes them only as it needs them."""
     safety = DURABLE if durable else FOR_TESTS
-    return {**REACH, **MODEST, **QUIET, **LOGS, **safety, "port": str(port)}
+    buffers = min(max(memory // 16, LEAST_BUFFERS), MOST_BUFFERS)
+    sizes = {"shared_buffers": f"{buffers}MB", "effective_cache_size": f"{max(memory // 2, 1024)}MB"}
+    return {**REACH, **MODEST, **sizes, **QUIET, **LOGS, **safety, "port": str(port)}
 
 
 def as_arguments(settings: Mapping[str, str]) -> list[str]:

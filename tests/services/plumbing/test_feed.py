@@ -1,10 +1,14 @@
 """Feeds: order within a lane is commit order, without gaps, whoever writes at the same time."""
 
 import asyncio
+from collections.abc import Mapping
 
 import asyncpg
 
-from shared.plumbing.feed import Entry, FeedServer, append, drop_passed, read_feed
+from shared.plumbing.db import Database
+from shared.plumbing.feed import Entry, FeedServer, Item, append, drop_passed, read_feed
+from shared.plumbing.ids import new_id
+from shared.plumbing.lanes import lane_of
 from tests.services.plumbing.conftest import Bench
 
 
@@ -76,3 +80,42 @@ async def test_a_rolled_back_writer_leaves_no_gap(bench: Bench) -> None:
         pass
     async with bench.db.transaction() as tx:
         assert await append(tx, [Entry(4, None, "{}")], at=bench.clock.now()) == {4: 1}
+
+
+async def test_what_is_known_not_to_be_there_is_not_asked_for_again(bench: Bench) -> None:
+    asked: list[dict[int, int]] = []
+
+    async def reading(db: Database, cursors: Mapping[int, int], limit: int) -> list[Item]:
+        asked.append(dict(cursors))
+        return await read_feed(db, cursors, limit)
+
+    server = FeedServer(bench.db, bench.wake, consumers=["reader"], reading=reading)
+    await bench.publish(1)
+    [item] = await server.pull("reader", dict.fromkeys(range(64), 0), limit=100, wait=0)
+    after = {**dict.fromkeys(range(64), 0), item.lane: item.seq}
+    assert await server.pull("reader", after, limit=100, wait=0) == []
+    assert len(asked) == 1
+    await bench.publish(2)
+    assert len(await server.pull("reader", after, limit=100, wait=0)) == 1
+    assert len(asked) == 2
+
+
+async def test_after_a_full_lane_more_is_looked_for(bench: Bench) -> None:
+    profile = new_id()
+    async with bench.db.transaction() as tx:
+        await append(tx, [Entry(lane_of(profile), profile, "{}") for _ in range(5)], at=bench.clock.now())
+    cursors, found = dict.fromkeys(range(64), 0), 0
+    while items := await bench.server.pull("reader", cursors, limit=2, wait=0):
+        found += len(items)
+        cursors |= {item.lane: item.seq for item in items}
+    assert found == 5
+
+
+async def test_a_commit_without_a_hint_is_found_after_a_while(bench: Bench) -> None:
+    server = FeedServer(bench.db, bench.wake, consumers=["reader"], fallback=0.05)
+    cursors = dict.fromkeys(range(64), 0)
+    assert await server.pull("reader", cursors, limit=100, wait=0) == []
+    async with bench.db.transaction() as tx:
+        profile = new_id()
+        await append(tx, [Entry(lane_of(profile), profile, "{}")], at=bench.clock.now())
+    assert len(await server.pull("reader", cursors, limit=100, wait=10)) == 1
