@@ -29,7 +29,7 @@ parked_total = Counter(
     "regulars_feed_parked_total", "Messages put aside because their effect could not be had", ["feed"]
 )
 MAX_TRIES = 3
-GROUPS = 8  # of lanes, that are asked one after the other while there is more than a page
+GROUPS = 16  # of lanes, that are asked one after the other while there is more than a page
 STREAM = 20  # messages in a page, from which on they are a stream
 
 
