@@ -76,32 +76,38 @@ class TakingIn:
         self._apply = apply
         self._clock = clock
 
-    async def take_in(self, items: Sequence[Incoming], commit: Commit, tries: int = 0) -> None:
-        """All of them, or none any more where the lease was lost. Raises only what may pass by itself."""
+    async def take_in(self, items: Sequence[Incoming], commit: Commit) -> None:
+        """All of them, in order; where a lease was lost, none any more. Raises only what may pass by itself."""
         try:
-            await commit(items, self._apply)
-        except LeaseLost:
+            await self._take_in(items, commit)
+        except (
+            LeaseLost
+        ):  # here and nowhere further in: what comes behind an item that was not taken in must not be, either
             log.warning("lease_lost", work=self._leases.work)
             await self._leases.renew()
+
+    async def _take_in(self, items: Sequence[Incoming], commit: Commit, tries: int = 0) -> None:
+        try:
+            await commit(items, self._apply)
         except TRY_AGAIN:
             await asyncio.sleep(0.01)
-            await self.take_in(items, commit, tries)
+            await self._take_in(items, commit, tries)
         except Exception as error:
-            if is_unavailable(error) or isinstance(error, Unavailable):
+            if is_unavailable(error) or isinstance(error, Unavailable | LeaseLost):
                 raise
             if len(items) > 1:
                 await self._halve(items, commit)
             elif tries + 1 < MAX_TRIES:
                 await asyncio.sleep(0.05 * 2**tries)
-                await self.take_in(items, commit, tries + 1)
+                await self._take_in(items, commit, tries + 1)
             else:
                 await self._park(items[0], commit, error)
 
     async def _halve(self, items: Sequence[Incoming], commit: Commit) -> None:
         """Find the poisonous one: lane order is kept, since each half keeps it and the first goes first."""
         middle = len(items) // 2
-        await self.take_in(items[:middle], commit)
-        await self.take_in(items[middle:], commit)
+        await self._take_in(items[:middle], commit)
+        await self._take_in(items[middle:], commit)
 
     async def _park(self, item: Incoming, commit: Commit, error: Exception) -> None:
         log.error("message_parked", feed=self._feed, lane=item.lane, seq=item.seq, kind=type(error).__name__)

@@ -149,7 +149,7 @@ class Glimpse(Message, frozen=True, kw_only=True):
     """Of any message: whether it is an event, of whom, and where the log keeps it. Costs a fraction of reading it all."""
 
     kind: str
-    profile_id: UUID
+    profile_id: UUID | None = None
     event: Named | None = None
     log: LogPosition | None = None
     replayed: bool = False

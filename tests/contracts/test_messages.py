@@ -10,7 +10,7 @@ from shared.schemas.message import Message
 from shared.schemas.outcome import OutcomeRecorded
 from shared.schemas.raw import RawMessage
 from shared.schemas.recipients import RecipientsAnswer
-from shared.schemas.resolved import parse_resolved
+from shared.schemas.resolved import Glimpse, parse_resolved
 
 ID = "01940000-0000-7000-8000-000000000001"
 OTHER = "01940000-0000-7000-8000-000000000002"
@@ -73,6 +73,10 @@ def test_resolved_messages_of_the_first_release_are_read_and_additions_ignored(m
 
 def test_a_kind_that_only_a_newer_release_knows_is_passed_over() -> None:
     assert parse_resolved(json.dumps({"kind": "household_formed", "profile_id": ID})) is None
+
+
+def test_of_a_kind_that_only_a_newer_release_knows_enough_can_be_seen_to_pass_it_over() -> None:
+    assert Glimpse.read(json.dumps({"kind": "household_formed", "household_id": ID})).event is None
 
 
 def test_numbers_cross_unchanged() -> None:

@@ -75,6 +75,6 @@ class People:
 
 def _owned(told: Glimpse) -> people.Owned | None:
     """What the index needs of an event; the rest is not worth reading at this rate. None of what is no event."""
-    if told.event is None or told.log is None:
+    if told.profile_id is None or told.event is None or told.log is None:
         return None
     return people.Owned(told.profile_id, told.event.timestamp, told.log.lane, told.log.seq, told.log.received_at)

@@ -29,7 +29,7 @@ from shared.plumbing.lanes import LANES
 from shared.plumbing.wake import Wake
 
 SAMPLE = 10
-LOOK_AGAIN = 1.0  # seconds
+LOOK_AGAIN, PACE = 1.0, 0.02  # seconds; hints come with each change of any segment
 START = (0,) * LANES
 """The cursor before the first change of every lane."""
 
@@ -62,7 +62,7 @@ async def next_changes(
 ) -> tuple[list[ListedChange], bool]:
     """The same; while there is none, wait up to `wait` seconds for one."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + wait
+    deadline, looked = loop.time() + wait, False
     while True:
         hint = wake.next_hint()
         found = await list_changes(db, segment_id, after, limit=limit)
@@ -71,6 +71,8 @@ async def next_changes(
             return found
         with suppress(TimeoutError):  # a hint may be lost
             await asyncio.wait_for(hint.wait(), min(left, LOOK_AGAIN))
+            await asyncio.sleep(PACE if looked else 0)
+        looked = True
 
 
 def _interleaved(found: Sequence[RecordedChange]) -> list[RecordedChange]:

@@ -140,7 +140,8 @@ WITH differing AS MATERIALIZED (
     SELECT $1, $2, profile_id, at FROM differing WHERE enters
     ON CONFLICT (lane, segment_id, profile_id) DO UPDATE SET entered_at = excluded.entered_at
 ), head AS (
-    UPDATE lane_heads SET seq = seq + (SELECT count(*) FROM differing) WHERE lane = $1 RETURNING seq
+    UPDATE lane_heads SET seq = seq + (SELECT count(*) FROM differing)
+    WHERE lane = $1 AND EXISTS (SELECT FROM differing) RETURNING seq
 )
 INSERT INTO changes (lane, seq, id, segment_id, version, profile_id, user_id, change, at, cause)
 SELECT $1, head.seq - (SELECT count(*) FROM differing) + row, md5(concat_ws(' ', 'edit', $3::bigint, profile_id))::uuid,

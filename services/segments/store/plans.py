@@ -121,7 +121,8 @@ WITH ripe AS MATERIALIZED (
     SELECT $1, segment_id, profile_id, at FROM flips WHERE entered
     ON CONFLICT (lane, segment_id, profile_id) DO UPDATE SET entered_at = excluded.entered_at
 ), head AS (
-    UPDATE lane_heads SET seq = seq + (SELECT count(*) FROM flips) WHERE lane = $1 RETURNING seq
+    UPDATE lane_heads SET seq = seq + (SELECT count(*) FROM flips)
+    WHERE lane = $1 AND EXISTS (SELECT FROM flips) RETURNING seq
 ), told AS (
     INSERT INTO changes (lane, seq, id, segment_id, version, profile_id, user_id, change, at, cause)
     SELECT $1, head.seq - (SELECT count(*) FROM flips) + row,

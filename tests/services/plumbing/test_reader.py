@@ -9,8 +9,9 @@ import pytest
 
 from shared.plumbing import json
 from shared.plumbing.db import Connection
+from shared.plumbing.feed import Entry, append
 from shared.plumbing.leases import Leases
-from shared.plumbing.reader import FeedReader, Incoming, apply_parked
+from shared.plumbing.reader import Apply, FeedReader, Incoming, apply_parked
 from tests.services.plumbing.conftest import Bench
 
 
@@ -36,14 +37,14 @@ class Effects:
         return True
 
 
-def _reader(bench: Bench, leases: Leases, effects: Effects) -> FeedReader:
+def _reader(bench: Bench, leases: Leases, effects: Effects, *, apply: Apply | None = None) -> FeedReader:
     return FeedReader(
         bench.db,
         feed="trial",
         consumer="reader",
         pull=bench.pull,
         leases=leases,
-        apply=effects.apply,
+        apply=apply or effects.apply,
         committed=lambda: None,
         clock=bench.clock,
         batch=50,
@@ -116,3 +117,26 @@ async def test_behind_lanes_are_read_some_at_a_time_and_none_is_left_waiting(ben
     assert await _numbers(bench) == list(range(2000))
     assert len(pages[0]) > 32 > max(len(lanes) for lanes in pages[1:17])
     assert len(set[int]().union(*pages[1:17])) == 64
+
+
+@pytest.mark.usefixtures("effects_table")
+async def test_a_lease_that_is_lost_while_a_poisonous_message_is_looked_for_loses_nothing(bench: Bench) -> None:
+    numbers = [(3, n) for n in range(5)] + [(9, n) for n in range(5, 20)]
+    async with bench.db.transaction() as tx:
+        await append(tx, [Entry(lane, None, f'{{"n": {n}}}') for lane, n in numbers], at=bench.clock.now())
+    leases, effects = bench.leases(), Effects(poison=[19])
+    tries = 0
+
+    async def apply(tx: Connection, items: Sequence[Incoming]) -> bool:
+        nonlocal tries
+        tries += 1
+        if tries == 2:  # the first half: another worker takes a lane of it over
+            await bench.db.execute("UPDATE work_lanes SET epoch = epoch + 1, owner = NULL WHERE lane = 3")
+        return await effects.apply(tx, items)
+
+    reader = _reader(bench, leases, effects, apply=apply)
+    for _ in range(10):
+        await leases.renew()
+        await reader.step()
+    assert await _numbers(bench) == list(range(19))
+    assert await bench.db.fetchval("SELECT array_agg(seq) FROM parked") == [15]

@@ -33,16 +33,17 @@ def spend_join(leaf: Spend, plan: Plan) -> str:
         f"""SELECT lane, profile_id, min(upcoming_at) AS upcoming_at,
                 min(completed_at) FILTER (WHERE {counts}) AS first_completed_at,
                 sum({SPEND}) FILTER (WHERE {counts}) AS spend
-            FROM ({orders_of(leaf.basis, plan)}) AS an_order
+            FROM ({orders_of(leaf.basis, plan, with_currency=leaf.currency is not None)}) AS an_order
             GROUP BY lane, profile_id"""
     )
 
 
-def orders_of(basis: str, plan: Plan, history: str = "history") -> str:
+def orders_of(basis: str, plan: Plan, history: str = "history", *, with_currency: bool = True) -> str:
     """Each order of the events in `history`, also those without a completion: there `completed_at` is null. `amount` is null
-    where the order was cancelled."""
+    where the order was cancelled. Without the currency it is much cheaper: the amounts come in the order of the groups."""
+    currency = f"(array_agg(currency ORDER BY {_EARLIER_FIRST}) FILTER (WHERE completes AND happened))[1] AS currency,"
     return f"""SELECT lane, profile_id, min(timestamp) FILTER (WHERE completes AND happened) AS completed_at,
-            (array_agg(currency ORDER BY {_EARLIER_FIRST}) FILTER (WHERE completes AND happened))[1] AS currency,
+            {currency if with_currency else ""}
             (array_agg(amount ORDER BY {_LATER_FIRST}) FILTER (WHERE NOT refunds AND happened))[1] AS amount,
             coalesce(sum(refund) FILTER (WHERE refunds AND happened), 0) AS refunded,
             coalesce(bool_or(refund IS NULL) FILTER (WHERE refunds AND happened), false) AS everything_refunded,
