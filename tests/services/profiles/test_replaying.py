@@ -86,11 +86,11 @@ async def a_life(standing: Standing) -> None:
 async def test_where_nothing_is_missing_nothing_changes(standing: Standing) -> None:
     await a_life(standing)
     asked = await begun(standing)
-    before, told_before = await rows(standing), len(await standing.feed())
+    before, told_before = await rows(standing), await standing.db.fetchval("SELECT sum(seq) FROM lane_heads")
     found = await seen_through(standing, asked)
     assert (found["messages"], found["repaired"]) == (13, 0)
     assert await rows(standing) == before
-    told = (await told_again(standing)), len(await standing.feed()) - told_before
+    told = (await told_again(standing)), await standing.db.fetchval("SELECT sum(seq) FROM lane_heads") - told_before
     assert (len(told[0]), told[1]) == (13, 13), "every message is told once more, and nothing else"
     assert all(each.imported and each.profile is not None and each.traits_changed is None for each in told[0])
 
@@ -181,7 +181,8 @@ async def test_a_merge_is_not_repeated_and_one_that_was_lost_is_made(standing: S
     await standing.take(user_id="u1")
     await standing.take("identify", user_id="u1", anonymous_id="a1")
     assert (await replayed(standing))["repaired"] == 0
-    assert len([told for told in await standing.feed() if isinstance(told, ProfilesMerged)]) == 1
+    # what every consumer has passed may be gone from the feed
+    assert len([told for told in await standing.feed() if isinstance(told, ProfilesMerged)]) <= 1
 
     other = await standing.make("u9")  # somebody unknown by hand, to whom the device's name leads
     await standing.db.execute("UPDATE profiles SET user_id = NULL WHERE id = $1", UUID(other))
