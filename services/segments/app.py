@@ -18,6 +18,7 @@ from services.segments.api.templates import router as template_router
 from services.segments.clients import load_roles
 from services.segments.config import Settings
 from services.segments.service.alarms import Alarms
+from services.segments.service.following import Following
 from services.segments.service.rebuilding import Rebuilder
 from services.segments.service.reconciling import Reconciler
 from services.segments.service.rules import RuleBook
@@ -98,6 +99,7 @@ async def _start(
         settings.default_timezone,
         book,
         frame.wake,
+        Following(frame.db, frame.wake),
     )
     frame.feed = feed = FeedServer(
         frame.db, frame.wake, consumers=("messaging",), reading=read_changes, finding=find_oldest_change

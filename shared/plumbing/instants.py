@@ -5,13 +5,19 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+
 
 def in_utc(at: datetime) -> datetime:
-    """The same instant in UTC. Raises ValueError for one that lies before the year 1 or after 9999 there."""
+    """The same instant in UTC. Raises ValueError for one that lies before the year 1 or after 9999 there, and for the first
+    of the year 1, with which several languages say that there is no time, and the database that it was ever before."""
     try:
-        return at.astimezone(UTC)
+        found = at.astimezone(UTC)
     except OverflowError:
         raise ValueError("is beyond the calendar: in UTC it lies outside the years 1 to 9999") from None
+    if found == EARLIEST:
+        raise ValueError("is the zero of a clock that was never set: give the time, or leave it out")
+    return found
 
 
 def _written(value: object) -> object:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from fastapi import Request
 
+from services.segments.service.following import Following
 from services.segments.service.rules import RuleBook
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Database
@@ -27,6 +28,7 @@ class Desk:
     default_zone: str
     book: RuleBook
     wake: Wake  # to be hinted at when memberships were
+    following: Following
     _counting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(COUNTING_AT_ONCE))
 
     @asynccontextmanager

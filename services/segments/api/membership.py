@@ -18,7 +18,7 @@ from services.segments.api.documents import (
 from services.segments.api.person import Person, id_of
 from services.segments.api.templates import one_filled
 from services.segments.service.catalogue import get_segment
-from services.segments.service.questions import START, ListedChange, explain_membership, next_changes, preview
+from services.segments.service.questions import START, ListedChange, explain_membership, preview
 from services.segments.store.memberships import Member, members_after
 from services.segments.store.past import LAST, members_at
 from services.segments.store.profiles import FIRST
@@ -85,10 +85,8 @@ async def members(request: Request, key: str, at: At = None, limit: Limit = 100,
     dependencies=[Reader],
 )
 async def changes(request: Request, key: str, limit: Limit = 100, cursor: Cursor = None, wait: Wait = 0) -> Response:
-    desk = desk_of(request)
-    segment = await get_segment(desk.db, key)
     after = read_cursor(cursor, _read_vector) or START
-    found, more = await next_changes(desk.db, desk.wake, segment.id, after, limit=limit, wait=wait)
+    found, more = await desk_of(request).following.next_changes(key, after, limit=limit, wait=wait)
     items = [_change(listed) for listed in found]
     return JsonResponse({"items": items, "next": items[-1]["cursor"] if more else None})
 

@@ -1,9 +1,7 @@
 """What callers ask: members, changes, why, and what if."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,10 +24,8 @@ from shared.language.errors import ConditionError
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.errors import Conflict, NotFound
 from shared.plumbing.lanes import LANES
-from shared.plumbing.wake import Wake
 
 SAMPLE = 10
-LOOK_AGAIN, PACE = 1.0, 0.02  # seconds; hints come with each change of any segment
 START = (0,) * LANES
 """The cursor before the first change of every lane."""
 
@@ -55,24 +51,6 @@ async def list_changes(
     if len(found) <= limit and few in counts.values():  # a lane that has more than a few might fill the page
         found = await changes.changes_after(db, segment_id, after, per_lane=limit + 1)
     return _with_cursors(_interleaved(found)[:limit], after), len(found) > limit
-
-
-async def next_changes(
-    db: Database, wake: Wake, segment_id: UUID, after: Sequence[int], *, limit: int, wait: float
-) -> tuple[list[ListedChange], bool]:
-    """The same; while there is none, wait up to `wait` seconds for one."""
-    loop = asyncio.get_running_loop()
-    deadline, looked = loop.time() + wait, False
-    while True:
-        hint = wake.next_hint()
-        found = await list_changes(db, segment_id, after, limit=limit)
-        left = deadline - loop.time()
-        if found[0] or left <= 0 or wake.is_stopping:
-            return found
-        with suppress(TimeoutError):  # a hint may be lost
-            await asyncio.wait_for(hint.wait(), min(left, LOOK_AGAIN))
-            await asyncio.sleep(PACE if looked else 0)
-        looked = True
 
 
 def _interleaved(found: Sequence[RecordedChange]) -> list[RecordedChange]:
