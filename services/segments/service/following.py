@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
+from uuid import UUID
 
 from services.segments.service.catalogue import get_segment
 from services.segments.service.questions import ListedChange, list_changes
@@ -12,7 +12,7 @@ from shared.plumbing.wake import Wake
 LOOK_AGAIN, PACE = 1.0, 0.02  # seconds; a hint may be lost, and one comes with each change of any segment
 
 Changes = tuple[list[ListedChange], bool]
-Asked = tuple[str, tuple[int, ...], int]
+Asked = tuple[UUID, tuple[int, ...], int]
 """Segment, cursor, limit."""
 
 
@@ -28,16 +28,20 @@ class Following:
         """The next changes and whether there are more; while there is none, wait up to `wait` seconds for one. Raises NotFound,
         also when the segment is deleted meanwhile."""
         loop = asyncio.get_running_loop()
-        asked, deadline, looked = (key, tuple(after), limit), loop.time() + wait, False
+        deadline, looked = loop.time() + wait, False
+        segment = await get_segment(self._db, key)
+        asked = segment.id, tuple(after), limit
         while True:
             hint = self._wake.next_hint()
             found = await asyncio.shield(self._look(hint, asked))
             left = deadline - loop.time()
             if found[0] or left <= 0 or self._wake.is_stopping:
                 return found
-            with suppress(TimeoutError):
+            try:
                 await asyncio.wait_for(hint.wait(), min(left, LOOK_AGAIN))
                 await asyncio.sleep(min(PACE if looked else 0, max(0.0, deadline - loop.time())))
+            except TimeoutError:
+                await get_segment(self._db, key)
             looked = True
 
     def _look(self, hint: asyncio.Event, asked: Asked) -> "asyncio.Task[Changes]":
@@ -45,7 +49,8 @@ class Following:
         known = self._looks.get(asked)
         if known is not None and known[0] is hint:
             return known[1]
-        look = asyncio.create_task(self._list(asked))
+        segment_id, after, limit = asked
+        look = asyncio.create_task(list_changes(self._db, segment_id, after, limit=limit))
         self._looks[asked] = hint, look
         look.add_done_callback(lambda _: self._forget(asked, look))
         return look
@@ -54,8 +59,3 @@ class Following:
         known = self._looks.get(asked)
         if known is not None and known[1] is look:
             del self._looks[asked]
-
-    async def _list(self, asked: Asked) -> Changes:
-        key, after, limit = asked
-        segment = await get_segment(self._db, key)
-        return await list_changes(self._db, segment.id, after, limit=limit)
