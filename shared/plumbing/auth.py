@@ -13,6 +13,7 @@ from shared.plumbing.errors import Forbidden, Problem, Unauthorized, Unavailable
 
 ROLES = {"read": 0, "write": 1, "admin": 2}
 AGAIN_AFTER = 0.2
+EARLY = 0.01  # seconds, by less than which a timer may wake before its time
 LoadKeys = Callable[[], Awaitable[Mapping[str, str]]]
 """Gives the role of every good key, by the key's hash."""
 
@@ -48,7 +49,7 @@ class KeyRing:
         await self._refresh(self._max_age)
         if self._roles is not None and hashed not in self._roles:
             await asyncio.sleep(max(0.0, self._loaded_at + AGAIN_AFTER - asyncio.get_running_loop().time()))
-            await self._refresh(AGAIN_AFTER)
+            await self._refresh(AGAIN_AFTER - EARLY)
         return (self._roles or {}).get(hashed)
 
     def expire(self) -> None:
