@@ -13,7 +13,7 @@ from shared.plumbing.errors import Forbidden, Problem, Unauthorized, Unavailable
 
 ROLES = {"read": 0, "write": 1, "admin": 2}
 AGAIN_AFTER = 0.2
-EARLY = 0.01  # seconds, by less than which a timer may wake before its time
+EARLY = 0.01  # seconds: timers wake a little early, and 0.2 may be a little less between two readings of the clock
 LoadKeys = Callable[[], Awaitable[Mapping[str, str]]]
 """Gives the role of every good key, by the key's hash."""
 

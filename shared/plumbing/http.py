@@ -147,7 +147,7 @@ class Neighbour:
 async def _read(answer: httpx.Response) -> None:
     try:
         await answer.aread()
-    except BaseException:
+    except BaseException:  # also when a long poll is cut short: its connection can't be used again
         await answer.aclose()
         raise
 

@@ -80,9 +80,7 @@ class TakingIn:
         """All of them, in order; where a lease was lost, none any more. Raises only what may pass by itself."""
         try:
             await self._take_in(items, commit)
-        except (
-            LeaseLost
-        ):  # here and nowhere further in: what comes behind an item that was not taken in must not be, either
+        except LeaseLost:  # nowhere further in: what lies behind an item that was not taken in must not be, either
             log.warning("lease_lost", work=self._leases.work)
             await self._leases.renew()
 

@@ -4,7 +4,6 @@ A hint may be lost; whoever waits looks again by itself after a while (`fallback
 """
 
 import asyncio
-from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -16,7 +15,7 @@ log = get_logger()
 
 
 class Wake:
-    """One topic per service (its schema's name). `hint()` after a commit; `wait()` until the next hint."""
+    """One topic per service (its schema's name). `hint()` after a commit; `next_hint()` to wait for one."""
 
     def __init__(self, db: Database, *, across_processes: bool) -> None:
         self._db = db
@@ -39,11 +38,6 @@ class Wake:
     def _wake_here(self, *_: Any) -> None:
         event, self._event = self._event, asyncio.Event()
         event.set()
-
-    async def wait(self, timeout: float) -> None:
-        """Until the next hint, or `timeout` seconds."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), timeout)
 
     def next_hint(self) -> asyncio.Event:
         """The event that the next hint sets. Take it *before* looking, so that no hint falls in between."""

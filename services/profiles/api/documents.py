@@ -236,7 +236,7 @@ class NewReplay(BaseModel):
 
 
 class ReplayShown(BaseModel):
-    """`progress`: from 0 to 1. `messages`: how many were taken in again; `repaired`: of how many something was missing here."""
+    """`progress`: from 0 to 1. `messages`: how many it has read; `repaired`: of how many something was missing here."""
 
     model_config = example(
         **{"from": "2026-05-01T00:00:00Z", "to": "2026-05-02T00:00:00Z"},

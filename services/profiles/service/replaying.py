@@ -128,13 +128,14 @@ class _Page:
         self._repaired = 0
         last = items[-1].seq
         async with self._book.db.transaction() as tx:
-            await apply(tx, items)
+            is_news = await apply(tx, items)
             await replays.note_messages(
                 tx, self._replay, after=self._done, done=last, messages=len(items), repaired=self._repaired
             )
             await self._leases.check(tx, [self._replay.lane])
         self._done = last
-        self._book.wake.hint()
+        if is_news:
+            self._book.wake.hint()
 
 
 def _next_part(known: Replay, *, limit: int) -> LogRequest:

@@ -181,9 +181,9 @@ async def note_heads(db: Database, work: str) -> None:
     )
 
 
-async def read_passed(tx: "Database | Connection", consumers: Sequence[str]) -> dict[str, dict[int, int]]:
+async def read_passed(db: "Database | Connection", consumers: Sequence[str]) -> dict[str, dict[int, int]]:
     """How far each consumer of the feed is, by lane."""
-    rows = await tx.fetch(
+    rows = await db.fetch(
         "SELECT consumer, lane, seq FROM feed_readers WHERE consumer = ANY($1::text[])", list(consumers)
     )
     passed: dict[str, dict[int, int]] = {}

@@ -10,6 +10,7 @@ from shared.plumbing.feed import Entry, FeedServer, Item, append, drop_passed, r
 from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import lane_of
 from tests.services.plumbing.conftest import Bench
+from tests.support.waiting import until
 
 
 async def test_writers_at_once_leave_no_gap_and_no_number_twice(bench: Bench) -> None:
@@ -119,3 +120,12 @@ async def test_a_commit_without_a_hint_is_found_after_a_while(bench: Bench) -> N
         profile = new_id()
         await append(tx, [Entry(lane_of(profile), profile, "{}")], at=bench.clock.now())
     assert len(await server.pull("reader", cursors, limit=100, wait=10)) == 1
+
+
+async def test_who_lingers_takes_what_comes_behind_the_first_along(bench: Bench) -> None:
+    cursors = dict.fromkeys(range(64), 0)
+    pulling = asyncio.create_task(bench.server.pull("reader", cursors, limit=100, wait=30, linger=1))
+    await until(lambda: bench.wake.next_hint()._waiters)  # it has looked and found nothing
+    await bench.publish(1)
+    await bench.publish(2)
+    assert len(await pulling) == 2
