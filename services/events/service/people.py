@@ -36,7 +36,7 @@ class People:
         """Those that nobody's are yet. The others may be of one who has another id by now."""
         if not replayed:
             return []
-        known = await people.find_owned(tx, [(row.lane, row.seq) for row in replayed])
+        known = await people.find_indexed(tx, [(row.lane, row.seq) for row in replayed])
         return [row for row in replayed if (row.lane, row.seq) not in known]
 
     async def _index(self, tx: Connection, rows: Sequence[people.Owned]) -> None:

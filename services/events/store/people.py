@@ -33,15 +33,15 @@ async def insert_owned(tx: Connection, rows: Iterable[Owned]) -> None:
     )
 
 
-async def find_owned(tx: Connection, places: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Which of these rows of the log (lane, seq) are indexed."""
-    rows = await tx.fetch(
-        """SELECT log_lane, log_seq FROM unnest($1::smallint[], $2::bigint[]) AS wanted (log_lane, log_seq)
+async def find_indexed(db: "Database | Connection", places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], UUID]:
+    """Whose these rows of the log (lane, seq) were when they were resolved; those that are not yet are missing."""
+    rows = await db.fetch(
+        """SELECT log_lane, log_seq, profile_id FROM unnest($1::smallint[], $2::bigint[]) AS wanted (log_lane, log_seq)
            JOIN profile_events USING (log_lane, log_seq)""",
         [lane for lane, _ in places],
         [seq for _, seq in places],
     )
-    return {(row["log_lane"], row["log_seq"]) for row in rows}
+    return {(row["log_lane"], row["log_seq"]): row["profile_id"] for row in rows}
 
 
 async def find_erased(tx: Connection, profile_ids: Iterable[UUID]) -> set[UUID]:
@@ -94,13 +94,7 @@ async def find_group(db: Database, profile_id: UUID) -> list[UUID]:
 
 async def owners_of(db: Database, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], UUID]:
     """Whose these rows of the log (lane, seq) are today; those that are not resolved yet are missing."""
-    rows = await db.fetch(
-        """SELECT log_lane, log_seq, profile_id FROM unnest($1::smallint[], $2::bigint[]) AS wanted (log_lane, log_seq)
-           JOIN profile_events USING (log_lane, log_seq)""",
-        [lane for lane, _ in places],
-        [seq for _, seq in places],
-    )
-    owners = {(row["log_lane"], row["log_seq"]): row["profile_id"] for row in rows}
+    owners = await find_indexed(db, places)
     survivors = await _survivors_of(db, set(owners.values()))
     return {place: survivors[owner] for place, owner in owners.items()}
 
