@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from tests.services.segments.standing import NOW, Standing
 from tests.services.segments.told import birthday, changed, did, known, person
@@ -53,6 +54,25 @@ async def test_time_alone_makes_a_profile_leave_at_the_exact_instant(segments: S
         ("entered", "event", NOW),
         ("left", "time", bought_at + timedelta(minutes=10)),
     ]
+
+
+async def test_a_later_event_of_the_name_that_does_not_match_removes_nobody_but_the_clock_does(
+    segments: Standing,
+) -> None:
+    large = {**BOUGHT, "where": [{"property": "total", "op": ">", "value": 100}], "within": "P1D"}
+    wool = {**BOUGHT, "where": [{"property": "sku", "op": "=", "value": "wool"}], "within": "P1D"}
+    for key, condition in {"large": large, "wool": wool}.items():
+        await segments.define(key, condition)
+    await segments.take(did("ann", "Order Completed", profile=known("ann"), total=101, sku="wool"))
+    for hours in range(1, 24):
+        await segments.later(hours=1)
+        others: list[dict[str, Any]] = [{"total": 100}, {"total": "101"}, {"total": None, "sku": "silk"}, {}]
+        await segments.take(*(did("ann", "Order Completed", segments.clock.now(), **other) for other in others))
+        assert await segments.members("large") == await segments.members("wool") == {person("ann")}, hours
+    await segments.later(hours=1)
+    for key in ("large", "wool"):
+        left = ("left", "time", NOW + timedelta(days=1))
+        assert await segments.changes(key) == [("entered", "event", NOW), left]
 
 
 async def test_a_truth_that_changes_and_changes_back_between_two_looks_is_two_changes(segments: Standing) -> None:
