@@ -46,12 +46,16 @@ class Lag:
     async def measure(self) -> dict[str, Any]:
         """Who is upstream is asked first: what was there then is in what the next one has passed, or is still pending.
 
-        So 0 means that everything accepted before the call has had its full effect. While a service is out of reach that
-        can't be known: raises Unavailable, with what waits for it counted from where it last said it was.
+        The way is a circle: what messaging tells of its sends becomes events. So where that is taken in is looked at before
+        all else; what is taken in during the call is still pending. So 0 means that everything accepted before the call has
+        had its full effect. While a service is out of reach that can't be known: raises Unavailable, with what waits for it
+        counted from where it last said it was.
         """
+        outcomes = (await own_progress(self._db)).cursors["messaging"]
         heads = await read_heads(self._db)
         found = {name: await _reached(clients.read_progress(neighbour)) for name, neighbour in self._neighbours.items()}
-        found["events"] = replace(await own_progress(self._db), heads=heads)
+        own = await own_progress(self._db)
+        found["events"] = replace(own, heads=heads, cursors=own.cursors | {"messaging": outcomes})
         reached = {name: progress for name, progress in found.items() if progress is not None}
         cursors = {name: _cursors(name, one, reached) for name, one in reached.items()}
         count = sum(pending(one.heads, cursors[name]) + one.pending for name, one in reached.items())

@@ -1,6 +1,7 @@
 """The other three services, as far as events sees them: feeds that a test fills, and how far they say they are."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ class Neighbours(httpx.AsyncBaseTransport):
         self.oldest: dict[str, str] = {}
         self.down: set[str] = set()
         self.asked: list[str] = []
+        self.before_progress: dict[str, Callable[[], Awaitable[None]]] = {}
 
     def append(self, service: str, lane: int, message: Any) -> None:
         self.feeds[service].setdefault(lane, []).append(message)
@@ -30,6 +32,8 @@ class Neighbours(httpx.AsyncBaseTransport):
         body = json.loads(await request.aread()) if request.method == "POST" else None
         if path == "/internal/progress":
             self.asked.append(service)
+            if meanwhile := self.before_progress.pop(service, None):
+                await meanwhile()
         answer = {"/internal/feed": self._pull, "/internal/progress": self._progress, "/internal/oldest": self._oldest}
         if path == "/internal/feed":
             await asyncio.sleep(0.02)

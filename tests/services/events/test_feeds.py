@@ -234,6 +234,22 @@ async def test_lag_asks_upstream_first(joined: Events, neighbours: Neighbours) -
     assert neighbours.asked == ["profiles", "segments", "messaging"]
 
 
+async def test_what_became_of_a_message_while_lag_is_asked_is_still_pending(
+    joined: Events, neighbours: Neighbours
+) -> None:
+    outcome = {
+        "kind": "outcome", "message_id": "delivery-1:sent", "profile_id": str(new_id()), "name": "Email Sent",
+        "properties": {}, "at": AT,
+    }  # fmt: skip
+
+    async def it_is_taken_in_meanwhile() -> None:
+        neighbours.append("messaging", 7, outcome)
+        await until(joined.messages, "it is an event")
+
+    neighbours.before_progress["messaging"] = it_is_taken_in_meanwhile
+    assert (await lag(joined))["events"] == 1
+
+
 @pytest.mark.parametrize("service", ["profiles", "segments", "messaging"])
 async def test_with_a_service_away_lag_is_unavailable_but_counted(
     joined: Events, neighbours: Neighbours, service: str
