@@ -2,10 +2,12 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
+from uuid import UUID
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -35,6 +37,14 @@ UNAVAILABLE = (
 MAX_TRIES = 8
 
 _open: ContextVar[bool] = ContextVar("a transaction is open in this task", default=False)
+
+
+def array_of(values: Iterable[UUID | int | datetime | None]) -> str:
+    """These as the text of an array, for parameters like `$1::text::uuid[]`.
+
+    The driver takes one to two microseconds for each element of an array; this takes a tenth of it.
+    """
+    return f"{{{json.dumps_text(list(values))[1:-1]}}}"
 
 
 def forbid_open_transaction() -> None:

@@ -1,10 +1,11 @@
 """Every named event of every profile, each once: what a condition is read from, and rebuilt from."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from services.segments.domain.facts import Event
 from services.segments.store.profiles import lanes_of
@@ -15,28 +16,39 @@ EventKey = tuple[UUID, datetime, str, str]
 """Profile, timestamp, source, message id."""
 
 
+class _Row(Struct):
+    profile_id: UUID
+    timestamp: datetime
+    source: str
+    message_id: str
+    name: str
+    properties: Mapping[str, object]
+    context: Mapping[str, object]
+
+
 async def insert_events(tx: Connection, events: Sequence[tuple[int, UUID, Event]]) -> set[EventKey] | None:
     """Keep these events of these (lane, profile). Returns those that were not there yet; None: all, and no two alike."""
+    groups = by_lane(events, itemgetter(0))
     answers = await tx.fetchmany(
-        """INSERT INTO history (lane, profile_id, timestamp, source, message_id, name, properties, context)
-           SELECT $1, * FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::jsonb[])
-           ON CONFLICT DO NOTHING RETURNING profile_id, timestamp, source, message_id""",
-        [(lane, *_columns(group)) for lane, group in by_lane(events, itemgetter(0))],
+        """WITH new AS (
+             INSERT INTO history (lane, profile_id, timestamp, source, message_id, name, properties, context)
+             SELECT $1, * FROM jsonb_to_recordset($2) AS event (profile_id uuid, timestamp timestamptz, source text,
+                                                                message_id text, name text, properties jsonb, context jsonb)
+             ON CONFLICT DO NOTHING RETURNING profile_id, timestamp, source, message_id)
+           SELECT $1, array_agg(new) FROM new HAVING count(*) < $3""",
+        [(lane, [_row(profile_id, event) for _, profile_id, event in group], len(group)) for lane, group in groups],
     )
-    rows: list[Any] = list(answers)
-    return None if len(rows) == len(events) else {tuple(row) for row in rows}
+    some = {lane: news or () for lane, news in answers}
+    if not some:
+        return None
+    whole = ((profile_id, event) for lane, profile_id, event in events if lane not in some)
+    return {tuple(key) for news in some.values() for key in news} | {
+        (profile_id, event.timestamp, event.source, event.message_id) for profile_id, event in whole
+    }
 
 
-def _columns(events: Sequence[tuple[int, UUID, Event]]) -> tuple[list[Any], ...]:
-    return (
-        [profile_id for _, profile_id, _ in events],
-        [event.timestamp for *_, event in events],
-        [event.source for *_, event in events],
-        [event.message_id for *_, event in events],
-        [event.name for *_, event in events],
-        [event.properties for *_, event in events],
-        [event.context for *_, event in events],
-    )
+def _row(profile_id: UUID, e: Event) -> _Row:
+    return _Row(profile_id, e.timestamp, e.source, e.message_id, e.name, e.properties, e.context)
 
 
 async def events_of(

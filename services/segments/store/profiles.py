@@ -8,7 +8,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from shared.plumbing import json
-from shared.plumbing.db import Connection, Database
+from shared.plumbing.db import Connection, Database, array_of
 from shared.plumbing.lanes import by_lane, lane_of
 
 FIRST = UUID(int=0)
@@ -154,10 +154,11 @@ async def insert_profiles(tx: Connection, profiles: Iterable[StoredProfile]) -> 
     rows = await tx.fetchmany(
         """INSERT INTO profiles (lane, profile_id, user_id, version, traits, life_events, created_at, states, truths,
                                  revision, states_revision, evaluated_at, next_due_at, merged_into, erased)
-           SELECT $1, profile_id, user_id, version, traits, life_events::jsonb, created_at, states, truths::bigint[],
+           SELECT $1, profile_id, user_id, version, traits, life_events::jsonb, created_at, states::json, truths::bigint[],
                   revision, states_revision, evaluated_at, next_due_at, merged_into, erased
-           FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::json[], $7::timestamptz[], $8::timestamptz[],
-                       $9::text[], $10::bigint[], $11::jsonb[], $12::text[], $13::timestamptz[], $14::uuid[], $15::bool[])
+           FROM unnest($2::text::uuid[], $3::text::bigint[], $4::text::bigint[], $5::text[], $6::text[], $7::text::timestamptz[],
+                       $8::text::timestamptz[], $9::text[], $10::bigint[], $11::jsonb[], $12::text[], $13::timestamptz[],
+                       $14::uuid[], $15::bool[])
                 AS new (profile_id, revision, states_revision, truths, states, evaluated_at, next_due_at,
                         user_id, version, traits, life_events, created_at, merged_into, erased)
            ON CONFLICT DO NOTHING RETURNING 1""",
@@ -170,12 +171,13 @@ async def update_profiles(tx: Connection, profiles: Iterable[StoredProfile]) -> 
     """Everything of them."""
     await tx.executemany(
         """UPDATE profiles SET revision = new.revision, states_revision = new.states_revision, planned_at = NULL,
-                  truths = new.truths::bigint[], states = new.states,
+                  truths = new.truths::bigint[], states = new.states::json,
                   evaluated_at = new.evaluated_at, next_due_at = new.next_due_at, user_id = new.user_id,
                   version = new.version, traits = new.traits, life_events = new.life_events::jsonb,
                   created_at = new.created_at, merged_into = new.merged_into, erased = new.erased
-           FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::json[], $7::timestamptz[], $8::timestamptz[],
-                       $9::text[], $10::bigint[], $11::jsonb[], $12::text[], $13::timestamptz[], $14::uuid[], $15::bool[])
+           FROM unnest($2::text::uuid[], $3::text::bigint[], $4::text::bigint[], $5::text[], $6::text[], $7::text::timestamptz[],
+                       $8::text::timestamptz[], $9::text[], $10::bigint[], $11::jsonb[], $12::text[], $13::timestamptz[],
+                       $14::uuid[], $15::bool[])
                 AS new (profile_id, revision, states_revision, truths, states, evaluated_at, next_due_at,
                         user_id, version, traits, life_events, created_at, merged_into, erased)
            WHERE profiles.lane = $1 AND profiles.profile_id = new.profile_id""",
@@ -187,24 +189,25 @@ async def update_states(tx: Connection, profiles: Iterable[StoredProfile]) -> No
     """Where their conditions stand; what is known of them stays."""
     await tx.executemany(
         """UPDATE profiles SET revision = new.revision, states_revision = new.states_revision, planned_at = NULL,
-                  truths = new.truths::bigint[], states = new.states,
+                  truths = new.truths::bigint[], states = new.states::json,
                   evaluated_at = new.evaluated_at, next_due_at = new.next_due_at
-           FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::json[], $7::timestamptz[], $8::timestamptz[])
+           FROM unnest($2::text::uuid[], $3::text::bigint[], $4::text::bigint[], $5::text[], $6::text[], $7::text::timestamptz[],
+                       $8::text::timestamptz[])
                 AS new (profile_id, revision, states_revision, truths, states, evaluated_at, next_due_at)
            WHERE profiles.lane = $1 AND profiles.profile_id = new.profile_id""",
         [(lane, *_evaluated(group)) for lane, group in by_lane(profiles, lambda p: p.lane)],
     )
 
 
-def _evaluated(group: Sequence[StoredProfile]) -> tuple[list[Any], ...]:
+def _evaluated(group: Sequence[StoredProfile]) -> tuple[str | list[str], ...]:
     return (
-        [p.id for p in group],
-        [p.revision for p in group],
-        [None if p.states_revision == p.revision else p.states_revision for p in group],
+        array_of([p.id for p in group]),
+        array_of([p.revision for p in group]),
+        array_of([None if p.states_revision == p.revision else p.states_revision for p in group]),
         ["{" + ",".join(map(str, sorted(p.truths))) + "}" for p in group],  # unnest would flatten an array of arrays
-        [p.states for p in group],
-        [p.evaluated_at for p in group],
-        [p.next_due_at for p in group],
+        [json.dumps_text(p.states) for p in group],
+        array_of([p.evaluated_at for p in group]),
+        array_of([p.next_due_at for p in group]),
     )
 
 
