@@ -3,6 +3,9 @@
 PY := .venv/bin/python
 LOCAL := $(PY) -m deploy.local
 
+# Without their bytecode kept, each of the many processes that are started here would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test fuzz bench check fix revision migrate openapi clean
 

@@ -12,7 +12,6 @@ import asyncpg
 import typer
 import uvicorn
 from pydantic import ValidationError
-from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from shared.plumbing.garbage import collect_seldom
 
@@ -89,6 +88,8 @@ def _database_url(service: str) -> str:
 
 @cli.command(help="Bring the database of one service, or of all, to the newest migration.")
 def migrate(service: Annotated[str, typer.Argument(help="a service's name, or all")] = "all") -> None:
+    from sqlalchemy.exc import ArgumentError, DBAPIError
+
     from shared.plumbing.migrate import upgrade
 
     for name in SERVICES if service == "all" else (service,):

@@ -4,13 +4,16 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.messaging.models import consent_outbox, deliveries, memberships_seen, sends
 from shared.plumbing.db import Connection
 from shared.plumbing.lanes import by_lane, lane_of
 
 MOVED = {
-    table.name: ", ".join(column.name for column in table.columns if column.name not in ("lane", "profile_id"))
-    for table in (sends, deliveries, memberships_seen, consent_outbox)
+    "sends": "id, campaign_id, campaign, user_id, trigger_id, trigger_at, trigger, state, due_at, next_at, attempts, "
+    "claimed_until, claimed_by, decision, reason, facts, variant, delivery_id, decided_at, converted_at, revenue, created_at",
+    "deliveries": "id, send_id, campaign_id, campaign, channel, purpose, template, template_version, address, content, "
+    "provider, status, answer, at",
+    "memberships_seen": "segment, change, at",
+    "consent_outbox": "id, purpose, channel, status, source, at, created_at",
 }
 """Tables whose rows follow a profile into its survivor's lane, with their other columns."""
 

@@ -6,6 +6,8 @@ from uuid import UUID
 
 import pytest
 
+from services.messaging.models import metadata
+from services.messaging.store.people import MOVED
 from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import lane_of
 from tests.services.messaging.conftest import Messaging
@@ -13,6 +15,12 @@ from tests.services.messaging.neighbours import Neighbours, consent
 from tests.support.waiting import until
 
 HOUR = timedelta(hours=1)
+
+
+def test_whole_rows_follow_a_person() -> None:
+    for table, columns in MOVED.items():
+        theirs = {column.name for column in metadata.tables[table].columns}
+        assert {"lane", "profile_id", *columns.split(", ")} == theirs, table
 
 
 def two(near: Neighbours, *, same_lane: bool = False, **fields: Any) -> tuple[UUID, UUID]:
