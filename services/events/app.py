@@ -1,6 +1,7 @@
 """Wiring of the events service."""
 
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -60,7 +61,7 @@ def create_app(
         clock=clock or ShiftedClock(settings.clock_offset),
         migrations=Path(__file__).parent / "migrations",
         start=start,
-        routers=_routers(settings),
+        routers=_routers(settings.public_url, settings.analytics_js, settings.max_body),
         routes=(*straight_routes(), *feed_routes(FeedRequest.read)),
     )
     app.router.redirect_slashes = False  # a redirect breaks a browser's preflight
@@ -76,14 +77,15 @@ def create_app(
     return app
 
 
-def _routers(settings: Settings) -> tuple[APIRouter, ...]:
+@cache
+def _routers(public_url: str | None, analytics_js: Path | None, max_body: int) -> tuple[APIRouter, ...]:
     return (
         tracking_routes(),
         customerio_routes(),
         posthog_routes(),
-        sdk_routes(public_url=settings.public_url, analytics_js=settings.analytics_js),
+        sdk_routes(public_url=public_url, analytics_js=analytics_js),
         listing_routes(),
-        rejected_routes(max_body=settings.max_body),
+        rejected_routes(max_body=max_body),
         parked_routes(lambda request: request.app.state.applies),
         keys_routes(),
         schema_routes(),

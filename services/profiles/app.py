@@ -21,7 +21,7 @@ from shared.plumbing.internal import feed_routes
 from shared.plumbing.known_keys import KnownKeys
 from shared.schemas.feed import FeedRequest
 
-FEED_EVERY = 2.0
+FEED_EVERY = 1.0
 """Seconds between two looks at how far the readers of the feed are."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -57,8 +57,9 @@ def create_app(
         frame.on_stop.push_async_callback(to_segments.close)
         events = Events(to_events)
         book = make_book(settings, frame)
-        feed = frame.feed = FeedServer(frame.db, frame.wake, consumers=CONSUMERS)
         desk = app.state.desk = Desk(book, events, Segments(to_segments), settings.profiles_max_body)
+        # A replay begins when the readers of the feed have got to where it was asked for.
+        feed = frame.feed = FeedServer(frame.db, frame.wake, consumers=CONSUMERS, advanced=desk.replay_due.set)
         if settings.role != "worker":
             frame.tasks.start("feed", lambda: feed.run(every=FEED_EVERY))
         if settings.role != "api":

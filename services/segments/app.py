@@ -37,6 +37,17 @@ from shared.plumbing.reader import FeedReader, Pull
 from shared.schemas.feed import FeedRequest
 
 FEED = "resolved"
+ROUTERS = (
+    template_router,
+    list_router,
+    segment_router,
+    membership_router,
+    history_router,
+    stats_router,
+    reconciliation_router,
+    internal_routes(),
+    parked_routes(lambda request: {FEED: request.app.state.take_in}),
+)
 
 
 def load_settings() -> Settings:
@@ -62,17 +73,7 @@ def create_app(
         clock=clock,
         migrations=Path(__file__).parent / "migrations",
         start=start,
-        routers=(
-            template_router,
-            list_router,
-            segment_router,
-            membership_router,
-            history_router,
-            stats_router,
-            reconciliation_router,
-            internal_routes(),
-            parked_routes(lambda request: {FEED: request.app.state.take_in}),
-        ),
+        routers=ROUTERS,
         routes=feed_routes(FeedRequest.read),
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,12 @@ def build_app(
     app = FastAPIOffline(title=title, description=description, version="1", lifespan=lifespan)
     app.router.routes[:0] = routes
     for router in (*routers, _health_routes(service, migrations)):
-        app.include_router(router)
+        app.router.routes.extend(router.routes)  # to include it would build each of them once more
     _answer_errors(app)
     return app
 
 
+@cache
 def _health_routes(service: str, migrations: Path) -> APIRouter:
     router = APIRouter(tags=["health"])
     head = max((path.name.split("_", 1)[0] for path in (migrations / "versions").glob("[0-9]*_*.py")), default="")

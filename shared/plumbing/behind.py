@@ -19,13 +19,16 @@ async def keep_working(
     otherwise: Callable[[], Awaitable[None]] | None = None,
     begin_again: tuple[type[Exception], ...] = (),
 ) -> None:
-    """Until cancelled: step after step while there is something to do, `breath` seconds apart.
+    """Until cancelled: step after step while there is something to do, `breath` seconds apart; after a shorter step as long
+    as it took, so that many that find little are soon done.
 
     When a step did nothing, wait until `due` is set; after `look_again` seconds do `otherwise`, and look again. A step that
     raises one of `begin_again` is taken again at once.
     """
+    loop = asyncio.get_running_loop()
     while True:
         due.clear()
+        begun = loop.time()
         try:
             worked = await step()
         except LeaseLost:
@@ -35,7 +38,7 @@ async def keep_working(
             log.info("work_begins_again", kind=type(error).__name__)
             continue
         if worked:
-            await asyncio.sleep(breath)
+            await asyncio.sleep(min(breath, loop.time() - begun))
             continue
         try:
             await asyncio.wait_for(due.wait(), look_again)

@@ -6,7 +6,7 @@ to n has missed nothing below n.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -115,14 +115,18 @@ class FeedServer:
         reading: FeedReading = read_feed,
         finding: FindOldest = find_oldest,
         fallback: float = 1.0,
+        advanced: Callable[[], None] = lambda: None,
     ) -> None:
+        """`advanced`: called when it has been written down that a consumer is further."""
         self._db = db
         self._wake = wake
         self._consumers = consumers
         self._reading = reading
         self._finding = finding
         self._fallback = fallback
+        self._advanced = advanced
         self._seen: dict[tuple[str, int], int] = {}
+        self._written: dict[tuple[str, int], int] = {}
         self._dropped: dict[int, int] = {}
         self._ends: dict[str, _End] = {}
 
@@ -175,15 +179,18 @@ class FeedServer:
 
     async def write_down(self) -> None:
         """Keep how far each consumer is (in memory until now, so that a pull costs no write)."""
-        seen, self._seen = self._seen, {}
-        if not seen:
+        news = [(key, seq) for key, seq in self._seen.items() if self._written.get(key, -1) < seq]
+        self._seen = {}
+        if not news:
             return
         async with self._db.transaction() as tx:
             await tx.executemany(
                 """INSERT INTO feed_readers (lane, consumer, seq) VALUES ($1, $2, $3)
                    ON CONFLICT (lane, consumer) DO UPDATE SET seq = excluded.seq WHERE feed_readers.seq < excluded.seq""",
-                sorted((lane, consumer, seq) for (consumer, lane), seq in seen.items()),
+                sorted((lane, consumer, seq) for (consumer, lane), seq in news),
             )
+        self._written |= dict(news)
+        self._advanced()
 
 
 async def read_heads(db: Database) -> dict[int, int]:

@@ -79,7 +79,7 @@ class Replayer:
         if known is None or known.lane not in self._leases.held or not await self._may_begin(known):
             return False
         try:
-            found = await self._events.read_log(_next_part(known, limit=self._at_once))
+            found = await self._next_messages(known)
         except Unavailable as error:
             log.warning("replay_waits", kind=type(error).__name__)
             return False
@@ -89,7 +89,14 @@ class Replayer:
             await self._book.db.run(lambda tx: self._finish_lane(tx, known))
         return True
 
+    async def _next_messages(self, known: Replay) -> Sequence[LogItem]:
+        if known.cursor >= known.until.get(known.lane, 0):
+            return ()
+        return await self._events.read_log(_next_part(known, limit=self._at_once))
+
     async def _may_begin(self, known: Replay) -> bool:
+        if (known.lane, known.cursor) != (0, 0):
+            return True  # it has
         passed = await erasures.read_passed(self._book.db, self._consumers)
         return all(
             passed.get(consumer, {}).get(lane, 0) >= seq

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import asyncpg
 
 from shared.plumbing.db import Database
-from shared.plumbing.feed import Entry, FeedServer, Item, append, drop_passed, read_feed
+from shared.plumbing.feed import Entry, FeedServer, Item, append, drop_passed, passed_by_all, read_feed
 from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import lane_of
 from tests.services.plumbing.conftest import Bench
@@ -70,6 +70,16 @@ async def test_rows_are_dropped_only_when_every_consumer_has_passed_them(bench: 
     await bench.server.write_down()
     assert await drop_passed(bench.db, ["fast", "slow"]) == 1
     assert await drop_passed(bench.db, ["fast", "slow", "unheard"]) == 0
+
+
+async def test_that_a_consumer_is_further_is_written_down_and_said_once(bench: Bench) -> None:
+    said: list[int] = []
+    server = FeedServer(bench.db, bench.wake, consumers=["reader"], advanced=lambda: said.append(1))
+    for cursors, times in (({2: 0}, 1), ({2: 0}, 1), ({2: 3, 4: 1}, 2), ({2: 3}, 2)):
+        await server.pull("reader", cursors, limit=1, wait=0)
+        await server.write_down()
+        assert len(said) == times
+    assert await passed_by_all(bench.db, ["reader"]) == {2: 3, 4: 1}
 
 
 async def test_a_rolled_back_writer_leaves_no_gap(bench: Bench) -> None:

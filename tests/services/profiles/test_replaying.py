@@ -281,12 +281,20 @@ async def test_what_live_traffic_has_not_resolved_yet_is_left_to_it(standing: St
     assert (found["messages"], len(await told_again(standing))) == (1, 1)
 
 
+async def test_of_lanes_in_which_nothing_was_resolved_nobody_is_asked(standing: Standing) -> None:
+    asked = await begun(standing)
+    standing.others.away.add("events")
+    assert (await seen_through(standing, asked))["messages"] == 0
+
+
 async def test_it_waits_while_events_is_away(standing: Standing) -> None:
     await standing.take(user_id="u1")
     asked = await begun(standing)
     at_work = replayer(standing)
     standing.others.away.add("events")
-    assert not await at_work.step()
+    while await at_work.step():
+        pass
+    assert (await standing.call("GET", f"/v1/replays/{asked['id']}"))["messages"] == 0
     standing.others.away.clear()
     assert (await seen_through(standing, asked, at_work))["messages"] == 1
 
