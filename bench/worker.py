@@ -29,7 +29,7 @@ from services.segments.store.profiles import StoredProfile
 from services.segments.worker import Builder
 from shared.plumbing import json
 from shared.plumbing.clock import SystemClock
-from shared.plumbing.db import Database
+from shared.plumbing.db import Database, array_of
 from shared.plumbing.garbage import collect_seldom
 from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import LANES, by_lane
@@ -167,28 +167,28 @@ _lane = attrgetter("lane")
 UPSERT = """
 INSERT INTO profiles (lane, profile_id, user_id, version, traits, life_events, created_at, states, truths, revision,
                       states_revision, evaluated_at, next_due_at, merged_into, erased)
-SELECT $1, profile_id, user_id, version, traits, '[]', created_at, states, truths::bigint[], revision, revision, evaluated_at,
-       next_due_at, NULL, false
-FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::jsonb[], $6::timestamptz[], $7::json[], $8::text[], $9::bigint[],
-            $10::timestamptz[], $11::timestamptz[])
+SELECT $1, profile_id, user_id, version, traits, '[]', created_at, states::json, truths::bigint[], revision, revision,
+       evaluated_at, next_due_at, NULL, false
+FROM unnest($2::text::uuid[], $3::text[], $4::text::bigint[], $5::jsonb[], $6::text::timestamptz[], $7::text[], $8::text[],
+            $9::text::bigint[], $10::text::timestamptz[], $11::text::timestamptz[])
      AS new (profile_id, user_id, version, traits, created_at, states, truths, revision, evaluated_at, next_due_at)
 ON CONFLICT (lane, profile_id) DO UPDATE SET revision = excluded.revision, states_revision = excluded.states_revision,
     truths = excluded.truths, states = excluded.states, evaluated_at = excluded.evaluated_at,
     next_due_at = excluded.next_due_at, planned_at = NULL"""
 
 
-def _columns(rows: Sequence[StoredProfile]) -> tuple[list[Any], ...]:
+def _columns(rows: Sequence[StoredProfile]) -> tuple[Any, ...]:
     return (
-        [row.id for row in rows],
+        array_of([row.id for row in rows]),
         [row.user_id for row in rows],
-        [row.version for row in rows],
+        array_of([row.version for row in rows]),
         [row.traits for row in rows],
-        [row.created_at for row in rows],
+        array_of([row.created_at for row in rows]),
         [row.states for row in rows],
         ["{" + ",".join(map(str, row.truths)) + "}" for row in rows],
-        [row.revision for row in rows],
-        [row.evaluated_at for row in rows],
-        [row.next_due_at for row in rows],
+        array_of([row.revision for row in rows]),
+        array_of([row.evaluated_at for row in rows]),
+        array_of([row.next_due_at for row in rows]),
     )
 
 

@@ -1,9 +1,45 @@
 """Where the conditions of one profile stand."""
 
-from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from services.segments.domain.engine.keeper import Leaves
+from shared.plumbing import json
+
+
+class _Stored(msgspec.Struct, omit_defaults=True):
+    leaves: dict[str, Any] = {}
+    due: dict[str, int] = {}
+    since: dict[str, int] = {}
+
+
+class _Unread(_Stored):
+    leaves: dict[str, json.Raw] = {}
+
+
+_unread = msgspec.json.Decoder(_Unread)
+
+
+class _StoredLeaves(dict[str, Any]):
+    """Each is read when it is first asked for: an event asks for a few of many."""
+
+    def __getitem__(self, key: str) -> Any:
+        return self._read(key, super().__getitem__(key))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        kept = super().get(key, default)
+        return self._read(key, kept) if kept.__class__ is json.Raw else kept
+
+    def items(self) -> Any:
+        for key in self:
+            _ = self[key]
+        return super().items()
+
+    def _read(self, key: str, kept: Any) -> Any:
+        if kept.__class__ is json.Raw:
+            kept = self[key] = json.loads(kept)
+        return kept
 
 
 class Standing:
@@ -25,14 +61,14 @@ class Standing:
         self._next_is_known = False
 
     @classmethod
-    def of(cls, json: Mapping[str, Any]) -> "Standing":
-        """As `to_json` gave it, or as nothing at all. What is given is changed."""
-        return cls(json.get("leaves", {}), json.get("due", {}), json.get("since"))
+    def read(cls, text: str) -> "Standing":
+        """As `written` gave it, or an empty object."""
+        stored = _unread.decode(text)
+        return cls(_StoredLeaves(stored.leaves), stored.due, stored.since)
 
-    def to_json(self) -> dict[str, Any]:
-        if not (self.leaves or self.due or self.since):
-            return {}
-        return {"leaves": self.leaves, "due": self.due} | ({"since": self.since} if self.since else {})
+    def written(self) -> str:
+        """As JSON."""
+        return json.dumps_text(_Stored(self.leaves, self.due, self.since))
 
     @property
     def next_at(self) -> int | None:

@@ -12,12 +12,12 @@ from shared.plumbing.db import Connection, Database, array_of
 from shared.plumbing.lanes import by_lane, lane_of
 
 FIRST = UUID(int=0)
-COLUMNS = """lane, profile_id, user_id, version, traits, life_events, created_at, states, truths, revision,
+COLUMNS = """lane, profile_id, user_id, version, traits, life_events, created_at, states::text, truths, revision,
              states_revision, evaluated_at, next_due_at, merged_into, erased"""
 
 
 class StoredProfile(NamedTuple):
-    """`truths`: ids of the versions that are true, complete up to `revision`; `states` are up to `states_revision`.
+    """`truths`: ids of the versions that are true, complete up to `revision`; `states`, JSON, are up to `states_revision`.
 
     `merged_into` and `erased` mark tombstones.
     """
@@ -29,7 +29,7 @@ class StoredProfile(NamedTuple):
     traits: dict[str, Any]
     life_events: list[dict[str, Any]]
     created_at: datetime
-    states: dict[str, Any]
+    states: str
     truths: frozenset[int]
     revision: int
     states_revision: int
@@ -205,7 +205,7 @@ def _evaluated(group: Sequence[StoredProfile]) -> tuple[str | list[str], ...]:
         array_of([p.revision for p in group]),
         array_of([None if p.states_revision == p.revision else p.states_revision for p in group]),
         ["{" + ",".join(map(str, sorted(p.truths))) + "}" for p in group],  # unnest would flatten an array of arrays
-        [json.dumps_text(p.states) for p in group],
+        [p.states for p in group],
         array_of([p.evaluated_at for p in group]),
         array_of([p.next_due_at for p in group]),
     )

@@ -22,7 +22,6 @@ from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.standing import Standing
 from shared.language.compare import holds
 from shared.language.paths import find_all
-from shared.plumbing import json
 from tests.unit.segments import generated, lively
 
 thorough = settings(
@@ -52,7 +51,7 @@ class Followed:
         assert self.truths == expected, now
 
     def is_stored(self) -> None:
-        self.standing = Standing.of(json.loads(json.dumps(self.standing.to_json())))
+        self.standing = Standing.read(self.standing.written())
 
     def assert_right_until(self, now: datetime) -> None:
         for at, truths in self.ruleset.pass_time(self.standing, self.facts, now):

@@ -19,7 +19,6 @@ from services.segments.service import subject as work
 from services.segments.service.rules import Rules, build_rules
 from services.segments.service.subject import Subject
 from services.segments.store.catalogue import Version
-from shared.plumbing import json
 from tests.unit.segments import generated
 from tests.unit.segments.generated import START
 
@@ -103,7 +102,7 @@ class Service:
 
     def reaches(self, at: timedelta) -> None:
         self.subject = Subject.of(self.subject.to_stored())
-        self.subject.standing = type(self.subject.standing).of(json.loads(json.dumps(self.subject.standing.to_json())))
+        self.subject.standing = type(self.subject.standing).read(self.subject.standing.written())
         work.catch_up(self.subject, self.rules, START + at, self.events)
         self.agrees()
 
