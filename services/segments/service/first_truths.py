@@ -160,10 +160,10 @@ class FirstTruths:
 
 async def next_looks(tx: Connection, book: RuleBook, build: Build, lanes: Sequence[int], *, at_once: int) -> list[Look]:
     """The next two looks at lanes that are not through this build, as far as there are any."""
-    rules = await book.current(tx)
     unfinished = {lane: found for lane, found in (await builds.open_lanes(tx, lanes)).items() if build.id in found}
     if not unfinished:
         return []
+    rules = await book.current(tx)  # not before: a build that is begun in between would have its lanes noted unseen
     together = next(iter(unfinished.values()))
     alike = [lane for lane, found in unfinished.items() if found == together]
     count = max(1, LANES * at_once // max(1, build.total))

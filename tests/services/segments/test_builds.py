@@ -1,5 +1,6 @@
 """New and edited segments: built over all history while everything goes on, then taking over."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from services.segments.domain.sql.query import Query
 from services.segments.service import first_truths
+from services.segments.service.catalogue import create_segment
 from services.segments.store import first_truths as store
 from shared.plumbing import json
 from tests.services.segments.standing import NOW, Standing
@@ -175,6 +177,29 @@ async def test_a_killed_builder_is_continued_by_another(url: str) -> None:
         await second.work()
         assert (await segments.call("GET", "/v1/segments/all"))["status"] == "live"
         assert len(await segments.members("all")) == len(await segments.changes("all")) == len(PEOPLE)
+
+
+async def test_a_segment_that_is_made_while_the_builder_looks_for_work_is_built_over_everybody(
+    segments: Standing,
+) -> None:
+    await segments.take(*(changed(name) for name in PEOPLE))
+    await segments.define("first", {"all": []}, build=False)
+    async with segments.db.transaction() as tx:
+        await tx.execute("LOCK TABLE build_lanes IN ACCESS EXCLUSIVE MODE")
+        looking = asyncio.create_task(segments.worker.builder.step())
+        while not await segments.db.fetchval(WAITS):
+            assert not looking.done()
+            await asyncio.sleep(0.01)
+        await create_segment(tx, key="second", name="second", condition={"not": {"all": []}}, now=NOW)
+        await create_segment(tx, key="third", name="third", condition={"all": []}, now=NOW)
+    await looking
+    await segments.worker.work()
+    sizes = {shown["key"]: shown["size"] for shown in await segments.items("/v1/segments")}
+    assert sizes == {"first": len(PEOPLE), "second": 0, "third": len(PEOPLE)}
+
+
+WAITS = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+                          AND query LIKE '%build_lanes%')"""
 
 
 async def test_what_the_query_cannot_judge_the_engine_does(segments: Standing, monkeypatch: pytest.MonkeyPatch) -> None:
