@@ -1,6 +1,7 @@
 """What all tests share. The fixtures themselves are in tests/support/."""
 
 import os
+from collections import deque
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -45,5 +46,17 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long goes first, so that no worker begins with it when the others are done."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """What takes long goes first, so that no worker begins with it when the others are done; as much of it on each.
+
+    A worker begins with its share of the list, and takes over what others have not got to when that is done.
+    """
+    slow = [item for item in items if item.get_closest_marker("slow") is not None]
+    others = deque(item for item in items if item.get_closest_marker("slow") is None)
+    left, workers = len(items), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items.clear()
+    for worker in range(workers):
+        mine = slow[worker::workers]
+        share = left // (workers - worker)
+        mine += [others.popleft() for _ in range(min(share - len(mine), len(others)))]
+        left -= len(mine)
+        items += mine

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from deploy.local.processes import ON_LINUX
-from tests.deploy.local_run import SERVE, local_run, plant, wait_until
+from tests.deploy.local_run import PATIENCE, SERVE, local_run, plant, wait_until
 
 
 async def query(url: str, statement: str) -> object:
@@ -79,7 +79,7 @@ def test_a_second_one_on_the_same_directory_says_who_runs_there(checkout: Path) 
     with local_run(checkout, SERVE) as run:
         run.url()
         with local_run(checkout, SERVE) as second:
-            assert second.process.wait(30) == 1
+            assert second.process.wait(PATIENCE) == 1
             assert len(second.said.splitlines()) == 1
             assert f"already runs in {checkout / '.local'} (process {run.process.pid})" in second.said
 
@@ -87,7 +87,7 @@ def test_a_second_one_on_the_same_directory_says_who_runs_there(checkout: Path) 
 def test_data_of_another_version_is_one_clear_line(checkout: Path) -> None:
     (checkout / ".local/postgres/data/PG_VERSION").write_text("13\n")
     with local_run(checkout, SERVE) as run:
-        assert run.process.wait(30) == 1
+        assert run.process.wait(PATIENCE) == 1
         assert len(run.said.splitlines()) == 1
         assert "written by PostgreSQL 13" in run.said
 
@@ -148,7 +148,7 @@ def test_a_full_disk_is_one_clear_line(checkout: Path) -> None:
     full.mkdir()
     mount_first = ["sh", "-c", f'mount -t tmpfs -o size=4m none {full} && exec "$@"', "sh"]
     with local_run(checkout, SERVE, prefix=[*apart, *mount_first]) as run:
-        assert run.process.wait(30) == 1
+        assert run.process.wait(PATIENCE) == 1
         assert len(run.said.splitlines()) == 1
         assert "The disk that holds" in run.said
 
@@ -157,7 +157,7 @@ def test_a_command_runs_with_the_database_up_and_named(checkout: Path) -> None:
     script = "import os, socket, urllib.parse as u; a = u.urlsplit(os.environ['REGULARS_DATABASE_URL'])"
     script += "; socket.create_connection((a.hostname, a.port)).close(); print('reached'); raise SystemExit(7)"
     with local_run(checkout, "exec", "--", sys.executable, "-c", script) as run:
-        assert run.process.wait(30) == 7
+        assert run.process.wait(PATIENCE) == 7
         assert "reached" in run.said
 
 
@@ -166,7 +166,7 @@ def test_a_command_finds_the_programs_of_the_servers_version(checkout: Path) -> 
     with local_run(
         checkout, "exec", "--", "/bin/sh", "-c", 'pg_dump --version; pg_dump "$REGULARS_DATABASE_URL"'
     ) as run:
-        assert run.process.wait(30) == 0, run.said
+        assert run.process.wait(PATIENCE) == 0, run.said
         assert f"pg_dump (PostgreSQL) {version}." in run.said
         assert f"Dumped from database version {version}." in run.said
 
@@ -184,7 +184,7 @@ def test_root_that_cannot_be_another_user_is_one_clear_line(checkout: Path) -> N
         pytest.skip("user namespaces are not allowed here")
     shutil.rmtree(checkout / ".local")
     with local_run(checkout, SERVE, prefix=alone) as run:
-        assert run.process.wait(30) == 1
+        assert run.process.wait(PATIENCE) == 1
         assert len(run.said.splitlines()) == 1
         assert "refuses to run as root" in run.said
 

@@ -15,7 +15,7 @@ from socket import create_server
 import pytest
 
 from deploy.local.processes import ON_LINUX, Known, start_of
-from tests.deploy.local_run import SERVICES, LocalRun, local_run, wait_until
+from tests.deploy.local_run import PATIENCE, SERVICES, LocalRun, local_run, wait_until
 from tests.support.ports import free_ports
 
 READY = "Regulars is ready"
@@ -24,7 +24,7 @@ READY = "Regulars is ready"
 def kill_by_request(run: LocalRun, service: str) -> None:
     request = urllib.request.Request(f"http://127.0.0.1:{run.ports[service]}/die", method="POST")
     with suppress(OSError, urllib.error.URLError):
-        urllib.request.urlopen(request, timeout=5).close()
+        urllib.request.urlopen(request, timeout=PATIENCE).close()
 
 
 def test_it_starts_keeps_running_and_stops_everything(new_checkout: Path) -> None:
@@ -72,7 +72,7 @@ def test_what_a_killed_run_left_is_ended_by_the_next(checkout: Path) -> None:
             with local_run(checkout) as again:
                 again.wait_for(READY)
                 assert f"left behind: events ({orphan.pid})" in again.said
-                assert orphan.wait(5) == -signal.SIGTERM
+                assert orphan.wait(PATIENCE) == -signal.SIGTERM
 
 
 @pytest.mark.skipif(not ON_LINUX, reason="only Linux has a parent-death signal")
@@ -97,7 +97,7 @@ def test_a_taken_port_is_one_clear_line(checkout: Path) -> None:
     with closing(create_server(("127.0.0.1", 0))) as server:
         port = str(server.getsockname()[1])
         with local_run(checkout, REGULARS_SEGMENTS_PORT=port) as run:
-            assert run.process.wait(30) == 1
+            assert run.process.wait(PATIENCE) == 1
             assert run.said.splitlines() == [
                 f"Port {port} is taken by another program; stop it, or set REGULARS_SEGMENTS_PORT to a free port."
             ]
@@ -110,7 +110,7 @@ def test_a_service_that_never_starts_ends_the_run_with_its_last_words(checkout: 
     )
     with local_run(checkout) as run:
         run.wait_for("does not start")
-        assert run.process.wait(30) == 1
+        assert run.process.wait(PATIENCE) == 1
         assert "the reason why" in run.said
         run.wait_until_nothing_is_left()
 
@@ -120,7 +120,7 @@ def test_a_service_with_wrong_settings_ends_the_run_at_once(checkout: Path) -> N
         "import sys\nif 'migrate' not in sys.argv:\n    print('REGULARS_X: is wrong')\n    sys.exit(78)\n"
     )
     with local_run(checkout) as run:
-        assert run.process.wait(30) == 1
+        assert run.process.wait(PATIENCE) == 1
         assert run.said.splitlines()[-1].endswith("REGULARS_X: is wrong")
         assert "starting it again" not in run.said
         run.wait_until_nothing_is_left()
@@ -129,7 +129,7 @@ def test_a_service_with_wrong_settings_ends_the_run_at_once(checkout: Path) -> N
 def test_a_failed_migration_ends_the_run_with_its_last_words(checkout: Path) -> None:
     (checkout / "services/__main__.py").write_text("import sys\nsys.exit('no such column')\n")
     with local_run(checkout) as run:
-        assert run.process.wait(30) == 1
+        assert run.process.wait(PATIENCE) == 1
         assert "no such column" in run.said
         assert "migrate ended with code 1" in run.said
 

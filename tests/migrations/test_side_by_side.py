@@ -51,7 +51,7 @@ async def test_changes_are_recorded_while_their_index_is_built(make_database: Ma
             while not await live.fetchval(WAITS):
                 assert not migrating.done()
                 await asyncio.sleep(0.01)
-            await live.execute(CHANGE, 3, UUID(int=3), timeout=10)
+            await live.execute(CHANGE, 3, UUID(int=3), timeout=60)
         await migrating
         made = await live.fetchrow(INDEX)
     async with _connected(await make_database(migrate_segments)) as new:
