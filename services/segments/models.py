@@ -1,7 +1,8 @@
 """The tables of the segments service, for migrations and for the test that compares them with the database.
 
 Catalogue (small, read by every transaction): `catalogue`, `segments`, `segment_versions`, `builds`, `removals`, `list_uploads`.
-Hot (by lane): `history`, `profiles`, `memberships`, `changes`, `build_lanes`; seldom written: `event_names`, `currency_marks`.
+Hot (by lane): `history`, `profiles`, `memberships`, `changes`, `build_lanes`,
+`settlings`; seldom written: `event_names`, `currency_marks`.
 """
 
 from sqlalchemy import (
@@ -64,7 +65,7 @@ Table(
 
 # `condition` as it was given; `segments` are the [key, condition] pairs it leads to, dependencies first.
 # `revision`: the catalogue's when it was made; a profile that is behind it lacks this version's first truth.
-# `status`: building, live, replaced, failing.
+# `status`: building, live, replaced, failing. A version with a `live_at` serves; while it is still building, `settlings` says how far.
 Table(
     "segment_versions",
     metadata,
@@ -140,6 +141,16 @@ Table(
     PrimaryKeyConstraint("lane", "build_id"),
 )
 
+# Edits that have taken over: of each lane that is not through, up to which profile the members have gone over to them.
+Table(
+    "settlings",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("build_id", UUID(as_uuid=True), nullable=False),
+    Column("cursor", UUID(as_uuid=True), nullable=False),
+    PrimaryKeyConstraint("lane", "build_id"),
+)
+
 # Every named event of every profile, once.
 Table(
     "history",
@@ -188,7 +199,7 @@ Table(
     postgresql_with={"fillfactor": 80, "toast_tuple_target": 8160},
 )
 
-# Who is in, by the version that serves.
+# Who is in, by the version that serves; while that one is settling, by the one before it where a profile has not gone over.
 Table(
     "memberships",
     metadata,

@@ -9,6 +9,7 @@ from services.segments.service.builds import find_build, finish_builds, remove_s
 from services.segments.service.first_truths import FirstTruths
 from services.segments.service.passing import carry_out_plans, let_time_pass, plan_ahead
 from services.segments.service.rules import RuleBook
+from services.segments.service.settling import finish_settling, settle_some
 from services.segments.store.builds import anything_to_build
 from services.segments.store.catalogue import RevisionChanged
 from services.segments.store.profiles import due_lanes, earliest_due
@@ -152,10 +153,12 @@ class Builder:
         at_once: int = PROFILES_AT_ONCE,
     ) -> None:
         self._db = db
+        self._book = book
         self._leases = leases
         self._clock = clock
         self._due = due
         self._committed = committed
+        self._batch = batch
         self._first_truths = FirstTruths(db, book, leases, clock, batch=batch, at_once=at_once)
 
     async def run(self) -> None:
@@ -177,13 +180,22 @@ class Builder:
         return await self.step() or await self._db.run(remove_some)
 
     async def step(self) -> bool:
-        """Some of the oldest build. False when there is nothing for these lanes."""
-        build = await self._db.run(find_build)
-        if build is None:
-            return False
-        lanes: Sequence[int] = sorted(self._leases.held)
-        worked = bool(lanes) and await self._first_truths.step(build, lanes)
-        worked = worked or await self._db.run(lambda tx: finish_builds(tx, clock=self._clock))
+        """Some of what has taken over, else of the oldest build. False when there is nothing for these lanes."""
+        lanes = sorted(self._leases.held)
+        worked = await self._settle(lanes) or await self._build(lanes)
         if worked:
             self._committed()
         return worked
+
+    async def _settle(self, lanes: Sequence[int]) -> bool:
+        async def settle(tx: Connection) -> bool:
+            return await settle_some(tx, self._book, self._leases, lanes, now=self._clock.now(), at_once=self._batch)
+
+        return (bool(lanes) and await self._db.run(settle)) or await self._db.run(finish_settling)
+
+    async def _build(self, lanes: Sequence[int]) -> bool:
+        build = await self._db.run(find_build)
+        if build is None:
+            return False
+        built = bool(lanes) and await self._first_truths.step(build, lanes)
+        return built or await self._db.run(lambda tx: finish_builds(tx, clock=self._clock))

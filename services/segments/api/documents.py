@@ -86,7 +86,8 @@ class WarningShown(BaseModel):
 
 
 class SegmentShown(BaseModel):
-    """`status`: `building` with `progress` from 0 to 1 (an edited segment serves its old `version` meanwhile), `live`, or
+    """`status`: `building` with `progress` from 0 to 1 (an edited segment serves its old `version` meanwhile; at 1 its
+    members are going over to the new one), `live`, or
     `failing`: not evaluated since `stale_since`, for the reason in `error`; its members stay as they were. `warnings`: what in the
     condition may not be what is meant, by what has been seen so far. A `list` has no condition."""
 

@@ -98,8 +98,8 @@ async def show(request: Request, key: str) -> Response:
 @router.put(
     "/v1/segments/{key}",
     summary="Replace a segment's condition, or its name",
-    description="A new version is built over all history while the old one serves; it takes over in one step, together with "
-    "the segments that refer to it. Who thereby enters or leaves has the cause `edit`. The same condition again changes "
+    description="A new version is built over all history while the old one serves; then everybody goes over to it in "
+    "one step, some at a time, together with the segments that refer to it. Who thereby enters or leaves has the cause `edit`. The same condition again changes "
     "nothing, but builds a failing segment anew; so does `{}`, also a list. With `dry_run=true` nothing is written: the answer says who would enter and "
     "who would leave, of it and of the segments that would be rebuilt with it; a key with the role `read` is enough.",
     response_model=SegmentShown | DryRunShown,
@@ -180,7 +180,7 @@ def _shown(state: SegmentState, size: int, warnings: Mapping[str, list[dict[str,
         "name": state.segment.name,
         **shown_condition(newest.condition),
         "status": newest.status,
-        "progress": state.progress.fraction if newest.status == "building" and state.progress else None,
+        "progress": state.progress.fraction if newest.status == "building" else None,
         "stale_since": failing.stale_since if failing else None,
         "error": failing.error if failing else None,
         "version": serving.number,

@@ -6,6 +6,7 @@
 ``take_in.py``    what the profiles service tells: events, changes, merges, erasures
 ``passing.py``    what time alone changes
 ``first_truths.py`` what new versions say of everybody, lane by lane
+``settling.py``   profiles going over to edited versions
 ``builds.py``     builds taking over; what deleted segments left behind
 ``behind.py``     the loop of what goes on behind live traffic
 ``catalogue.py``  segments as callers define them

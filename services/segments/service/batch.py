@@ -12,6 +12,7 @@ from services.segments.service.subject import Subject
 from services.segments.store import changes, history, memberships, profiles
 from services.segments.store.catalogue import RevisionChanged, confirm_revision
 from services.segments.store.memberships import Membership
+from services.segments.store.profiles import StoredProfile
 from shared.plumbing.db import Connection
 
 T = TypeVar("T")
@@ -32,18 +33,29 @@ class Batch:
         wanted = set(ids)
         while wanted:
             found = await profiles.lock_profiles(self.tx, wanted)
-            for profile_id in wanted:
-                stored = found.get(profile_id)
-                self.subjects[profile_id] = (
-                    Subject.new(profile_id, self.rules, self.now) if stored is None else Subject.of(stored)
-                )
+            await self.hold(found.values())
+            for profile_id in wanted - found.keys():
+                self.subjects[profile_id] = Subject.new(profile_id, self.rules, self.now)
             led_to = {stored.merged_into for stored in found.values() if stored.merged_into}
             wanted = led_to - self.subjects.keys()
 
     async def lock_only(self, ids: Iterable[UUID]) -> None:
         """Get hold of those of these profiles that exist."""
-        found = await profiles.lock_profiles(self.tx, ids)
-        self.subjects |= {profile_id: Subject.of(stored) for profile_id, stored in found.items()}
+        await self.hold((await profiles.lock_profiles(self.tx, ids)).values())
+
+    async def hold(self, locked: Iterable[StoredProfile]) -> list[Subject]:
+        """Take these on, which are locked."""
+        held = {stored.id: Subject.of(stored) for stored in locked}
+        if self.rules.settling and held:
+            listed = await memberships.listed_in(self.tx, [v.segment_id for v in self.rules.settling], held)
+            for subject in held.values():
+                subject.unsettled = {
+                    version.id
+                    for version in self.rules.settling
+                    if ((version.segment_id, subject.id) in listed) is not (version.id in subject.truths)
+                }
+        self.subjects |= held
+        return list(held.values())
 
     def target(self, profile_id: UUID) -> Subject | None:
         """The living profile an id leads to; None if it was erased."""

@@ -19,8 +19,10 @@ from shared.language.errors import ConditionError
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.errors import Conflict, Invalid, NotFound
 from shared.plumbing.ids import new_id
+from shared.plumbing.lanes import LANES
 
 CURRENT: tuple[Status, ...] = ("building", "live", "failing")
+LOOKED_AT = BuildProgress(LANES)
 Made = tuple[Segment, dict[str, Any], Definition]
 """A segment, its condition as it was given, and what that means."""
 
@@ -31,7 +33,7 @@ class SegmentState:
 
     segment: Segment
     versions: Sequence[Version]
-    progress: BuildProgress | None
+    progress: BuildProgress
 
     @property
     def newest(self) -> Version:
@@ -39,8 +41,13 @@ class SegmentState:
 
     @property
     def serving(self) -> Version:
-        """The one whose truths are the memberships."""
-        return next((version for version in reversed(self.versions) if version.serves), self.versions[0])
+        """The one whose truths are the memberships; of those who have not gone over to the settling one, if there is one."""
+        whole = (version for version in reversed(self.versions) if version.serves and not version.is_settling)
+        return next(whole, self.versions[0])
+
+    @property
+    def settling(self) -> Version | None:
+        return next((version for version in self.versions if version.is_settling), None)
 
     @property
     def failing(self) -> Version | None:
@@ -254,7 +261,7 @@ async def states_of(tx: Connection, segments: Sequence[Segment]) -> list[Segment
         tx, [v.build_id for versions in by_segment.values() for v in versions if v.status == "building"]
     )
     return [
-        SegmentState(segment, by_segment[segment.id], progress.get(by_segment[segment.id][-1].build_id))
+        SegmentState(segment, by_segment[segment.id], progress.get(by_segment[segment.id][-1].build_id, LOOKED_AT))
         for segment in segments
         if segment.id in by_segment
     ]

@@ -29,8 +29,7 @@ async def let_time_pass(
         return 0
     await leases.check(tx, [lane for lane, _ in due])
     batch = await begin(tx, book, now)
-    locked = [Subject.of(stored) for stored in await profiles.lock_due(tx, due, now)]
-    batch.subjects = {subject.id: subject for subject in locked}
+    locked = await batch.hold(await profiles.lock_due(tx, due, now))
     past = await batch.histories(locked)
     try:
         async for subject in taking_turns(locked):
@@ -70,8 +69,7 @@ async def plan_ahead(
     if not due:
         return 0
     await leases.check(tx, [lane for lane, _ in due])
-    locked = [Subject.of(stored) for stored in await profiles.lock_due(tx, due, until)]
-    batch.subjects = {subject.id: subject for subject in locked}
+    locked = await batch.hold(await profiles.lock_due(tx, due, until))
     past = await batch.histories(locked)
     made: list[Plan] = []
     try:

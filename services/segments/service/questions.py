@@ -13,13 +13,20 @@ from services.segments.domain.facts import facts_of
 from services.segments.domain.lists import show_lists
 from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.sql.query import compile_query
-from services.segments.service.catalogue import get_segment, known_conditions, read_condition, states_of
+from services.segments.service.catalogue import (
+    SegmentState,
+    get_segment,
+    known_conditions,
+    read_condition,
+    states_of,
+)
 from services.segments.service.history_of import NEWEST
 from services.segments.service.rules import definition_of
-from services.segments.store import changes, history, past, profiles
+from services.segments.store import changes, history, memberships, past, profiles
 from services.segments.store.catalogue import Version
 from services.segments.store.changes import RecordedChange
 from services.segments.store.preview import Preview, find_members
+from services.segments.store.profiles import StoredProfile
 from shared.language.errors import ConditionError
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.errors import Conflict, NotFound
@@ -75,14 +82,14 @@ def _with_cursors(listed: Sequence[RecordedChange], after: Sequence[int]) -> lis
 async def explain_membership(
     tx: Connection, *, key: str, profile_id: UUID, now: datetime, default_zone: str
 ) -> dict[str, Any]:
-    """The tree of the version that serves, with every node's value, and what was recorded last. Raises NotFound for either,
+    """The tree of the version that decides about it, with every node's value, and what was recorded last. Raises NotFound for either,
     and Conflict for a condition of a newer release."""
     segment = await get_segment(tx, key)
     [state] = await states_of(tx, [segment])
     stored = await profiles.find_profile(tx, profile_id)
     if stored is None:
         raise NotFound("There is no such profile here.")
-    version = state.serving
+    version = await _judged_by(tx, state, stored)
     definition = _readable(version)
     names = Ruleset.build({version.id: definition}).event_names
     events = (await history.events_of(tx, [stored.id], names=names))[stored.id]
@@ -90,6 +97,15 @@ async def explain_membership(
     tree = show_lists(explain(definition, events, facts, now))
     who = {"segment": key, "version": version.number, "profile_id": stored.id, "user_id": stored.user_id}
     return who | await _last_change(tx, segment.id, stored.id) | tree
+
+
+async def _judged_by(tx: Connection, state: SegmentState, stored: StoredProfile) -> Version:
+    """The version by whose truth the profile is in or not."""
+    settling = state.settling
+    if settling is None:
+        return state.serving
+    is_listed = bool(await memberships.listed_in(tx, [settling.segment_id], [stored.id]))
+    return settling if is_listed is (settling.id in stored.truths) else state.serving
 
 
 def _readable(version: Version) -> Definition:

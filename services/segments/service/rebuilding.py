@@ -87,6 +87,7 @@ class Rebuilder:
         try:
             past = await batch.histories(living)
             for subject in living:
+                work.go_over(subject, batch.rules, batch.now)
                 work.catch_up(subject, batch.rules, subject.evaluated_at, past.get(subject.id, []))
                 if await _make_anew(batch, subject):
                     wrong.add(subject.id)

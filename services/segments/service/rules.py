@@ -1,6 +1,6 @@
 """The versions to evaluate, as one ruleset, built once for each revision of the catalogue."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
@@ -30,7 +30,8 @@ class VersionFails(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What holds at one revision. `versions` also has the failing ones, which `ruleset` lacks.
+    """What holds at one revision. `versions` also has the failing ones, which `ruleset` lacks. To those that are `settling` some
+    profiles have not gone over yet.
 
     `newest`: the revision at which the last version was made; a profile that is behind it must be refolded.
     """
@@ -44,6 +45,7 @@ class Rules:
     definitions: Mapping[int, Definition] = field(default_factory=dict)
     build: Build = Ruleset.build
     partial: dict[int, Ruleset[int]] = field(default_factory=dict)
+    settling: Sequence[Version] = ()
 
     def has(self, version: Version) -> bool:
         """Whether it stands here, with the same condition."""
@@ -78,6 +80,12 @@ class Rules:
         except Exception as error:  # noqa: BLE001 (whatever it is, the other versions must go on)
             return f"{type(error).__name__}: {error}"
         return None
+
+
+def in_force(versions: Sequence[Version]) -> list[Version]:
+    """Without those of which a later one of the same segment has taken over."""
+    serving = {version.segment_id: version.number for version in versions if version.live_at is not None}
+    return [version for version in versions if version.number >= serving.get(version.segment_id, 0)]
 
 
 def definition_of(condition: Mapping[str, Any], segments: Collection[tuple[str, Mapping[str, Any]]]) -> Definition:
@@ -120,6 +128,7 @@ def build_rules(
         ruleset.event_names,
         definitions,
         build,
+        settling=[version for version in versions if version.is_settling],
     )
 
 
@@ -144,7 +153,7 @@ class RuleBook:
         """By the catalogue as this transaction sees it. Confirm before writing that it is still so."""
         revision = await catalogue.read_revision(tx)
         if self._rules is None or self._rules.revision != revision:
-            versions = await catalogue.versions(tx, ("building", "live", "failing"))
+            versions = in_force(await catalogue.versions(tx, ("building", "live", "failing")))
             try:
                 self._rules = build_rules(
                     revision,

@@ -28,7 +28,8 @@ class Subject:
     `states_revision`: up to which revision its leaf states are complete; `due_at`: when it is to be looked at, where those
     alone don't say. `judged`: its truths were worked out at least once. `learned`, `moved`: what is known of it, or where its
     conditions stand, differs from what is stored. `touched`: the formulas to judge again, None for all. `past`: the events that
-    `for`s look at, where something may touch one.
+    `for`s look at, where something may touch one. `unsettled`: the settling versions to which it has not gone over: it is a member
+    where they are not true, or the other way round.
     """
 
     lane: int
@@ -54,6 +55,7 @@ class Subject:
     known_facts: ProfileFacts | None = None
     touched: dict[str, None] | None = None
     past: list[Event] | None = None
+    unsettled: set[int] = field(default_factory=set)
 
     @classmethod
     def new(cls, profile_id: UUID, rules: Rules, now: datetime) -> "Subject":
@@ -130,12 +132,14 @@ class Subject:
 
 
 def catch_up(subject: Subject, rules: Rules, now: datetime, history: Sequence[Event] = ()) -> None:
-    """Bring it to `now` and to the present rules: first what time changed, then the first truths of new versions.
+    """Bring it to `now` and to the present rules: over to versions that have taken over, then what time changed, then the first
+    truths of new versions.
 
     `history` (all its events of the names that the new versions look at) is needed only when it lacks their states. Its
     clock never runs backwards.
     """
     until = max(now, subject.evaluated_at)
+    go_over(subject, rules, until)
     due = _is_due(subject, until)
     since = subject.evaluated_at if due else until
     known = known_truths(subject, rules) if due else {}
@@ -148,6 +152,16 @@ def catch_up(subject: Subject, rules: Rules, now: datetime, history: Sequence[Ev
     subject.evaluated_at = until
     if subject.judged and subject.lacks_truths(rules):
         _give_first_truths(subject, rules)
+
+
+def go_over(subject: Subject, rules: Rules, now: datetime) -> None:
+    """To the versions that have taken over, at this instant; at the first that time has passed it since, if there is one: what
+    time changed is recorded after that, each change at its own instant."""
+    at = max(subject.evaluated_at, min(now, subject.next_due_at or now))
+    for version_id in sorted(subject.unsettled):
+        cause = {"kind": "edit", "version": rules.versions[version_id].number}
+        _record(subject, rules, version_id, version_id in subject.truths, at, cause)
+    subject.unsettled = set()
 
 
 def _add_states(subject: Subject, rules: Rules, history: Sequence[Event], t: datetime) -> None:
@@ -300,8 +314,8 @@ def judge(subject: Subject, rules: Rules, cause: Cause) -> None:
 
 
 def leave_all(subject: Subject, rules: Rules, cause: Cause) -> None:
-    """It is no more: it leaves every segment, also those that are failing."""
-    for version_id in sorted(subject.truths & rules.versions.keys()):
+    """It is no more: it leaves every segment that it is a member of, also those that are failing."""
+    for version_id in sorted((subject.truths ^ subject.unsettled) & rules.versions.keys()):
         _record(subject, rules, version_id, False, subject.evaluated_at, cause)
 
 

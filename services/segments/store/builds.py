@@ -7,11 +7,8 @@ from itertools import takewhile
 from operator import itemgetter
 from uuid import UUID
 
-from services.segments.store.catalogue import Version
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.lanes import LANES
-
-REPLACE_TIMEOUT = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +48,11 @@ async def insert_build(tx: Connection, build: Build, *, at: datetime) -> None:
 
 
 async def anything_to_build(db: Database) -> bool:
-    """Or to be removed after a deletion."""
+    """Or members that have to go over to a version, or something to be removed after a deletion."""
     found: bool = await db.fetchval(
-        "SELECT EXISTS (SELECT FROM builds WHERE done_at IS NULL) OR EXISTS (SELECT FROM removals)"
+        """SELECT EXISTS (SELECT FROM builds WHERE done_at IS NULL) OR EXISTS (SELECT FROM settlings)
+               OR EXISTS (SELECT FROM segment_versions WHERE status = 'building' AND live_at IS NOT NULL)
+               OR EXISTS (SELECT FROM removals)"""
     )
     return found
 
@@ -111,42 +110,6 @@ async def progress_of(tx: Connection, builds: Sequence[UUID]) -> Mapping[UUID, B
         list(builds),
     )
     return {row["build_id"]: BuildProgress(row["done_lanes"]) for row in rows}
-
-
-async def replace_members(tx: Connection, version: Version, *, now: datetime) -> None:
-    """Make the truths of a version its segment's memberships, and record the changes that this is; all of it in the database,
-    for others wait meanwhile. A change's id is made of what it is.
-
-    At the instant to which the profile has been brought where time has passed it since: what time changed meanwhile is still
-    to be recorded, each change at its own, later instant.
-    """
-    cause = {"kind": "edit", "version": version.number}
-    arguments = version.segment_id, version.id, version.number, now, cause
-    await tx.executemany(_REPLACE, [(lane, *arguments) for lane in range(LANES)], timeout=REPLACE_TIMEOUT)
-
-
-_REPLACE = """
-WITH differing AS MATERIALIZED (
-    SELECT row_number() OVER () AS row, profile.profile_id, profile.user_id, member.profile_id IS NULL AS enters,
-           CASE WHEN next_due_at <= $5 THEN evaluated_at ELSE greatest(evaluated_at, $5) END AS at
-    FROM profiles AS profile LEFT JOIN memberships AS member
-      ON member.lane = $1 AND member.segment_id = $2 AND member.profile_id = profile.profile_id
-    WHERE profile.lane = $1 AND merged_into IS NULL AND NOT erased AND ($3 = ANY (truths)) <> (member.profile_id IS NOT NULL)
-), gone AS (
-    DELETE FROM memberships USING differing
-    WHERE lane = $1 AND segment_id = $2 AND NOT enters AND memberships.profile_id = differing.profile_id
-), come AS (
-    INSERT INTO memberships (lane, segment_id, profile_id, entered_at)
-    SELECT $1, $2, profile_id, at FROM differing WHERE enters
-    ON CONFLICT (lane, segment_id, profile_id) DO UPDATE SET entered_at = excluded.entered_at
-), head AS (
-    UPDATE lane_heads SET seq = seq + (SELECT count(*) FROM differing)
-    WHERE lane = $1 AND EXISTS (SELECT FROM differing) RETURNING seq
-)
-INSERT INTO changes (lane, seq, id, segment_id, version, profile_id, user_id, change, at, cause)
-SELECT $1, head.seq - (SELECT count(*) FROM differing) + row, md5(concat_ws(' ', 'edit', $3::bigint, profile_id))::uuid,
-       $2, $4, profile_id, user_id, CASE WHEN enters THEN 'entered' ELSE 'left' END, at, $6
-FROM differing, head"""
 
 
 async def request_removal(tx: Connection, segment_id: UUID, *, at: datetime) -> None:

@@ -50,10 +50,15 @@ class Version:
 
     @property
     def serves(self) -> bool:
-        """Whether its truths are the segment's memberships: a first version's from the start, an edit's once it is live."""
+        """Whether its truths become the segment's memberships: a first version's from the start, an edit's once it has taken over."""
         return self.status == "live" or (
             self.status in ("building", "failing") and (self.build_kind == "create" or self.live_at is not None)
         )
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether it has taken over, and there may be profiles that have not gone over to it yet."""
+        return self.status == "building" and self.live_at is not None
 
 
 async def read_revision(tx: Connection) -> int:
@@ -161,6 +166,34 @@ async def last_number(tx: Connection, segment_id: UUID) -> int:
     """The number of a segment's newest version."""
     number: int = await tx.fetchval("SELECT max(number) FROM segment_versions WHERE segment_id = $1", segment_id)
     return number
+
+
+async def mark_settling(tx: Connection, version_ids: Sequence[int], *, at: datetime) -> None:
+    """From now on they serve, and profiles go over to them."""
+    await tx.execute("UPDATE segment_versions SET live_at = $2 WHERE id = ANY($1::bigint[])", list(version_ids), at)
+
+
+async def settled_versions(tx: Connection) -> list[int]:
+    """Those that are settling, of builds of which every lane is through with that."""
+    rows = await tx.fetch(
+        """SELECT id FROM segment_versions WHERE status = 'building' AND live_at IS NOT NULL
+             AND NOT EXISTS (SELECT FROM settlings WHERE settlings.build_id = segment_versions.build_id)"""
+    )
+    return [row["id"] for row in rows]
+
+
+async def mark_settled(tx: Connection, version_ids: Sequence[int]) -> None:
+    """They are live, and what was there before them is replaced."""
+    await tx.execute(
+        """UPDATE segment_versions AS before SET status = 'replaced' FROM segment_versions AS settled
+           WHERE settled.id = ANY($1::bigint[]) AND settled.status = 'building'
+             AND before.segment_id = settled.segment_id AND before.number < settled.number""",
+        list(version_ids),
+    )
+    await tx.execute(
+        "UPDATE segment_versions SET status = 'live' WHERE id = ANY($1::bigint[]) AND status = 'building'",
+        list(version_ids),
+    )
 
 
 async def mark_live(tx: Connection, version_ids: Sequence[int], *, at: datetime) -> None:

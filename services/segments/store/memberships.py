@@ -62,6 +62,16 @@ async def leave(tx: Connection, gone: Iterable[tuple[int, UUID, UUID]]) -> None:
     )
 
 
+async def listed_in(tx: Connection, segments: Sequence[UUID], profiles: Iterable[UUID]) -> set[tuple[UUID, UUID]]:
+    """Those of these profiles that are members of any of these segments, as (segment, profile)."""
+    rows = await tx.fetchmany(
+        """SELECT segment_id, profile_id FROM memberships
+           WHERE lane = $1 AND segment_id = ANY($2::uuid[]) AND profile_id = ANY($3::uuid[])""",
+        [(lane, list(segments), ids) for lane, ids in lanes_of(profiles)],
+    )
+    return {(row["segment_id"], row["profile_id"]) for row in rows}
+
+
 async def delete_memberships(tx: Connection, profiles: Iterable[UUID]) -> None:
     """End all memberships of these profiles."""
     await tx.executemany("DELETE FROM memberships WHERE lane = $1 AND profile_id = ANY($2::uuid[])", lanes_of(profiles))

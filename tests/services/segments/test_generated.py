@@ -117,7 +117,7 @@ def _facts(snapshot: ProfileSnapshot) -> ProfileFacts:
     return ProfileFacts(snapshot.id, snapshot.traits, dates)
 
 
-def _lives(rng: random.Random, life: Life, now: datetime) -> Iterator[Any]:
+def lives(rng: random.Random, life: Life, now: datetime) -> Iterator[Any]:
     """Some messages: new, late, dated in the future, repeated; changes; a merge now and then."""
     for _ in range(rng.randint(1, 12)):
         name = rng.choice(PEOPLE)
@@ -160,7 +160,7 @@ async def live(url: str, seed: int, every: Mapping[str, Any]) -> int:
         for key, condition in conditions.items():
             await segments.define(key, condition)
         for step in range(30):
-            segments.tell(*_lives(rng, life, segments.clock.now()))
+            segments.tell(*lives(rng, life, segments.clock.now()))
             await segments.worker.reader.step()
             if later and step % 3 == 0:
                 key = next(iter(later))
@@ -179,9 +179,9 @@ async def live(url: str, seed: int, every: Mapping[str, Any]) -> int:
             if rng.random() < 0.4:
                 segments.clock.step(minutes=rng.choice([1, 30, 150, 600]))
             if step % 10 == 9:
-                compared += await _agree(segments, life, conditions)
+                compared += await agree(segments, life, conditions)
         await segments.later(days=3)
-        compared += await _agree(segments, life, conditions)
+        compared += await agree(segments, life, conditions)
         assert segments.clock.now() > NOW
     return compared
 
@@ -189,12 +189,12 @@ async def live(url: str, seed: int, every: Mapping[str, Any]) -> int:
 async def live_through(segments: Standing, life: Life, rng: random.Random, *, steps: int) -> None:
     """Messages and passing time, and all of it taken in."""
     for _ in range(steps):
-        await segments.take(*_lives(rng, life, segments.clock.now()))
+        await segments.take(*lives(rng, life, segments.clock.now()))
         if rng.random() < 0.4:
             await segments.later(minutes=rng.choice([1, 30, 150, 600]))
 
 
-async def _agree(segments: Standing, life: Life, conditions: dict[str, Any]) -> int:
+async def agree(segments: Standing, life: Life, conditions: dict[str, Any]) -> int:
     await segments.worker.work()
     await segments.worker.work()
     assert await segments.items("/v1/parked") == []

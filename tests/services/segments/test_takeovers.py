@@ -1,4 +1,4 @@
-"""The step in which an edit takes over, beside everything else that goes on."""
+"""Edits taking over in shops that go over to them in one step, beside everything else that goes on."""
 
 import asyncio
 from functools import partial
@@ -48,20 +48,20 @@ async def test_a_change_by_an_edit_is_known_by_what_it_is(segments: Standing) ->
     assert {row["id"] for row in await segments.db.fetch("SELECT id FROM changes")} == made
 
 
-async def test_who_lets_time_pass_waits_for_a_takeover_with_nothing_in_hand(segments: Standing) -> None:
-    """Otherwise each would wait for the other: it for the catalogue, and the takeover for the lane's counter."""
+async def test_who_lets_time_pass_waits_for_the_catalogue_with_nothing_in_hand(segments: Standing) -> None:
+    """Otherwise it could wait for the catalogue, and who has confirmed that for the lane's counter."""
     await segments.define("recent", {**BOUGHT, "within": "PT1M"})
     await segments.take(did("ann", "Order Completed", profile=known("ann")))
     now, lane, worker = segments.clock.step(minutes=2), lane_of(person("ann")), segments.worker
     await worker.renew()
     carry_out = partial(carry_out_plans, book=worker.book, leases=worker.work_leases, lane=lane, now=now, limit=10)
-    async with segments.db.transaction() as taking_over:
-        await change_catalogue(taking_over)
+    async with segments.db.transaction() as changing:
+        await change_catalogue(changing)
         passing = asyncio.create_task(segments.db.run(carry_out))
         while not await segments.db.fetchval(WAITS):
             assert not passing.done()
             await asyncio.sleep(0.01)
-        await taking_over.execute("SELECT FROM lane_heads WHERE lane = $1 FOR UPDATE NOWAIT", lane)
+        await changing.execute("SELECT FROM lane_heads WHERE lane = $1 FOR UPDATE NOWAIT", lane)
     assert await passing == 0  # it was planned by rules that are gone
     await worker.work()
     assert [change[:2] for change in await segments.changes("recent")] == [("entered", "event"), ("left", "time")]

@@ -1,0 +1,124 @@
+"""Members that go over to new versions which have taken over in the catalogue: how far each lane is, and who still differs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.segments.store.catalogue import Version
+from services.segments.store.profiles import FIRST
+from shared.plumbing.db import Connection
+from shared.plumbing.lanes import LANES
+
+LAST = UUID(int=2**128 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """A lane of a build of which all up to the profile `cursor` have gone over. `total`: profiles of all lanes, roughly."""
+
+    lane: int
+    build_id: UUID
+    cursor: UUID
+    total: int
+
+
+async def insert_settlings(tx: Connection, build_id: UUID) -> None:
+    """One for each lane."""
+    await tx.executemany(
+        "INSERT INTO settlings (lane, build_id, cursor) VALUES ($1, $2, $3)",
+        [(lane, build_id, FIRST) for lane in range(LANES)],
+    )
+
+
+async def open_settlings(tx: Connection, lanes: Sequence[int]) -> list[Settling]:
+    """Those of the oldest build that has any in these lanes, by lane."""
+    rows = await tx.fetch(
+        """SELECT lane, build_id, cursor, builds.total FROM settlings JOIN builds ON builds.id = build_id
+           WHERE lane = ANY($1::smallint[]) ORDER BY builds.number, lane""",
+        list(lanes),
+    )
+    return [Settling(*row) for row in rows if row["build_id"] == rows[0]["build_id"]]
+
+
+async def ends_of(tx: Connection, settlings: Iterable[Settling], *, limit: int) -> dict[int, UUID]:
+    """By lane, the profile up to which about so many come next; beyond all ids where there are no more."""
+    rows = await tx.fetchmany(
+        """SELECT $1::smallint AS lane, coalesce((SELECT profile_id FROM profiles WHERE lane = $1 AND profile_id > $2
+                                                  ORDER BY profile_id OFFSET $3 LIMIT 1), $4) AS until""",
+        [(one.lane, one.cursor, limit, LAST) for one in settlings],
+    )
+    return {row["lane"]: row["until"] for row in rows}
+
+
+async def lock_differing(
+    tx: Connection, settlings: Iterable[Settling], ends: Mapping[int, UUID], versions: Sequence[Version]
+) -> list[tuple[int, list[UUID]]]:
+    """By lane, the profiles up to these of whom a version is true and who are no members, or the other way round. Some may have
+    gone over by the time that they are held."""
+    rows = await tx.fetchmany(
+        """SELECT lane, profile_id FROM profiles
+           WHERE lane = $1 AND profile_id > $2 AND profile_id <= $3 AND merged_into IS NULL AND NOT erased
+             AND EXISTS (SELECT FROM unnest($4::bigint[], $5::uuid[]) AS version (id, segment_id)
+                         WHERE (version.id = ANY (truths)) <> EXISTS (
+                           SELECT FROM memberships AS member WHERE member.lane = $1
+                             AND member.segment_id = version.segment_id AND member.profile_id = profiles.profile_id))
+           ORDER BY profile_id FOR UPDATE""",
+        [
+            (one.lane, one.cursor, ends[one.lane], [v.id for v in versions], [v.segment_id for v in versions])
+            for one in settlings
+        ],
+    )
+    differing: dict[int, list[UUID]] = {}
+    for row in rows:
+        differing.setdefault(row["lane"], []).append(row["profile_id"])
+    return sorted(differing.items())
+
+
+async def go_over(
+    tx: Connection, differing: Sequence[tuple[int, Sequence[UUID]]], versions: Sequence[Version], *, now: datetime
+) -> None:
+    """Make the truths of these versions memberships of these profiles, which are held, and record the changes that this is. A
+    change's id is made of what it is.
+
+    At this instant; where time has passed a profile since, at the first that it has passed: what time changed meanwhile is still
+    to be recorded, each change at its own. Commit soon, for it holds the lanes' counters.
+    """
+    of_versions = [v.id for v in versions], [v.segment_id for v in versions], [v.number for v in versions]
+    await tx.executemany(_GO_OVER, [(lane, list(ids), now, *of_versions) for lane, ids in differing])
+
+
+_GO_OVER = """
+WITH differing AS MATERIALIZED (
+    SELECT row_number() OVER () AS row, profile.profile_id, user_id, version.id AS version_id, version.segment_id, number,
+           member.profile_id IS NULL AS enters, greatest(evaluated_at, least($3, next_due_at)) AS at
+    FROM profiles AS profile CROSS JOIN unnest($4::bigint[], $5::uuid[], $6::int[]) AS version (id, segment_id, number)
+    LEFT JOIN memberships AS member
+      ON member.lane = $1 AND member.segment_id = version.segment_id AND member.profile_id = profile.profile_id
+    WHERE profile.lane = $1 AND profile.profile_id = ANY ($2::uuid[])
+      AND (version.id = ANY (truths)) <> (member.profile_id IS NOT NULL)
+), gone AS (
+    DELETE FROM memberships USING differing
+    WHERE lane = $1 AND NOT enters AND memberships.segment_id = differing.segment_id
+      AND memberships.profile_id = differing.profile_id
+), come AS (
+    INSERT INTO memberships (lane, segment_id, profile_id, entered_at)
+    SELECT $1, segment_id, profile_id, at FROM differing WHERE enters
+    ON CONFLICT (lane, segment_id, profile_id) DO UPDATE SET entered_at = excluded.entered_at
+), head AS (
+    UPDATE lane_heads SET seq = seq + (SELECT count(*) FROM differing)
+    WHERE lane = $1 AND EXISTS (SELECT FROM differing) RETURNING seq
+)
+INSERT INTO changes (lane, seq, id, segment_id, version, profile_id, user_id, change, at, cause)
+SELECT $1, head.seq - (SELECT count(*) FROM differing) + row, md5(concat_ws(' ', 'edit', version_id, profile_id))::uuid,
+       segment_id, number, profile_id, user_id, CASE WHEN enters THEN 'entered' ELSE 'left' END, at,
+       jsonb_build_object('kind', 'edit', 'version', number)
+FROM differing, head"""
+
+
+async def note_progress(tx: Connection, settlings: Iterable[Settling], ends: Mapping[int, UUID]) -> None:
+    """All up to these have gone over; of a lane of which all have, nothing is kept."""
+    through = [(one.lane, one.build_id) for one in settlings if ends[one.lane] == LAST]
+    further = [(one.lane, one.build_id, ends[one.lane]) for one in settlings if ends[one.lane] != LAST]
+    await tx.executemany("DELETE FROM settlings WHERE lane = $1 AND build_id = $2", through)
+    await tx.executemany("UPDATE settlings SET cursor = $3 WHERE lane = $1 AND build_id = $2", further)
