@@ -2,11 +2,12 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from types import SimpleNamespace
+from typing import Any, ClassVar, TypeAlias, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -62,11 +63,32 @@ def is_unavailable(error: BaseException) -> bool:
     return closed or isinstance(error, UNAVAILABLE)
 
 
+FIRST_OF_OTHERS = 16_384
+"""Types with smaller numbers are PostgreSQL's own, and the same in every database."""
+
+_NO_STATEMENT = SimpleNamespace(name="none, so none was displaced")
+
+
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     for name in ("jsonb", "json"):
         await connection.set_type_codec(
             name, schema="pg_catalog", encoder=json.dumps_text, decoder=json.loads, format="text"
         )
+
+
+class _Learned(asyncpg.Connection):
+    """Asks what PostgreSQL's own types are once a process, and not once a connection: that takes longer than most statements."""
+
+    _known: ClassVar[dict[frozenset[int], Any]] = {}
+
+    async def _introspect_types(self, typeoids: Collection[int], timeout: float | None) -> tuple[Any, Any]:
+        asked = frozenset(typeoids)
+        if asked not in self._known:
+            found, statement = await super()._introspect_types(typeoids, timeout)  # type: ignore[misc]
+            if max(asked) >= FIRST_OF_OTHERS:
+                return found, statement
+            self._known[asked] = found
+        return self._known[asked], _NO_STATEMENT
 
 
 async def _leave_as_it_is(_: "asyncpg.Connection[asyncpg.Record]") -> None:
@@ -88,6 +110,7 @@ class Database:
             url,
             min_size=0,
             max_size=size,
+            connection_class=_Learned,
             init=_prepare,
             reset=_leave_as_it_is,
             command_timeout=timeout,

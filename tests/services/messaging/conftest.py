@@ -14,13 +14,12 @@ import pytest
 import services.messaging
 from services.messaging.app import create_app
 from services.messaging.config import Settings
-from services.messaging.models import metadata
 from shared.plumbing import json
 from shared.plumbing.clock import ShiftedClock
 from shared.plumbing.ids import new_id
 from shared.plumbing.migrate import upgrade
 from tests.services.messaging.neighbours import ADMIN, Neighbours
-from tests.support.postgres import MakeDatabase
+from tests.support.emptied import CleanDatabase
 
 SECRET = "a secret for the tests of messaging"
 
@@ -136,34 +135,14 @@ class Messaging:
 NewMessaging = Callable[..., Awaitable[Messaging]]
 
 
-async def emptied(url: str) -> str:
-    """The same database as if just migrated."""
-    connection = await asyncpg.connect(url, server_settings={"search_path": "messaging"})
-    try:
-        kept = ("alembic_version", "work_lanes", "lane_heads")
-        tables = [table for table in metadata.tables if table not in kept]
-        await connection.execute(f"TRUNCATE {', '.join(tables)}")
-        await connection.execute("UPDATE lane_heads SET seq = 0")
-        await connection.execute("UPDATE work_lanes SET owner = NULL, expires_at = NULL, cursor = 0")
-    finally:
-        await connection.close()
-    return url
-
-
-@pytest.fixture(scope="session")
-async def database(make_database: MakeDatabase) -> str:
-    """One database for all tests of a worker, emptied for each."""
-    return await make_database(migrated)
-
-
 @pytest.fixture
-async def new_messaging(database: str) -> AsyncIterator[NewMessaging]:
+async def new_messaging(clean_database: CleanDatabase) -> AsyncIterator[NewMessaging]:
     """Makes a running service with the settings a test needs."""
     made: list[Messaging] = []
 
     async def make(**settings: Any) -> Messaging:
         assert not made, "one service a test"
-        service = Messaging(await emptied(database), **settings)
+        service = Messaging(await clean_database(migrated), **settings)
         made.append(service)
         return await service.start()
 
