@@ -16,9 +16,11 @@ async def until(
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + seconds
     while True:
+        looks_at = loop.time()
         answer = is_true()
         if await answer if inspect.isawaitable(answer) else answer:
             return
         if loop.time() > ends_at:
             raise AssertionError(f"not within {seconds:g} s: {what}")
-        await asyncio.sleep(LOOK_AGAIN)
+        # A look that takes long would hold up what it waits for.
+        await asyncio.sleep(max(LOOK_AGAIN, loop.time() - looks_at))
