@@ -79,7 +79,7 @@ class FirstTruths:
         if at_once == self._at_once:
             self._look_ahead(looks[1:])
         late: list[tuple[int, UUID]] = []
-        for some in _portions(sorted(seen.found, key=_place), self._batch):
+        for some in _portions(seen.found, self._batch):
             late += await self._db.run(partial(self._give, look, seen.at, some))
         for ids in _portions([*late, *seen.unjudged], max(1, self._batch // 10)):
             await self._db.run(partial(self._bring, ids))

@@ -10,7 +10,8 @@ from services.segments.domain.sql.query import Query, from_profiles, holds, segm
 
 
 def compile_first_truths(definitions: Mapping[int, Definition], as_of: datetime, default_zone: str) -> Query:
-    """Rows are `lane, profile_id, truths, due_at`: the versions that are true of it at `as_of`, and the instant, or null.
+    """Rows are `lane, profile_id, truths, due_at`: the versions that are true of it at `as_of`, and the instant, or null. By the
+    first two.
 
     Who has neither is left out. `truths` is null where one of them is in doubt. `due_at` is never later than the next change by time of any of these versions.
     """
@@ -34,5 +35,6 @@ def compile_first_truths(definitions: Mapping[int, Definition], as_of: datetime,
     SELECT profile.lane, profile.profile_id, {found} AS truths, {due_at} AS due_at
     {from_profiles(plan)}
     OFFSET 0) AS judged
-WHERE truths <> '{{}}' OR truths IS NULL OR due_at IS NOT NULL"""
+WHERE truths <> '{{}}' OR truths IS NULL OR due_at IS NOT NULL
+ORDER BY lane, profile_id"""
     return Query(sql, plan.parameters.values)
