@@ -1,5 +1,6 @@
 """What all tests share. The fixtures themselves are in tests/support/."""
 
+import gc
 import os
 from collections import deque
 
@@ -60,3 +61,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         mine += [others.popleft() for _ in range(min(share - len(mine), len(others)))]
         left -= len(mine)
         items += mine
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays, so nobody looks through it for garbage again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
