@@ -7,9 +7,8 @@ import httpx
 from fastapi import FastAPI
 
 from services.messaging.api import ROUTERS
-from services.messaging.clients.gateway import GatewayProvider
+from services.messaging.clients.carriers import Carrier, carriers_of
 from services.messaging.clients.neighbours import Profiles, Segments, load_api_keys
-from services.messaging.clients.smtp import Server, SmtpProvider
 from services.messaging.config import Settings
 from services.messaging.domain.content import SENDER
 from services.messaging.domain.links import Linker
@@ -17,7 +16,7 @@ from services.messaging.domain.local_time import zone_names
 from services.messaging.service.broadcasting import Broadcaster
 from services.messaging.service.forgetting import Forgetter
 from services.messaging.service.judging import Speech
-from services.messaging.service.providers import Provider, Providers
+from services.messaging.service.providers import Providers
 from services.messaging.service.recording import Recorder
 from services.messaging.service.sender import Sender
 from services.messaging.service.take_in import TakeIn
@@ -29,6 +28,7 @@ from shared.plumbing.feed import FeedServer
 from shared.plumbing.http import Neighbour
 from shared.plumbing.internal import feed_routes
 from shared.plumbing.known_keys import KnownKeys
+from shared.plumbing.lanes import LANES
 from shared.plumbing.leases import Leases
 from shared.plumbing.reader import Apply, FeedReader
 from shared.schemas.feed import FeedRequest
@@ -54,8 +54,10 @@ def create_app(
     speech = speech_of(settings)
     ticking = clock or (ShiftedClock(settings.clock_offset) if settings.clock_offset else SystemClock())
 
+    carriers = {} if settings.role == "api" else carriers_of(settings, ticking.now)
+
     async def start(app: FastAPI, frame: Frame) -> LoadKeys:
-        app.state.speech = speech
+        app.state.speech, app.state.carriers = speech, carriers
         return await _start(app, frame, settings, transport)
 
     return build_app(
@@ -126,7 +128,7 @@ def _start_loops(frame: Frame, settings: Settings, app: FastAPI, feeds: dict[str
             linger=linger[work],
         )
         frame.tasks.start(f"read-{work}", reader.run)
-    sending = _sending(frame, settings, app.state.speech, app.state.profiles, app.state.segments)
+    sending = _sending(frame, settings, app)
     frame.tasks.start("send", sending.run)
     frame.tasks.start("sweep", sending.sweep)
     frame.tasks.start("tell", sending.tell)
@@ -134,10 +136,21 @@ def _start_loops(frame: Frame, settings: Settings, app: FastAPI, feeds: dict[str
     frame.tasks.start("forget", sending.forget)
 
 
-def _sending(frame: Frame, settings: Settings, speech: Speech, profiles: Profiles, segments: Segments) -> Sending:
+def _sending(frame: Frame, settings: Settings, app: FastAPI) -> Sending:
+    profiles: Profiles = app.state.profiles
+    speech: Speech = app.state.speech
+    carriers: dict[str, Carrier] = app.state.carriers
     leases = _lease(frame, settings, "sends")
-    recorder = Recorder(frame.db, clock=frame.clock, address_secret=speech.address_secret, committed=frame.wake.hint)
-    providers = Providers(_carriers(frame, settings), record=recorder.record)
+    recorder = Recorder(
+        frame.db,
+        clock=frame.clock,
+        address_secret=speech.address_secret,
+        committed=frame.wake.hint,
+        repeatable=[carrier.name for carrier in carriers.values() if carrier.repeatable],
+    )
+    for carrier in carriers.values():
+        frame.on_stop.push_async_callback(carrier.close)
+    providers = Providers(carriers, record=recorder.record, share=lambda: len(leases.held) / LANES)
     frame.on_stop.push_async_callback(providers.finish, 5)
     sender = Sender(
         frame.db,
@@ -153,41 +166,13 @@ def _sending(frame: Frame, settings: Settings, speech: Speech, profiles: Profile
         frame.db,
         sender,
         recorder,
-        Broadcaster(frame.db, segments, leases=leases, clock=frame.clock),
+        Broadcaster(frame.db, app.state.segments, leases=leases, clock=frame.clock),
         Forgetter(frame.db, leases=leases, clock=frame.clock, kept=timedelta(days=settings.messages_kept_days)),
         profiles=profiles,
         leases=leases,
         wake=frame.wake,
         freed=providers.freed,
     )
-
-
-def _carriers(frame: Frame, settings: Settings) -> dict[str, Provider]:
-    """The provider of each channel that has one."""
-    carriers: dict[str, Provider] = {}
-    if settings.smtp_host is not None:
-        server = Server(
-            host=settings.smtp_host,
-            port=settings.smtp_port,
-            username=settings.smtp_username,
-            password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
-            security=settings.smtp_security,
-        )
-        smtp = SmtpProvider(server, timeout=settings.smtp_timeout, room=settings.smtp_connections)
-        frame.on_stop.push_async_callback(smtp.close)
-        carriers["email"] = smtp
-    for channel, url in (("sms", settings.sms_url), ("push", settings.push_url), ("webhook", settings.webhook_url)):
-        if url is not None:
-            gateway = GatewayProvider(
-                channel,
-                url,
-                secret=derive(settings.secret, "gateway"),
-                timeout=settings.gateway_timeout,
-                room=settings.gateway_connections,
-            )
-            frame.on_stop.push_async_callback(gateway.close)
-            carriers[channel] = gateway
-    return carriers
 
 
 def _lease(frame: Frame, settings: Settings, work: str) -> Leases:

@@ -1,5 +1,7 @@
 """Settings of messaging, read from the environment once."""
 
+from pathlib import Path
+
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
@@ -42,13 +44,45 @@ class Settings(CommonSettings):
         default=30, gt=0, le=600, description="Seconds for one e-mail at the SMTP server, at most"
     )
     smtp_connections: int = Field(default=16, ge=1, le=200, description="E-mails under way at the SMTP server at once")
-    sms_url: str | None = Field(default=None, description="Gateway that text messages are posted to; default: mailbox")
-    push_url: str | None = Field(default=None, description="Gateway that notifications are posted to; default: mailbox")
-    webhook_url: str | None = Field(default=None, description="Where webhooks are posted to; default: mailbox")
-    gateway_timeout: float = Field(
-        default=20, gt=0, le=600, description="Seconds for one message at a gateway, at most"
+    smtp_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="E-mails a second for the SMTP server, of all workers together; default: any number",
     )
-    gateway_connections: int = Field(default=16, ge=1, le=500, description="Messages under way at a gateway at once")
+    twilio_account: str | None = Field(
+        default=None, description="Account (or API key) for text messages; without it they go to the local mailbox"
+    )
+    twilio_token: SecretStr | None = Field(default=None, description="Its token (or secret)")
+    twilio_from: str | None = Field(
+        default=None, description="Number, short code or messaging service (`MG…`) that text messages come from"
+    )
+    twilio_url: str = Field(
+        default="https://api.twilio.com",
+        description="Where the Twilio messages API is; also of a gateway that speaks it",
+    )
+    fcm_credentials: Path | None = Field(
+        default=None,
+        description="JSON file of the service account for notifications; without it they go to the local mailbox",
+    )
+    fcm_url: str = Field(default="https://fcm.googleapis.com", description="Where FCM's HTTP v1 API is")
+    webhook_url: str | None = Field(
+        default=None, description="Where webhooks are posted to; default: the local mailbox"
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None,
+        description="`whsec_` and 24 to 64 bytes in base64, by which receivers know that a webhook is ours",
+    )
+    gateway_timeout: float = Field(
+        default=20, gt=0, le=600, description="Seconds for one message at a provider reached by HTTP, at most"
+    )
+    gateway_connections: int = Field(
+        default=16, ge=1, le=500, description="Messages under way at a provider reached by HTTP at once"
+    )
+    gateway_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="Messages a second for each provider reached by HTTP, of all workers together; default: any number",
+    )
     messages_kept_days: int = Field(
         default=400,
         ge=90,

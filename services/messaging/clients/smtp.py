@@ -42,10 +42,12 @@ class SmtpProvider:
     """Sends one e-mail at a time on each of up to `room` connections."""
 
     name = "smtp"
+    repeatable = False
 
-    def __init__(self, server: Server, *, timeout: float, room: int) -> None:
+    def __init__(self, server: Server, *, timeout: float, room: int, per_second: float | None = None) -> None:
         self.timeout = timeout
         self.room = room
+        self.per_second = per_second
         self._server = server
         self._idle: list[aiosmtplib.SMTP] = []
 

@@ -1,7 +1,7 @@
 """What a provider's answer makes of a message."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.messaging.domain.retry import next_try
 
@@ -15,17 +15,26 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The provider will never take it. `bounced`: because there is no such address."""
+    """The provider will never take it. `bounced`: because there is no such address; `stopped`: whose it is wants nothing more."""
 
     text: str
     bounced: bool = False
+    stopped: bool = False
+
+    @property
+    def suppress(self) -> str | None:
+        """Why the address must not be written to any more."""
+        if self.bounced:
+            return "bounced"
+        return "stopped" if self.stopped else None
 
 
 @dataclass(frozen=True, slots=True)
 class NotNow:
-    """The provider did certainly not take it, and may later."""
+    """The provider did certainly not take it, and may later; not before `wait` is over."""
 
     text: str
+    wait: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +56,12 @@ class TryAgain:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """`decision` with its reason; `status` of the delivery."""
+    """`decision` with its reason; `status` of the delivery; `suppress`: why its address must not be written to any more."""
 
     decision: str
     reason: str
     status: str
-    bounced: bool = False
+    suppress: str | None = None
 
 
 def after(answer: Answer, *, attempts: int, now: datetime, give_up_at: datetime, chance: float) -> Final | TryAgain:
@@ -60,12 +69,12 @@ def after(answer: Answer, *, attempts: int, now: datetime, give_up_at: datetime,
     match answer:
         case Accepted():
             return Final("sent", "sent", "sent")
-        case Rejected(bounced=bounced):
-            return Final("failed", "provider_error", "failed", bounced)
+        case Rejected():
+            return Final("failed", "provider_error", "failed", answer.suppress)
         case Unsure():
             return Final("unknown", "no_answer", "unknown")
-        case NotNow():
-            at = next_try(attempts, now=now, give_up_at=give_up_at, chance=chance)
+        case NotNow(wait=wait):
+            at = next_try(attempts, now=now, give_up_at=give_up_at, chance=chance, wait=wait)
             return Final("failed", "provider_error", "failed") if at is None else TryAgain(at)
 
 

@@ -1,25 +1,37 @@
 """Who carries a message: the local mailbox, or a provider that is asked outside of any transaction."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from services.messaging.domain.answers import Answer
+from prometheus_client import Counter, Gauge
+
+from services.messaging.domain.answers import Accepted, Answer, Rejected
 from services.messaging.domain.campaign import Campaign
 from services.messaging.domain.delivery import Delivery
+from services.messaging.domain.gate import Gate
 from services.messaging.store.sends import Due
 from shared.plumbing.log import get_logger
 
 log = get_logger()
 MAILBOX = "mailbox"
+answers_total = Counter("regulars_provider_answers_total", "Answers of providers", ["provider", "answer"])
+paused = Gauge("regulars_provider_paused", "1 while a provider that fails is left alone", ["provider"])
 
 
 class Provider(Protocol):
-    """Takes one message at a time over the network. `timeout`: seconds for one, at most; `room`: how many at once."""
+    """Takes one message at a time over the network.
+
+    `timeout`: seconds for one, at most; `room`: how many at once; `per_second`: how many all workers together may give it, None
+    for any number; `repeatable`: the same message given twice is taken once, so that one without an answer is given again.
+    """
 
     name: str
     timeout: float
     room: int
+    per_second: float | None
+    repeatable: bool
 
     async def send(self, delivery: Delivery) -> Answer:
         """Never raises: whatever happens is an answer."""
@@ -30,10 +42,19 @@ class Providers:
     """The provider of each channel, and how much each can take; channels without one go to the local mailbox."""
 
     def __init__(
-        self, by_channel: Mapping[str, Provider], *, record: Callable[[Delivery, Answer], Awaitable[None]]
+        self,
+        by_channel: Mapping[str, Provider],
+        *,
+        record: Callable[[Delivery, Answer], Awaitable[None]],
+        share: Callable[[], float] = lambda: 1.0,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`share`: this worker's of the lanes, and so of what a provider may be given a second."""
         self._by_channel = by_channel
         self._record = record
+        self._share = share
+        self._elapsed = elapsed
+        self._gates = {one.name: Gate(one.per_second) for one in by_channel.values()}
         self._under_way: set[asyncio.Task[None]] = set()
         self._busy: dict[str, int] = {}
         self.freed = asyncio.Event()
@@ -50,8 +71,15 @@ class Providers:
         provider = self._by_channel.get(channel)
         if provider is None:
             return None
+        allowed = self._gate(provider).allowed(self._elapsed())
         free = provider.room - self._busy.get(provider.name, 0)
+        if allowed is not None and allowed < provider.room:
+            return max(0, min(free, allowed))
         return free if 2 * free >= provider.room else 0
+
+    def _gate(self, provider: Provider) -> Gate:
+        per_second = None if provider.per_second is None else provider.per_second * self._share()
+        return self._gates[provider.name].at_rate(per_second)
 
     def room(self, channels: Iterable[str]) -> int | None:
         """How many messages each of these channels could take now; None for any number."""
@@ -73,13 +101,16 @@ class Providers:
         """Hand a claimed message to its provider; the answer is recorded when it comes."""
         provider = self._by_channel[delivery.channel]
         self._busy[provider.name] = self._busy.get(provider.name, 0) + 1
+        self._gates[provider.name] = self._gate(provider).given(1, self._elapsed())
         task = asyncio.create_task(self._carry(provider, delivery))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
     async def _carry(self, provider: Provider, delivery: Delivery) -> None:
         try:
-            await self._record(delivery, await provider.send(delivery))
+            answer = await provider.send(delivery)
+            self._note(provider, answer)
+            await self._record(delivery, answer)
         except Exception:
             # Nobody awaits this task, so whatever escaped it would be seen by no one; the claim is found as unknown when its
             # time is over.
@@ -87,6 +118,13 @@ class Providers:
         finally:
             self._busy[provider.name] -= 1
             self.freed.set()
+
+    def _note(self, provider: Provider, answer: Answer) -> None:
+        now = self._elapsed()
+        gate = self._gates[provider.name].answered(well=isinstance(answer, Accepted | Rejected), now=now)
+        self._gates[provider.name] = gate
+        answers_total.labels(provider=provider.name, answer=type(answer).__name__).inc()
+        paused.labels(provider=provider.name).set(gate.closed_until > now)
 
     async def finish(self, within: float) -> None:
         """Let what is under way end; what does not in time is given up (and found as unknown later)."""

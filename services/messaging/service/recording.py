@@ -2,12 +2,12 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.messaging.domain.addresses import address_hash
-from services.messaging.domain.answers import Answer, Final, TryAgain, Unsure, after
+from services.messaging.domain.answers import Answer, Final, NotNow, TryAgain, Unsure, after
 from services.messaging.domain.campaign import DEFAULT_STALE_AFTER
 from services.messaging.domain.delivery import Delivery
 from services.messaging.service.outcomes import outcome
@@ -53,12 +53,15 @@ class Recorder:
         clock: Clock,
         address_secret: str,
         committed: Callable[[], None],
+        repeatable: Collection[str] = (),
         chance: Callable[[], float] = random.random,
     ) -> None:
+        """`repeatable`: the names of providers that take the same message once, however often they are given it."""
         self._db = db
         self._clock = clock
         self._address_secret = address_secret
         self._committed = committed
+        self._repeatable = frozenset(repeatable)
         self._chance = chance
         self._waiting: list[Told] = []
         self._writing: asyncio.Task[None] | None = None
@@ -128,9 +131,11 @@ class Recorder:
         stale_after = {one.id: one.definition.stale_after for one in await load_campaigns(tx)}
         at = self._clock.now()
         settled = []
-        for orphan, answer in answers:
+        for orphan, given in answers:
             claim = claims.get(orphan.delivery_id)
             if claim is not None:
+                again = isinstance(given, Unsure) and claim.provider in self._repeatable
+                answer = NotNow(given.text) if again else given
                 give_up_at = claim.due_at + stale_after.get(claim.campaign_id, DEFAULT_STALE_AFTER)
                 final = after(answer, attempts=claim.attempts, now=at, give_up_at=give_up_at, chance=self._chance())
                 settled.append((claim, answer, final))
@@ -150,18 +155,18 @@ class Recorder:
         )
         finals = [(claim, final) for claim, _, final in settled if isinstance(final, Final)]
         for claim, final in finals:
-            if final.bounced:
-                await self._suppress(tx, claim, at)
+            if final.suppress is not None:
+                await self._suppress(tx, claim, final.suppress, at)
         await append(tx, [_entry(claim, final, at) for claim, final in finals], at=at)
 
-    async def _suppress(self, tx: Connection, claim: Claim, at: datetime) -> None:
+    async def _suppress(self, tx: Connection, claim: Claim, reason: str, at: datetime) -> None:
         await suppress(
             tx,
             channel=claim.channel,
             address_hash=address_hash(self._address_secret, claim.channel, claim.address),
             address=claim.address,
             scope="",
-            reason="bounced",
+            reason=reason,
             yields=False,
             at=at,
         )
@@ -188,7 +193,7 @@ def _judged(claim: Claim, final: Final | TryAgain, answer: Answer, now: datetime
 
 def _entry(claim: Claim, final: Final, now: datetime) -> Entry:
     return outcome(
-        "Bounced" if final.bounced else OUTCOME_OF[final.decision],
+        "Bounced" if final.suppress == "bounced" else OUTCOME_OF[final.decision],
         delivery_id=claim.delivery_id,
         profile_id=claim.profile_id,
         channel=claim.channel,

@@ -38,13 +38,14 @@ class Claim:
     purpose: str
     address: str
     template: str
+    provider: str
 
 
 async def lock_claims(tx: Connection, orphans: Sequence[tuple[int, Orphan]]) -> dict[UUID, Claim]:
     """By delivery: the claims in these lanes that still are ones, locked."""
     rows = await tx.fetchmany(
         """SELECT sends.lane, sends.id, sends.campaign_id, sends.campaign, sends.profile_id, due_at, attempts, facts,
-                  variant, decided_at, deliveries.id AS delivery_id, channel, purpose, address, template
+                  variant, decided_at, deliveries.id AS delivery_id, channel, purpose, address, template, provider
            FROM sends JOIN deliveries ON deliveries.lane = sends.lane AND deliveries.id = sends.delivery_id
            WHERE sends.lane = $1 AND sends.id = ANY($2::uuid[]) AND state = 'claimed' ORDER BY sends.id FOR UPDATE""",
         [(lane, sorted(orphan.send_id for _, orphan in group)) for lane, group in by_lane(orphans, lambda one: one[0])],

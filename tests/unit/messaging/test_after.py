@@ -22,7 +22,7 @@ LATER = NOW + timedelta(days=1)
     [
         (Accepted(), Final("sent", "sent", "sent")),
         (Rejected("no"), Final("failed", "provider_error", "failed")),
-        (Rejected("no", bounced=True), Final("failed", "provider_error", "failed", bounced=True)),
+        (Rejected("no", bounced=True), Final("failed", "provider_error", "failed", "bounced")),
         (Unsure("?"), Final("unknown", "no_answer", "unknown")),
         (NotNow("busy"), TryAgain(NOW + timedelta(seconds=5))),
     ],
