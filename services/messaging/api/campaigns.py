@@ -139,7 +139,11 @@ async def pause(request: Request, key: str) -> Response:
     responses=docs.answers(docs.REPORT, also={404: REFUSALS[404]}),
 )
 async def report(request: Request, key: str) -> Response:
-    """Conversions are counted once for each message: the first goal event within the goal's time after it (or, for those
-    held out, after the decision)."""
+    """`effect` compares people, those told with those held out: shares who did what the goal hopes for, `lift` (by which part
+    the told are above the held out), revenue per person, each with a 95 % interval; `people_needed`: how many more it takes to
+    show an effect of the size seen (0: it is shown; null: nothing can be said). Without a goal it is null.
+
+    Conversions are counted once for each message: the first goal event within the goal's time after it was first due.
+    """
     db = frame_of(request).db
     return JsonResponse(await report_on(db, await catalogue.get_campaign(db, key)))

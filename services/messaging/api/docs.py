@@ -78,6 +78,34 @@ SETTINGS: dict[str, Any] = {
 }
 REPORT: dict[str, Any] = {
     "campaign": "win-back",
+    "effect": {
+        "in_words": "Of 90 told, 9 (10.0 %) did “Order Completed”. Of 10 held out, 0 (0.0 %) did “Order Completed”. The difference is "
+        "+10.0 percentage points (95 %: -18.1 to +17.9): this shows no effect. To show an effect of this size, about 615 more "
+        "people are needed.",
+        "told": {
+            "people": 90,
+            "converted": 9,
+            "conversion_rate": 0.1,
+            "revenue_per_person": 5.005556,
+            "average_order_value": 50.055556,
+        },
+        "held_out": {
+            "people": 10,
+            "converted": 0,
+            "conversion_rate": 0,
+            "revenue_per_person": 0,
+            "average_order_value": None,
+        },
+        "shown": False,
+        "difference": 0.1,
+        "difference_interval": [-0.1814, 0.179242],
+        "lift": None,
+        "lift_interval": None,
+        "revenue_difference": 5.005556,
+        "revenue_interval": None,
+        "people_needed": 615,
+        "variants": {},
+    },
     "triggers": 120,
     "decisions": {"sent": 90, "held_out": 10, "skipped": 20},
     "reasons": {"sent": 90, "holdout": 10, "no_consent": 20},

@@ -14,12 +14,18 @@ from shared.schemas.resolved import EventResolved
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A goal event: it counts for the campaign's messages from `since` on."""
+    """A goal event: it counts for the campaign's triggers from `since` on and before `before`, but not for one that it was itself.
+
+    The time runs from when a message was first due (trigger and delay), for who was told as for who was held out: when the
+    message really went out depends on whom it is for.
+    """
 
     profile_id: UUID
     campaign_id: UUID
+    message_id: str
     at: datetime
     since: datetime
+    before: datetime
     revenue: Decimal | None
 
     def of(self, profile_id: UUID) -> "Hit":
@@ -38,6 +44,16 @@ def goals_met(campaigns: Iterable[Campaign], resolved: EventResolved) -> list[Hi
         if goal is not None and goal.event == event.name:
             amount = find_one(event.properties, goal.revenue) if goal.revenue else None
             revenue = Decimal(amount) if is_number(amount) else None
-            since = event.timestamp - goal.within
-            hits.append(Hit(resolved.profile_id, campaign.id, event.timestamp, since, revenue))
+            before = event.timestamp - campaign.definition.delay
+            hits.append(
+                Hit(
+                    profile_id=resolved.profile_id,
+                    campaign_id=campaign.id,
+                    message_id=event.message_id,
+                    at=event.timestamp,
+                    since=before - goal.within,
+                    before=before,
+                    revenue=revenue,
+                )
+            )
     return hits

@@ -1,16 +1,20 @@
-"""Did it help: what became of a campaign's triggers."""
+"""Did it help: the effect of a campaign, and what became of its triggers."""
 
 from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
 
-from services.messaging.store.lists import count_decisions
+from services.messaging.domain.campaign import parse_definition
+from services.messaging.domain.effect import Effect, Group, Interval, effect_of, in_words
+from services.messaging.store.lists import count_decisions, count_people
 from shared.plumbing.db import Database
 
 
 async def report_on(db: Database, campaign: asyncpg.Record) -> dict[str, Any]:
-    """Counts by decision, reason and variant, with conversions and revenue of those told and of those held out."""
+    """The effect by people, told against held out; counts by decision, reason and variant, with conversions and revenue."""
     rows = await count_decisions(db, campaign["id"])
     decisions: defaultdict[str, int] = defaultdict(int)
     reasons: defaultdict[str, int] = defaultdict(int)
@@ -22,18 +26,87 @@ async def report_on(db: Database, campaign: asyncpg.Record) -> dict[str, Any]:
     return {
         "campaign": campaign["key"],
         "status": campaign["status"],
+        "effect": await _effect_on_people(db, campaign),
         "triggers": sum(row["triggers"] for row in rows),
         "decisions": dict(decisions),
         "reasons": dict(reasons),
-        "sent": _effect(told, "sent"),
-        "variants": {name: _effect([r for r in told if r["variant"] == name], "sent") for name in variants},
-        "holdout": _effect([row for row in rows if row["decision"] == "held_out"], "held_out"),
+        "sent": _brought(told, "sent"),
+        "variants": {name: _brought([r for r in told if r["variant"] == name], "sent") for name in variants},
+        "holdout": _brought([row for row in rows if row["decision"] == "held_out"], "held_out"),
     }
 
 
-def _effect(rows: list[asyncpg.Record], name: str) -> dict[str, Any]:
+def _brought(rows: list[asyncpg.Record], name: str) -> dict[str, Any]:
     return {
         name: sum(row["triggers"] for row in rows),
         "conversions": sum(row["conversions"] for row in rows),
         "revenue": sum(row["revenue"] for row in rows),
     }
+
+
+async def _effect_on_people(db: Database, campaign: asyncpg.Record) -> dict[str, Any] | None:
+    """None where nothing is hoped for."""
+    goal = parse_definition(campaign["definition"]).goal
+    if goal is None:
+        return None
+    rows = await count_people(db, campaign["id"])
+    told = _group(row for row in rows if not row["held_out"])
+    held = _group(row for row in rows if row["held_out"])
+    effect = effect_of(told, held)
+    variants: dict[str, list[asyncpg.Record]] = {}
+    for row in rows:
+        if row["variant"] and not row["held_out"]:
+            variants.setdefault(row["variant"], []).append(row)
+    return {
+        "in_words": in_words(effect, told, held, event=goal.event),
+        "told": _shown(told),
+        "held_out": _shown(held),
+        **_compared(effect),
+        "variants": {
+            name: _shown(_group(own)) | _compared(effect_of(_group(own), held))
+            for name, own in sorted(variants.items())
+        },
+    }
+
+
+def _group(rows: Iterable[asyncpg.Record]) -> Group:
+    known = list(rows)
+    return Group(
+        people=sum(row["people"] for row in known),
+        converted=sum(row["converted"] for row in known),
+        orders=sum(row["orders"] for row in known),
+        revenue=float(sum(row["revenue"] for row in known)),
+        squares=float(sum(row["squares"] for row in known)),
+    )
+
+
+def _shown(group: Group) -> dict[str, Any]:
+    return {
+        "people": group.people,
+        "converted": group.converted,
+        "conversion_rate": _rounded(group.rate),
+        "revenue_per_person": _rounded(group.mean),
+        "average_order_value": _rounded(group.order_value),
+    }
+
+
+def _compared(effect: Effect) -> dict[str, Any]:
+    return {
+        "shown": effect.shown,
+        "difference": _rounded(effect.difference),
+        "difference_interval": _interval(effect.difference_interval),
+        "lift": _rounded(effect.lift),
+        "lift_interval": _interval(effect.lift_interval),
+        "revenue_difference": _rounded(effect.revenue),
+        "revenue_interval": _interval(effect.revenue_interval),
+        "people_needed": effect.needed,
+    }
+
+
+def _interval(interval: Interval | None) -> list[Decimal | None] | None:
+    return None if interval is None else [_rounded(end) for end in interval]
+
+
+def _rounded(number: float | None) -> Decimal | None:
+    """Six digits behind the point: more would pretend to be exact."""
+    return None if number is None else Decimal(f"{number:.6f}").normalize() + 0

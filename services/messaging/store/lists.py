@@ -113,3 +113,23 @@ async def count_decisions(db: Database, campaign_id: UUID) -> list[asyncpg.Recor
         ALL,
         campaign_id,
     )
+
+
+async def count_people(db: Database, campaign_id: UUID) -> list[asyncpg.Record]:
+    """Of those who were to be told, and of those held out: how many, who did what was hoped for, and what they brought.
+
+    To be told are also those whose message then failed: whether it did depends on whom it is for.
+    """
+    return await db.fetch(
+        """SELECT held_out, variant, count(*) AS people, count(*) FILTER (WHERE orders > 0) AS converted,
+                  sum(orders)::bigint AS orders, sum(revenue) AS revenue, sum(revenue * revenue) AS squares
+           FROM (SELECT decision = 'held_out' AS held_out, max(variant) AS variant, count(converted_at) AS orders,
+                        coalesce(sum(revenue), 0) AS revenue
+                 FROM sends
+                 WHERE lane = ANY($1::smallint[]) AND campaign_id = $2
+                   AND (decision IN ('sent', 'unknown', 'failed', 'held_out') OR reason = 'no_window')
+                 GROUP BY profile_id, decision = 'held_out') AS person
+           GROUP BY held_out, variant""",
+        ALL,
+        campaign_id,
+    )

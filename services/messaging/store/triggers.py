@@ -105,10 +105,14 @@ async def remember_members(tx: Connection, members: Sequence[Seen]) -> None:
 
 
 async def record_hits(tx: Connection, hits: Sequence[Hit]) -> None:
-    """The first goal event after a message (or after being held out of one) makes it converted, once."""
+    """The first goal event after a trigger makes it converted, once, whatever came of the trigger."""
     await tx.executemany(
-        """UPDATE sends SET converted_at = $4, revenue = $6
-           WHERE lane = $1 AND profile_id = $2 AND campaign_id = $3 AND decision IN ('sent', 'held_out', 'unknown')
-             AND decided_at <= $4 AND decided_at >= $5 AND converted_at IS NULL""",
-        [(lane_of(h.profile_id), h.profile_id, h.campaign_id, h.at, h.since, h.revenue) for h in hits],
+        """UPDATE sends SET converted_at = $4, revenue = $7
+           WHERE lane = $1 AND profile_id = $2 AND campaign_id = $3 AND trigger_at >= $5 AND trigger_at < $6
+             AND converted_at IS NULL AND $8 IS DISTINCT FROM trigger ->> 'message_id'
+             AND $8 IS DISTINCT FROM trigger -> 'cause' ->> 'message_id'""",
+        [
+            (lane_of(h.profile_id), h.profile_id, h.campaign_id, h.at, h.since, h.before, h.revenue, h.message_id)
+            for h in hits
+        ],
     )

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -139,6 +140,53 @@ async def test_variants_and_holdout_are_drawn_once_and_reported(messaging: Messa
     assert {"a", "b"} == set(report["variants"])
     assert report["sent"]["conversions"] + report["holdout"]["conversions"] == 30
     assert report["sent"]["revenue"] + report["holdout"]["revenue"] == 300
+    effect = report["effect"]
+    told, held = effect["told"], effect["held_out"]
+    assert (told["people"], held["people"]) == (report["sent"]["sent"], report["holdout"]["held_out"])
+    assert told["converted"] + held["converted"] == 30
+    assert (told["average_order_value"], told["revenue_per_person"]) == (
+        10,
+        pytest.approx(Decimal(10 * told["converted"]) / told["people"], abs=Decimal("0.00001")),
+    )
+    assert sum(one["people"] for one in effect["variants"].values()) == told["people"]
+    low, high = effect["difference_interval"]
+    assert low <= effect["difference"] <= high
+    assert effect["in_words"].startswith(f"Of {told['people']} told, {told['converted']} ")
+
+
+async def test_what_started_a_message_is_not_its_success(messaging: Messaging) -> None:
+    goal = {"event": "Order Completed", "within": "P7D", "revenue": "total"}
+    await messaging.campaign(trigger={"event": "Order Completed"}, goal=goal, reentry="always")
+    ada, ben = messaging.near.add_person(), messaging.near.add_person()
+    for one in (ada, ben):
+        messaging.near.event(one, "Order Completed", messaging.clock.now(), {"total": 10})
+    await messaging.settle()
+    messaging.step(timedelta(hours=1))
+    messaging.near.event(ben, "Order Completed", messaging.clock.now(), {"total": 20})
+    await messaging.settle()
+    told = (await messaging.call("GET", "/v1/campaigns/hello/report"))["effect"]["told"]
+    assert (told["people"], told["converted"], told["revenue_per_person"]) == (2, 1, 10)
+
+
+async def test_the_goals_time_runs_from_when_the_message_was_due_whenever_it_goes_out(messaging: Messaging) -> None:
+    """Held out people have no quiet hours: they are measured from the same instant."""
+    start = messaging.clock.now()
+    night = {"from": f"{start + HOUR / 2:%H:%M}", "until": f"{start + 9 * HOUR:%H:%M}"}
+    await messaging.call("PUT", "/v1/settings", {"quiet_hours": night})
+    await messaging.campaign(goal={"event": "Order Completed", "within": "P1D"}, delay="PT1H")
+    ada, ben, cy = (messaging.near.add_person() for _ in range(3))
+    await messaging.enter(ada, ben, cy)
+    await messaging.settle()
+    messaging.near.event(ada, "Order Completed", start + timedelta(minutes=30), {})
+    messaging.near.event(ben, "Order Completed", start + timedelta(hours=3), {})
+    messaging.near.event(cy, "Order Completed", start + timedelta(hours=24, minutes=59), {})
+    messaging.step(timedelta(hours=12))
+    await messaging.settle()
+    assert set((await messaging.decided()).values()) == {"sent"}
+    told = (await messaging.call("GET", "/v1/campaigns/hello/report"))["effect"]["told"]
+    assert (told["people"], told["converted"]) == (3, 2), (
+        "before it was due is too early; at night and a day later count"
+    )
 
 
 async def test_a_backlog_of_one_campaign_holds_back_no_other(new_messaging: NewMessaging) -> None:
