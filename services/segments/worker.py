@@ -26,7 +26,7 @@ LANES_AT_ONCE, SIDE_BY_SIDE, PLANS_AT_ONCE = 8, 2, 1000
 PLANNED_AT_ONCE = 200
 AHEAD = timedelta(minutes=10)
 PLANS_AGAIN = 30.0  # seconds; few beside the ten minutes that plans are made ahead
-PROFILES_AT_ONCE = 500_000  # that one query of a build looks at
+PROFILES_AT_ONCE = 1_000_000  # that one query of a build looks at
 
 
 class Timers:

@@ -10,29 +10,29 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from operator import attrgetter
 from typing import TypeVar
 from uuid import UUID
 
 from services.segments.domain.definition import Definition
 from services.segments.domain.sql.first_truths import compile_first_truths
 from services.segments.service.batch import begin, taking_turns
-from services.segments.service.rules import RuleBook, Rules, VersionFails
+from services.segments.service.rules import RuleBook, VersionFails
 from services.segments.service.subject import catch_up, first_cause
-from services.segments.store import builds, changes, memberships
+from services.segments.store import builds
 from services.segments.store import first_truths as store
 from services.segments.store.builds import Build
-from services.segments.store.catalogue import confirm_revision
-from services.segments.store.changes import Change
-from services.segments.store.first_truths import Found, Given, Waiting
-from services.segments.store.memberships import Membership
+from services.segments.store.catalogue import Version, confirm_revision
+from services.segments.store.first_truths import Found, NewVersion
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database, is_unavailable
-from shared.plumbing.lanes import LANES
+from shared.plumbing.lanes import LANES, by_lane
 from shared.plumbing.leases import Leases
 from shared.plumbing.log import get_logger
 
 log = get_logger()
 T = TypeVar("T")
+SIDE_BY_SIDE = 2
 BUILDS_AT_ONCE = 30  # a query has 1,664 columns at most, and a leaf a few
 
 
@@ -78,9 +78,7 @@ class FirstTruths:
         seen = await self._seen(look)
         if at_once == self._at_once:
             self._look_ahead(looks[1:])
-        late: list[tuple[int, UUID]] = []
-        for some in _portions(seen.found, self._batch):
-            late += await self._db.run(partial(self._give, look, seen.at, some))
+        late = await self._write(look, seen)
         for ids in _portions([*late, *seen.unjudged], max(1, self._batch // 10)):
             await self._db.run(partial(self._bring, ids))
         await self._db.run(partial(self._pass, look))
@@ -109,9 +107,8 @@ class FirstTruths:
         try:
             query = compile_first_truths(look.definitions, at, self._book.default_zone)
             async with self._db.snapshot() as tx:
-                found = await store.find_first_truths(tx, query, look.lanes)
-            unjudged = [_place(one) for one in found if one.truths is None]
-            return Seen(at, [one for one in found if one.truths is not None], unjudged)
+                found = await store.find_first_truths(tx, query, look.lanes, together=self._batch)
+            return Seen(at, found, [(one.lane, profile_id) for one in found for profile_id in one.unjudged])
         except store.TooSlow:
             self._at_once = max(1, self._at_once // 2)
             log.warning("first_truths_too_slow", lanes=len(look.lanes), at_once=self._at_once)
@@ -122,21 +119,30 @@ class FirstTruths:
         async with self._db.snapshot() as tx:
             return Seen(at, (), await store.waiting(tx, look.lanes, before=look.revision))
 
-    async def _give(self, look: Look, at: datetime, found: Sequence[Found], tx: Connection) -> list[tuple[int, UUID]]:
-        """Write what was found of those that still lack it. Returns those that time has changed by then."""
-        await self._leases.check(tx, sorted({one.lane for one in found}))
+    async def _write(self, look: Look, seen: Seen) -> list[tuple[int, UUID]]:
+        """What was found, lane by lane and two of them side by side. Returns those that time has changed by then."""
+        late: list[tuple[int, UUID]] = []
+        lanes = iter(by_lane(seen.found, attrgetter("lane")))
+
+        async def write_lanes() -> None:
+            for _, portions in lanes:
+                for some in portions:
+                    late.extend(await self._db.run(partial(self._give, look, seen.at, some)))
+
+        for failure in await asyncio.gather(*(write_lanes() for _ in range(SIDE_BY_SIDE)), return_exceptions=True):
+            if failure is not None:
+                raise failure
+        return late
+
+    async def _give(self, look: Look, at: datetime, found: Found, tx: Connection) -> list[tuple[int, UUID]]:
+        """Write what was found, where it is still lacking."""
         rules = await self._book.current(tx)
-        waiting = await store.lock_waiting(tx, [_place(one) for one in found], before=look.revision)
-        late = {one.profile_id for one in waiting.values() if one.next_due_at is not None and one.next_due_at <= at}
-        given = [
-            Given(waiting[one.profile_id], _lacking(one, waiting[one.profile_id], rules), one.due_at)
-            for one in found
-            if one.profile_id in waiting and one.profile_id not in late
-        ]
-        await store.give(tx, given, revision=look.revision, at=at)
+        await self._leases.check(tx, [found.lane])
+        # before it takes the lane's counter: who changes the catalogue takes them in this order, too
         await confirm_revision(tx, rules.revision)
-        await _record(tx, given, rules, at)
-        return [_place(one) for one in found if one.profile_id in late]
+        versions = [_new(rules.versions[known]) for known in look.definitions if known in rules.versions]
+        late = await store.give(tx, found, versions, revision=look.revision, at=at)
+        return [(found.lane, profile_id) for profile_id in late]
 
     async def _bring(self, ids: Sequence[tuple[int, UUID]], tx: Connection) -> None:
         """By the engine."""
@@ -182,24 +188,6 @@ def _portions(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
-def _place(one: Found) -> tuple[int, UUID]:
-    return one.lane, one.profile_id
-
-
-def _lacking(found: Found, profile: Waiting, rules: Rules) -> list[int]:
-    """Of the versions that are true of it, those that it doesn't know of yet and that still are."""
-    return [v for v in found.truths or () if v in rules.versions and rules.versions[v].revision > profile.revision]
-
-
-async def _record(tx: Connection, given: Sequence[Given], rules: Rules, at: datetime) -> None:
-    entered: list[Change] = []
-    for one in given:
-        for version in (rules.versions[v] for v in one.truths):
-            if version.serves:
-                cause = first_cause(version)
-                lane, profile_id, user_id = one.profile.lane, one.profile.profile_id, one.profile.user_id
-                entered.append(
-                    Change(lane, profile_id, user_id, version.segment_id, version.number, "entered", at, cause)
-                )
-    await memberships.enter(tx, [Membership(c.lane, c.segment_id, c.profile_id, c.at) for c in entered])
-    await changes.append_changes(tx, entered)
+def _new(version: Version) -> NewVersion:
+    cause = first_cause(version) if version.serves else None
+    return NewVersion(version.id, version.revision, version.segment_id, version.number, cause)

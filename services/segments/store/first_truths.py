@@ -1,71 +1,71 @@
 """The first truths of new versions: found in one query over some lanes, then written lane by lane."""
 
-import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import starmap
-from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.segments.domain.sql.query import Query
 from shared.plumbing.db import Connection
-from shared.plumbing.lanes import by_lane
+from shared.plumbing.json import dumps_text
 
 SCAN_TIMEOUT = JUDGE_TIMEOUT = 1800.0
-READ_AT_ONCE = 5000
 SCAN_MEMORY = "128MB"
 """So that a sum for each of some hundred thousand profiles needs no file."""
 
 
-class Found(NamedTuple):
-    """A profile of which some new versions are true, or that time may change. `due_at`: when that may be, at the earliest.
-
-    `truths` is None where the query cannot judge.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Profiles of a lane of which some new versions are true, or that time may change: each with these versions (as the
+    database writes an array) and the earliest instant at which that may be. `unjudged`: of whom the query cannot say.
     """
 
     lane: int
-    profile_id: UUID
-    truths: Sequence[int] | None
-    due_at: datetime | None
+    profile_ids: Sequence[UUID]
+    truths: Sequence[str]
+    due_at: Sequence[datetime | None]
+    unjudged: Sequence[UUID] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A profile that still lacks truths of new versions, locked."""
+class NewVersion:
+    """`revision`: whoever is behind it lacks its first truth. `cause`: of the entries that its truths make, None where they
+    make none: it does not serve yet.
+    """
 
-    lane: int
-    profile_id: UUID
-    user_id: str | None
+    id: int
     revision: int
-    next_due_at: datetime | None
+    segment_id: UUID
+    number: int
+    cause: Mapping[str, str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What is written of a profile: the truths it newly has."""
-
-    profile: Waiting
-    truths: Sequence[int]
-    due_at: datetime | None
+_PASS_OVER_ALL = f"SET LOCAL work_mem = '{SCAN_MEMORY}'; SET LOCAL random_page_cost = 4"
+"""Lanes lie among each other: by an index, each page would be looked at many times."""
 
 
 class TooSlow(Exception):
     """It takes longer than `JUDGE_TIMEOUT`, and would again."""
 
 
-async def find_first_truths(tx: Connection, query: Query, lanes: Sequence[int]) -> list[Found]:
-    """Of all profiles in these lanes, by lane and id. Raises TooSlow."""
-    await tx.execute(f"SET LOCAL work_mem = '{SCAN_MEMORY}'")
+async def find_first_truths(tx: Connection, query: Query, lanes: Sequence[int], *, together: int) -> list[Found]:
+    """Of all profiles in these lanes, so many of a lane together. Raises TooSlow."""
+    sql = _PORTIONS.format(together, query.sql)
+    await tx.execute(_PASS_OVER_ALL)
     try:
-        rows = await tx.fetch(query.sql, list(lanes), *query.arguments, timeout=JUDGE_TIMEOUT)
+        rows = await tx.fetch(sql, list(lanes), *query.arguments, timeout=JUDGE_TIMEOUT)
     except TimeoutError as error:
         raise TooSlow from error
-    found: list[Found] = []
-    for start in range(0, len(rows), READ_AT_ONCE):
-        found += starmap(Found, rows[start : start + READ_AT_ONCE])
-        await asyncio.sleep(0)  # there may be half a million, and requests are answered by this loop, too
-    return found
+    return [Found(*row) for row in rows]
+
+
+_PORTIONS = """
+SELECT lane, coalesce(array_agg(profile_id) FILTER (WHERE truths IS NOT NULL), '{{}}') AS profile_ids,
+       coalesce(array_agg(truths::text) FILTER (WHERE truths IS NOT NULL), '{{}}') AS truths,
+       coalesce(array_agg(due_at) FILTER (WHERE truths IS NOT NULL), '{{}}') AS due_at,
+       coalesce(array_agg(profile_id) FILTER (WHERE truths IS NULL), '{{}}') AS unjudged
+FROM (SELECT *, (row_number() OVER (PARTITION BY lane ORDER BY profile_id) - 1) / {:d} AS portion FROM ({}) AS found) AS found
+GROUP BY lane, portion"""
 
 
 async def waiting(tx: Connection, lanes: Sequence[int], *, before: int) -> list[tuple[int, UUID]]:
@@ -80,35 +80,65 @@ async def waiting(tx: Connection, lanes: Sequence[int], *, before: int) -> list[
     return [(row["lane"], row["profile_id"]) for row in rows]
 
 
-async def lock_waiting(tx: Connection, ids: Iterable[tuple[int, UUID]], *, before: int) -> dict[UUID, Waiting]:
-    """Of these (lane, profile), those that live and still lack truths up to that revision."""
-    rows = await tx.fetchmany(
-        """SELECT lane, profile_id, user_id, revision, next_due_at FROM profiles
-           WHERE lane = $1 AND profile_id = ANY($2::uuid[]) AND revision < $3 AND merged_into IS NULL AND NOT erased
-           ORDER BY profile_id FOR UPDATE""",
-        [
-            (lane, [profile_id for _, profile_id in group], before)
-            for lane, group in by_lane(sorted(ids), lambda one: one[0])
-        ],
+async def give(
+    tx: Connection, found: Found, versions: Sequence[NewVersion], *, revision: int, at: datetime
+) -> list[UUID]:
+    """Add the truths that were found `at` to those who live and still lack them, with the memberships and changes that they
+    make. The truths are complete up to `revision` then; the states stay as complete as they were.
+
+    All of it in the database, for others wait meanwhile. A change's id is made of what it is. Returns whom time has passed by
+    then: of those nothing is written. Commit soon, for it holds the lane's counter.
+    """
+    rows = await tx.fetch(
+        _GIVE,
+        found.lane,
+        at,
+        revision,
+        found.profile_ids,
+        found.truths,  # as text: unnest would flatten an array of arrays
+        found.due_at,
+        [version.id for version in versions],
+        [version.revision for version in versions],
+        [version.segment_id for version in versions],
+        [version.number for version in versions],
+        [None if version.cause is None else dumps_text(version.cause) for version in versions],
     )
-    return {row["profile_id"]: Waiting(*row) for row in rows}
+    return [row["profile_id"] for row in rows]
 
 
-async def give(tx: Connection, given: Iterable[Given], *, revision: int, at: datetime) -> None:
-    """Add these truths, which are complete up to `revision` and hold `at`; the states stay as complete as they were."""
-    await tx.executemany(
-        """UPDATE profiles SET truths = profiles.truths || new.truths::bigint[], revision = $2, evaluated_at = $3,
-                  states_revision = coalesce(profiles.states_revision, profiles.revision),
-                  next_due_at = least(profiles.next_due_at, new.due_at), planned_at = NULL
-           FROM unnest($4::uuid[], $5::text[], $6::timestamptz[]) AS new (profile_id, truths, due_at)
-           WHERE profiles.lane = $1 AND profiles.profile_id = new.profile_id""",
-        [(lane, revision, at, *_columns(group)) for lane, group in by_lane(given, lambda one: one.profile.lane)],
-    )
-
-
-def _columns(group: Sequence[Given]) -> tuple[list[Any], ...]:
-    return (
-        [one.profile.profile_id for one in group],
-        ["{" + ",".join(map(str, one.truths)) + "}" for one in group],  # unnest would flatten an array of arrays
-        [one.due_at for one in group],
-    )
+_GIVE = """
+WITH waiting AS MATERIALIZED (
+    SELECT profiles.profile_id, user_id, revision, new.truths::bigint[] AS truths, due_at, coalesce(next_due_at <= $2, false) AS late
+    FROM unnest($4::uuid[], $5::text[], $6::timestamptz[]) AS new (profile_id, truths, due_at)
+    JOIN profiles ON lane = $1 AND profiles.profile_id = new.profile_id
+    WHERE revision < $3 AND merged_into IS NULL AND NOT erased
+    ORDER BY profiles.profile_id FOR UPDATE OF profiles
+), version AS (
+    SELECT * FROM unnest($7::bigint[], $8::bigint[], $9::uuid[], $10::int[], $11::text[])
+                  AS version (id, revision, segment_id, number, cause)
+), lacking AS MATERIALIZED (
+    SELECT profile_id, user_id, due_at, ARRAY(SELECT id FROM version WHERE id = ANY (truths) AND version.revision > waiting.revision)
+                                        AS truths
+    FROM waiting WHERE NOT late
+), given AS (
+    UPDATE profiles SET truths = profiles.truths || lacking.truths, revision = $3, evaluated_at = $2,
+        states_revision = coalesce(profiles.states_revision, profiles.revision),
+        next_due_at = least(profiles.next_due_at, lacking.due_at), planned_at = NULL
+    FROM lacking WHERE profiles.lane = $1 AND profiles.profile_id = lacking.profile_id
+), entered AS MATERIALIZED (
+    SELECT row_number() OVER () AS row, profile_id, user_id, version.*
+    FROM lacking, unnest(truths) AS truth JOIN version ON id = truth WHERE cause IS NOT NULL
+), come AS (
+    INSERT INTO memberships (lane, segment_id, profile_id, entered_at) SELECT $1, segment_id, profile_id, $2 FROM entered
+    ON CONFLICT (lane, segment_id, profile_id) DO UPDATE SET entered_at = excluded.entered_at
+), head AS (
+    UPDATE lane_heads SET seq = seq + (SELECT count(*) FROM entered)
+    WHERE lane = $1 AND EXISTS (SELECT FROM entered) RETURNING seq
+), told AS (
+    INSERT INTO changes (lane, seq, id, segment_id, version, profile_id, user_id, change, at, cause)
+    SELECT $1, head.seq - (SELECT count(*) FROM entered) + row,
+           md5(concat_ws(' ', 'first', id, profile_id, extract(epoch FROM $2)))::uuid,
+           segment_id, number, profile_id, user_id, 'entered', $2, cause::jsonb
+    FROM entered, head
+)
+SELECT profile_id FROM waiting WHERE late"""

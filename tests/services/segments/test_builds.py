@@ -212,7 +212,8 @@ async def test_what_the_query_cannot_judge_the_engine_does(segments: Standing, m
 
 
 async def test_a_query_that_takes_too_long_is_not_asked_for_ever(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = Query("SELECT pg_sleep(600), $1::smallint[]", [])
+    columns = "0::smallint AS lane, null::uuid AS profile_id, null::bigint[] AS truths, null::timestamptz AS due_at"
+    slow = Query(f"SELECT {columns} FROM pg_sleep(600), unnest($1::smallint[])", [])
     monkeypatch.setattr(first_truths, "compile_first_truths", lambda *_: slow)
     monkeypatch.setattr(store, "JUDGE_TIMEOUT", 0.01)
     async with Standing(url, backfill_batch=2) as segments:  # half of the people are looked at

@@ -144,6 +144,31 @@ def spend_cases() -> Iterable[Case]:
         event(done, days(6), order_id="1", total=9),
         **week,
     )
+    yield from spends(
+        "an update from before it, its id written in another way",
+        4,
+        event(updated, days(8), order_id=D("1E+3"), total=5),
+        event(refunded, days(9), order_id=D("1000.0"), total=5),
+        event(done, days(6), order_id="1000", total=9),
+        **week,
+    )
+    yield from spends(
+        "a completion from before it alike",
+        5,
+        event(done, days(8), order_id="2", total=5),
+        event(done, days(6), order_id=D("2.00"), total=9),
+        event(done, days(5), order_id="2.00", total=5),
+        **week,
+    )
+    yield from spends(
+        "one from before it that has no id",
+        3,
+        event(done, days(8), order_id=D("1.5"), total=5),
+        event(refunded, days(6), total=3),
+        event(done, days(5), order_id=D("1.5"), total=1),
+        event(done, days(5), total=2),
+        **week,
+    )
     euros: Json = {"currency": "EUR"}
     yield from spends(
         "only orders in the currency",

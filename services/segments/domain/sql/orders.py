@@ -1,5 +1,7 @@
 """Spend: events to orders, orders to one sum for each profile."""
 
+from datetime import datetime
+
 from services.segments.domain.condition import Spend
 from services.segments.domain.spending import CANCELLED, COMPLETED, REFUNDED, SPEND_EVENTS
 from services.segments.domain.sql.plan import Plan
@@ -11,6 +13,9 @@ _ORDER_ID = """CASE jsonb_typeof(event.properties -> 'order_id')
     WHEN 'string' THEN nullif(event.properties ->> 'order_id', '')
     WHEN 'number' THEN CASE WHEN (event.properties ->> 'order_id')::numeric = trunc((event.properties ->> 'order_id')::numeric)
                             THEN trunc((event.properties ->> 'order_id')::numeric)::text END END"""
+_MARK = """hashtextextended(coalesce(split_part({event}.properties ->> 'order_id', '.', 1), ''),
+        uuid_hash_extended({event}.profile_id, 0))"""
+"""The same for all events of an order, and soon found; others may have it, too: 5, 5.0, "5" and "5.a" do."""
 
 SPEND = "CASE WHEN everything_refunded THEN 0 ELSE greatest(amount - refunded, 0) END"
 """What is left of an order: of one that was cancelled 0, for `greatest` passes over null."""
@@ -33,12 +38,14 @@ def spend_join(leaf: Spend, plan: Plan) -> str:
         f"""SELECT lane, profile_id, min(upcoming_at) AS upcoming_at,
                 min(completed_at) FILTER (WHERE {counts}) AS first_completed_at,
                 sum({SPEND}) FILTER (WHERE {counts}) AS spend
-            FROM ({orders_of(leaf.basis, plan, with_currency=leaf.currency is not None)}) AS an_order
-            GROUP BY lane, profile_id"""
+            FROM ({orders_of(leaf.basis, plan, with_currency=leaf.currency is not None, since=since)}) AS an_order
+            GROUP BY profile_id, lane"""
     )
 
 
-def orders_of(basis: str, plan: Plan, history: str = "history", *, with_currency: bool = True) -> str:
+def orders_of(
+    basis: str, plan: Plan, history: str = "history", *, with_currency: bool = True, since: datetime | None = None
+) -> str:
     """Each order of the events in `history`, also those without a completion: there `completed_at` is null. `amount` is null
     where the order was cancelled. Without the currency it is much cheaper: the amounts come in the order of the groups."""
     currency = f"(array_agg(currency ORDER BY {_EARLIER_FIRST}) FILTER (WHERE completes AND happened))[1] AS currency,"
@@ -49,20 +56,36 @@ def orders_of(basis: str, plan: Plan, history: str = "history", *, with_currency
             coalesce(bool_or(refund IS NULL) FILTER (WHERE refunds AND happened), false) AS everything_refunded,
             min(timestamp) FILTER (WHERE NOT happened) AS upcoming_at
         FROM ({_order_events(basis, plan, history)}) AS event
-        WHERE order_id IS NOT NULL OR completes
-        GROUP BY lane, profile_id, order_id, CASE WHEN order_id IS NULL THEN (timestamp, source, message_id) END"""
+        {_completed_since(since, plan, history)}
+        GROUP BY profile_id, lane, order_id, CASE WHEN order_id IS NULL THEN (timestamp, source, message_id) END
+        HAVING order_id IS NOT NULL OR bool_or(completes)"""
+
+
+def _completed_since(since: datetime | None, plan: Plan, history: str) -> str:
+    """An order without a completion since then need not be put together."""
+    if since is None:
+        return ""
+    completed = plan.parameters.add(sorted(COMPLETED), "text[]")
+    # that it is the same profile is not said in a way that leads by the index from each order to all that its profile ever did
+    return f"""WHERE EXISTS (
+            SELECT FROM {history} AS completion
+            WHERE completion.lane = ANY ($1::smallint[]) AND completion.name = ANY ({completed})
+              AND completion.timestamp > {plan.parameters.add(since, "timestamptz")} AND {plan.known("completion")}
+              AND completion.lane = event.lane AND {_MARK.format(event="completion")} = mark
+              AND (completion.profile_id <> event.profile_id) IS NOT true)"""
 
 
 def _order_events(basis_name: str, plan: Plan, history: str) -> str:
     def is_any(names: frozenset[str]) -> str:
         return f"event.name = ANY ({plan.parameters.add(sorted(names), 'text[]')})"
 
+    names = plan.parameters.add(sorted(SPEND_EVENTS) * 2, "text[]")  # from nine on they are looked up, not gone through
     basis = as_number(f"(event.properties -> {plan.parameters.add(basis_name, 'text')})")
     total = as_number("(event.properties -> 'total')")
     return f"""SELECT event.lane, event.profile_id, event.timestamp, event.message_id, event.source,
             {plan.happened("event")} AS happened,
-            {is_any(COMPLETED)} AS completes, {is_any(REFUNDED)} AS refunds, {_ORDER_ID} AS order_id,
+            {is_any(COMPLETED)} AS completes, {is_any(REFUNDED)} AS refunds, {_ORDER_ID} AS order_id, {_MARK.format(event="event")} AS mark,
             CASE WHEN NOT {is_any(CANCELLED)} THEN coalesce({basis}, 0) END AS amount,
             abs(coalesce({basis}, {total})) AS refund, event.properties -> 'currency' AS currency
         FROM {history} AS event
-        WHERE event.lane = ANY ($1::smallint[]) AND {is_any(SPEND_EVENTS)} AND {plan.known("event")}"""
+        WHERE event.lane = ANY ($1::smallint[]) AND event.name = ANY ({names}) AND {plan.known("event")}"""
