@@ -52,10 +52,8 @@ async def _may_edit(request: Request, given: Given, dry_run: DryRunAsked = False
 )
 async def create(request: Request, body: NewSegment) -> Response:
     desk = desk_of(request)
-    now = desk.clock.now()
     name, condition = told(body)
-    await desk.db.run(lambda tx: create_segment(tx, key=body.key, name=name, condition=condition, now=now))
-    desk.changed()
+    await desk.change(lambda tx, now: create_segment(tx, key=body.key, name=name, condition=condition, now=now))
     return JsonResponse(await _show(desk.db, body.key), 201)
 
 
@@ -110,11 +108,10 @@ async def edit(request: Request, key: str, body: SegmentEdit, dry_run: DryRunAsk
     desk = desk_of(request)
     if body.key not in (None, key):
         raise Invalid("A key is for good.", errors=[{"loc": ["body", "key"], "msg": "must be that of the path"}])
-    now, condition = desk.clock.now(), filled(body.condition, body.template)
+    condition = filled(body.condition, body.template)
     if dry_run:
-        return await _try_edit(desk, key, condition, now)
-    await desk.db.run(lambda tx: edit_segment(tx, key=key, name=body.name, condition=condition, now=now))
-    desk.changed()
+        return await _try_edit(desk, key, condition, desk.clock.now())
+    await desk.change(lambda tx, now: edit_segment(tx, key=key, name=body.name, condition=condition, now=now))
     return JsonResponse(await _show(desk.db, key))
 
 
@@ -147,9 +144,7 @@ async def delete(request: Request, key: str) -> Response:
     campaigns = await campaigns_using(desk.messaging, key)
     if campaigns:
         raise Conflict(f"Campaigns refer to it: {', '.join(sorted(campaigns))}.", code="in_use")
-    now = desk.clock.now()
-    await desk.db.run(lambda tx: delete_segment(tx, key=key, now=now))
-    desk.changed()
+    await desk.change(lambda tx, now: delete_segment(tx, key=key, now=now))
     return Response(status_code=204)
 
 

@@ -122,6 +122,6 @@ async def taking_turns(items: Iterable[T]) -> AsyncIterator[T]:
         yield item
 
 
-async def begin(tx: Connection, book: RuleBook, now: datetime) -> Batch:
-    """A batch by the present rules."""
-    return Batch(tx, await book.current(tx), now)
+async def begin(tx: Connection, book: RuleBook, now: datetime, *, hold: bool = False) -> Batch:
+    """A batch by the present rules; with `hold` nobody changes them before it commits."""
+    return Batch(tx, await book.current(tx, hold=hold), now)

@@ -75,6 +75,7 @@ async def create_segment(
 
     Raises Conflict if the key is taken, Invalid for a bad condition.
     """
+    total = await stored_profiles.count_profiles(tx)  # before others wait for the catalogue
     revision = await catalogue.change_catalogue(tx)
     segment = Segment(new_id(), key, name, now, now)
     if not await catalogue.insert_segment(tx, segment):
@@ -85,7 +86,9 @@ async def create_segment(
         definition = Definition(parse(condition))
     else:
         definition = read_condition(condition, _readable(newest), key=key)
-    await _begin_build(tx, "create", [(segment, condition, definition)], newest, revision=revision, now=now)
+    await _begin_build(
+        tx, "create", [(segment, condition, definition)], newest, revision=revision, total=total, now=now
+    )
     return segment
 
 
@@ -97,6 +100,7 @@ async def edit_segment(
     True if a build began: a condition that is what the newest version says changes nothing. A failing one is built anew, also
     where neither is given: a list has no condition that could be given again.
     """
+    total = await stored_profiles.count_profiles(tx)  # before others wait for the catalogue
     revision = await catalogue.change_catalogue(tx)
     segment = await get_segment(tx, key)
     if name is not None:
@@ -109,7 +113,7 @@ async def edit_segment(
     elif condition is None or _same(condition, known.condition):
         return False
     made = rebuilt(segment, condition, newest)
-    await _begin_build(tx, "edit", made, newest, revision=revision, now=now)
+    await _begin_build(tx, "edit", made, newest, revision=revision, total=total, now=now)
     return True
 
 
@@ -189,9 +193,10 @@ async def _begin_build(
     newest: Mapping[str, Version],
     *,
     revision: int,
+    total: int,
     now: datetime,
 ) -> None:
-    build = Build(new_id(), revision, kind, await stored_profiles.count_profiles(tx))
+    build = Build(new_id(), revision, kind, total)
     await builds.insert_build(tx, build, at=now)
     ids = await catalogue.take_version_ids(tx, len(made))
     for version_id, (segment, condition, definition) in zip(ids, made, strict=True):

@@ -149,9 +149,9 @@ class RuleBook:
         self._build = build
         self._rules: Rules | None = None
 
-    async def current(self, tx: Connection) -> Rules:
-        """By the catalogue as this transaction sees it. Confirm before writing that it is still so."""
-        revision = await catalogue.read_revision(tx)
+    async def current(self, tx: Connection, *, hold: bool = False) -> Rules:
+        """By the catalogue as this transaction sees it. Confirm before writing that it is still so. With `hold` it stays so."""
+        revision = await (catalogue.hold_revision(tx) if hold else catalogue.read_revision(tx))
         if self._rules is None or self._rules.revision != revision:
             versions = in_force(await catalogue.versions(tx, ("building", "live", "failing")))
             try:
@@ -163,6 +163,8 @@ class RuleBook:
                     before=self._rules,
                 )
             except VersionFails as failure:
+                if hold:
+                    raise RevisionChanged from failure  # setting it aside would wait for this transaction
                 await self.set_aside(failure)
         assert self._rules is not None
         return self._rules

@@ -14,6 +14,7 @@ from services.segments.service.rules import RuleBook, VersionFails
 from services.segments.service.subject import Subject
 from services.segments.service.told import Plain, Told, cause_of
 from services.segments.store import history
+from services.segments.store.catalogue import RevisionChanged
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection
 from shared.plumbing.reader import Incoming
@@ -37,16 +38,27 @@ class TakeIn:
         self._book = book
         self._clock = clock
         self._met = Met()
+        self._was_late = False
 
     async def __call__(self, tx: Connection, items: Sequence[Incoming]) -> bool:
-        """Whether anybody entered or left anything."""
+        """Whether anybody entered or left anything.
+
+        When the catalogue has changed meanwhile, it is held from the start the next time: where many segments are made, there
+        may be no time between two changes in which a page could be taken in.
+        """
+        hold, self._was_late = self._was_late, False
         try:
-            return await self._take_in(tx, items)
+            return await self._take_in(tx, items, hold=hold)
+        except RevisionChanged:
+            self._was_late = not hold
+            raise
         except VersionFails as failure:
+            if hold:
+                raise RevisionChanged from failure  # setting it aside would wait for this transaction
             await self._book.set_aside(failure)
 
-    async def _take_in(self, tx: Connection, items: Sequence[Incoming]) -> bool:
-        batch = await begin(tx, self._book, self._clock.now())
+    async def _take_in(self, tx: Connection, items: Sequence[Incoming], *, hold: bool) -> bool:
+        batch = await begin(tx, self._book, self._clock.now(), hold=hold)
         lanes: dict[int, list[Resolved]] = {}
         for item in items:
             message = parse_resolved(item.message)

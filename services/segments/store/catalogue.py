@@ -67,9 +67,15 @@ async def read_revision(tx: Connection) -> int:
     return revision
 
 
+async def hold_revision(tx: Connection) -> int:
+    """The same, and have it stay so to commit."""
+    revision: int = await tx.fetchval("SELECT revision FROM catalogue WHERE id = 1 FOR SHARE")
+    return revision
+
+
 async def confirm_revision(tx: Connection, revision: int) -> None:
     """Hold the catalogue as it is to commit. Raises RevisionChanged when it is no longer at `revision`."""
-    if await tx.fetchval("SELECT revision FROM catalogue WHERE id = 1 FOR SHARE") != revision:
+    if await hold_revision(tx) != revision:
         raise RevisionChanged
 
 

@@ -67,5 +67,23 @@ async def test_who_lets_time_pass_waits_for_the_catalogue_with_nothing_in_hand(s
     assert [change[:2] for change in await segments.changes("recent")] == [("entered", "event"), ("left", "time")]
 
 
+async def test_events_are_taken_in_while_segments_are_changed_all_the_time(segments: Standing) -> None:
+    await segments.define("s", BOUGHT)
+
+    async def change_again_and_again() -> None:
+        while True:
+            async with segments.db.transaction() as tx:
+                await change_catalogue(tx)
+
+    changing = [asyncio.create_task(change_again_and_again()) for _ in range(2)]
+    for name in PEOPLE[:8]:
+        segments.tell(did(name, "Order Completed", profile=known(name)))
+        await asyncio.wait_for(segments.worker.reader.step(), 30)
+    for task in changing:
+        task.cancel()
+    await asyncio.wait(changing)
+    assert await segments.members("s") == {person(name) for name in PEOPLE[:8]}
+
+
 WAITS = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
                           AND query LIKE '%catalogue%FOR SHARE')"""
