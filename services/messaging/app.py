@@ -10,9 +10,9 @@ from services.messaging.api import ROUTERS
 from services.messaging.clients.carriers import Carrier, carriers_of
 from services.messaging.clients.neighbours import Profiles, Segments, load_api_keys
 from services.messaging.config import Settings
-from services.messaging.domain.content import SENDER
 from services.messaging.domain.links import Linker
 from services.messaging.domain.local_time import zone_names
+from services.messaging.domain.template import SENDER
 from services.messaging.service.broadcasting import Broadcaster
 from services.messaging.service.forgetting import Forgetter
 from services.messaging.service.judging import Speech

@@ -45,3 +45,4 @@ async def test_the_readmes_examples_work_when_pasted(tmp_path: Path) -> None:
     assert '"decision":"sent"' in output
     assert '"subject":"Thank you, Ben"' in output
     assert '"status":"withdrawn"' in output
+    assert '"subject":"Danke, Ben"' in output, "a language"

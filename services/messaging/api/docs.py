@@ -7,6 +7,12 @@ TEMPLATE: dict[str, Any] = {
     "channel": "email",
     "subject": "{{ profile.traits.first_name | default: 'Hello' }}, good to see you again",
     "body": "<p>Hi {{ profile.traits.first_name | default: 'there' }}!</p><p><a href=\"{{ unsubscribe_url }}\">Unsubscribe</a></p>",
+    "locales": {
+        "de": {
+            "subject": "{{ profile.traits.first_name | default: 'Hallo' }}, schön, dass Sie wieder da sind",
+            "body": '<p>Guten Tag!</p><p><a href="{{ unsubscribe_url }}">Abbestellen</a></p>',
+        }
+    },
 }
 CAMPAIGN: dict[str, Any] = {
     "key": "win-back",
@@ -48,6 +54,7 @@ MAIL: dict[str, Any] = {
         "List-Unsubscribe": "<http://127.0.0.1:8004/unsubscribe/…>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     },
+    "locale": None,
     "profile_id": "0195f3a0-7f00-7000-8000-000000000003",
     "campaign": "win-back",
     "at": "2026-11-21T10:00:00Z",
@@ -61,6 +68,7 @@ DELIVERY: dict[str, Any] = {
     "template": "welcome-back",
     "template_version": 1,
     "to": "ada@example.com",
+    "locale": "de",
     "provider": "smtp",
     "status": "sent",
     "answer": "2.0.0 OK",
@@ -116,6 +124,8 @@ REPORT: dict[str, Any] = {
 PREVIEW: dict[str, Any] = {"profile_id": "0195f3a0-7f00-7000-8000-000000000003", "context": {"order_id": "42"}}
 PREVIEW_SHOWN: dict[str, Any] = {
     "channel": "email",
+    "version": 1,
+    "locale": None,
     "subject": "Hello, Ada",
     "text": "Hi Ada!\n",
     "html": "<p>Hi Ada!</p>",

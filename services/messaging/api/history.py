@@ -75,7 +75,7 @@ async def decisions(
 def _delivery(row: asyncpg.Record) -> dict[str, Any]:
     shown = dict(row)
     content = shown.pop("content")
-    return shown | {"to": shown.pop("address"), "subject": content["subject"]}
+    return shown | {"to": shown.pop("address"), "subject": content["subject"], "locale": content.get("locale")}
 
 
 @router.get(
@@ -100,6 +100,7 @@ def _mail(row: asyncpg.Record) -> dict[str, Any]:
         "text": content["text"],
         "html": content["html"],
         "headers": content["headers"],
+        "locale": content.get("locale"),
         "profile_id": row["profile_id"],
         "campaign": row["campaign"],
         "at": row["at"],

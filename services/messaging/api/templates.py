@@ -47,6 +47,8 @@ async def create(request: Request, body: JsonBody) -> Response:
 
     An e-mail's `body` that holds a tag is HTML: values in it are escaped, and its text part is made from it unless `text` is
     given. With `"strict": true` an unknown name fails the message (`template_error`). `from` overrides the deployment's sender.
+    `locales` holds the same in other languages: `{"de": {"subject", "body", "text"?}}`; the one nearest to the person's trait
+    `locale` is taken (`de-AT`, then `de`, then the template's own words).
     A template can have one content for each channel; a campaign with `"channel": "preferred"` chooses among them.
     """
     frame = frame_of(request)
@@ -97,13 +99,14 @@ async def delete(request: Request, key: str) -> Response:
 
 
 class Preview(BaseModel):
-    """For whom, and what triggered it: `context` is `trigger` (or holds it under that name)."""
+    """For whom, and what triggered it: `context` is `trigger` (or holds it under that name). `locale`: instead of the person's."""
 
     model_config = ConfigDict(extra="forbid")
 
     profile_id: UUID
     context: dict[str, Any] | None = None
     channel: str | None = None
+    locale: str | None = None
 
 
 @router.post(
@@ -124,5 +127,6 @@ async def preview(
         profile_id=body.profile_id,
         context=body.context or {},
         channel=body.channel,
+        locale=body.locale,
     )
     return JsonResponse(content)

@@ -9,8 +9,8 @@ import asyncpg
 
 from services.messaging.clients.neighbours import Segments
 from services.messaging.domain.campaign import Definition, EventTrigger, parse_definition
-from services.messaging.domain.content import parse_template
 from services.messaging.domain.rules import parse_rules
+from services.messaging.domain.template import parse_template
 from services.messaging.store import catalogue as store
 from services.messaging.store.broadcasts import plan_broadcast
 from services.messaging.store.catalogue import Fetcher

@@ -198,6 +198,7 @@ def _delivery(due: Due, draft: Draft, purpose: str, provider: str, now: datetime
         "text": draft.content.text,
         "html": draft.content.html,
         "headers": draft.headers,
+        "locale": draft.template.locale,
     }
     return Delivery(
         lane=due.lane,

@@ -7,12 +7,13 @@ from uuid import UUID
 
 from services.messaging.domain.addresses import address_hash
 from services.messaging.domain.campaign import Campaign, EventTrigger
-from services.messaging.domain.content import Content, Links, Template, compose, values_for
+from services.messaging.domain.content import Content, Links, compose, values_for
 from services.messaging.domain.decision import History, Offer, Refuse, Request, Send, Verdict, decide
 from services.messaging.domain.emails import headers_for
 from services.messaging.domain.links import LinkContent, Linker
 from services.messaging.domain.liquid_box import TemplateFault
 from services.messaging.domain.rules import Rules
+from services.messaging.domain.template import Template
 from services.messaging.store.sends import Due
 from shared.plumbing.ids import new_id
 from shared.plumbing.log import get_logger
@@ -107,6 +108,7 @@ def draft(
     template = catalogue.template(verdict.template, verdict.channel)
     if template is None:
         return Refuse("failed", "template_error", {"template": verdict.template, "error": "There is no such template."})
+    template = template.speaking(recipient.traits.get("locale"))
     delivery_id = due.delivery_id or new_id()
     purpose = catalogue.campaigns[due.campaign_id].definition.purpose
     links = links_for(speech, delivery_id, verdict.channel, purpose, verdict.address)

@@ -26,13 +26,14 @@ async def preview_template(
     profile_id: UUID,
     context: dict[str, Any],
     channel: str | None,
+    locale: str | None,
 ) -> dict[str, Any]:
     """The rendered content. Raises NotFound for an unknown person or channel, Invalid where it can't be rendered."""
     row = next((row for row in rows if channel in (None, row["channel"])), None)
     recipient = (await profiles.recipients([profile_id])).get(profile_id)
     if row is None or recipient is None:
         raise NotFound("There is no such profile." if row else "The template has no content for this channel.")
-    template = to_template(row)
+    template = to_template(row).speaking(locale or recipient.traits.get("locale"))
     trigger = context["trigger"] if isinstance(context.get("trigger"), dict) else context
     properties = trigger.get("properties")
     if isinstance(properties, dict):  # as in an event that triggers
@@ -46,6 +47,7 @@ async def preview_template(
     return {
         "channel": template.channel,
         "version": template.version,
+        "locale": template.locale,
         "subject": content.subject,
         "text": content.text,
         "html": content.html,

@@ -1,6 +1,7 @@
 """Campaigns, templates and settings: the small tables that people edit."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -8,8 +9,8 @@ from uuid import UUID
 import asyncpg
 
 from services.messaging.domain.campaign import Campaign, parse_definition
-from services.messaging.domain.content import Template, parse_template
 from services.messaging.domain.rules import Rules, parse_rules
+from services.messaging.domain.template import Template, parse_template
 from shared.plumbing.db import Connection, Database
 
 Fetcher: TypeAlias = "Connection | Database"
@@ -89,17 +90,7 @@ async def load_templates(tx: Fetcher, keys: Sequence[str]) -> list[Template]:
 
 def to_template(row: asyncpg.Record) -> Template:
     """The template of a row with `version` and `definition`."""
-    template = parse_template(row["definition"])
-    return Template(
-        key=template.key,
-        channel=template.channel,
-        body=template.body,
-        subject=template.subject,
-        text=template.text,
-        sender=template.sender,
-        strict=template.strict,
-        version=row["version"],
-    )
+    return replace(parse_template(row["definition"]), version=row["version"])
 
 
 _TEMPLATE = """SELECT templates.key, templates.channel, version, definition, templates.created_at, updated_at

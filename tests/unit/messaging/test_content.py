@@ -7,10 +7,11 @@ from uuid import UUID
 
 import pytest
 
-from services.messaging.domain.content import Links, Template, compose, parse_template, values_for
+from services.messaging.domain.content import Links, compose, values_for
 from services.messaging.domain.emails import headers_for, write_mail
 from services.messaging.domain.html_text import html_of, text_of
 from services.messaging.domain.links import LinkContent, Linker
+from services.messaging.domain.template import Template, parse_template
 from shared.language.errors import ConditionError
 from shared.schemas.resolved import Identifier
 from tests.unit.messaging.builders import person
