@@ -52,17 +52,22 @@ class Feed:
         return json.dumps({"items": items})
 
 
-def pages(people: list[UUID], count: int, *, rng: random.Random, known: set[UUID]) -> Iterator[list[dict[str, Any]]]:
-    """Batches of events of a few hundred people each: views that a leaf or two select, other views, orders."""
+def pages(
+    people: list[UUID], count: int, *, rng: random.Random, known: set[UUID], kinds: int = 100
+) -> Iterator[list[dict[str, Any]]]:
+    """Batches of events of a few hundred people each: views that a leaf or two select, other views, orders.
+
+    `kinds`: how many categories, products and shops they are of.
+    """
     for _ in range(count // BATCH):
         active = rng.sample(people, ACTIVE)
-        yield [live_message(rng.choice(active), rng, known) for _ in range(BATCH)]
+        yield [live_message(rng.choice(active), rng, known, kinds) for _ in range(BATCH)]
 
 
-def live_message(profile_id: UUID, rng: random.Random, known: set[UUID]) -> dict[str, Any]:
+def live_message(profile_id: UUID, rng: random.Random, known: set[UUID], kinds: int = 100) -> dict[str, Any]:
     """An event as profiles tells it, with the profile if nobody has heard of it."""
     now = datetime.now(UTC)
-    number = rng.randrange(100)
+    number = rng.randrange(kinds)
     name, properties = rng.choice(
         [
             ("Product Viewed", {"category": f"c{number}", "sku": f"p{number}", "price": 19.9, "url": "https://shop.example/p"}),
