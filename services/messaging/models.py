@@ -13,7 +13,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from shared.plumbing.tables import AT, feed_table, key_table, lane_tables
 
@@ -73,7 +73,7 @@ people = Table(
     PrimaryKeyConstraint("lane", "profile_id"),
 )
 # One row for each trigger of a campaign, from its cause to its final decision. `next_at` is set while it is open: when to
-# look at it next. `due_at`: when the message was due, from which staleness runs.
+# look at it next. `due_at`: when the message was due, from which staleness runs. `tried`: channels on which it was refused for good.
 sends = Table(
     "sends",
     metadata,
@@ -100,6 +100,7 @@ sends = Table(
     Column("decided_at", AT),
     Column("converted_at", AT),
     Column("revenue", Numeric),
+    Column("tried", ARRAY(Text), nullable=False, server_default="{}"),
     Column("created_at", AT, nullable=False),
     PrimaryKeyConstraint("lane", "id"),
     Index("sends_trigger", "lane", "campaign_id", "trigger_id", unique=True),

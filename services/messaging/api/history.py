@@ -31,13 +31,14 @@ class Asked:
     cursor: Cursor = None
 
 
-async def _list(
+async def list_of(
     request: Request,
     asked: Asked,
     read: Callable[..., Awaitable[list[asyncpg.Record]]],
     item: Callable[[asyncpg.Record], dict[str, Any]],
-    **which: str | None,
+    **which: object,
 ) -> Response:
+    """A page of decisions or deliveries."""
     db, whose = frame_of(request).db, asked.profile_id
     rows = await read(
         db,
@@ -67,9 +68,9 @@ async def decisions(
 
     `reason`: `sent`, `campaign_not_running`, `reentry`, `stale`, `not_qualified`, `no_consent`, `topic_opt_out`, `suppressed`,
     `no_address`, `frequency_cap`, `holdout`, `quiet_hours`, `contact_window`, `no_window`, `template_error`, `provider_error`,
-    `no_answer`, `no_profile`, `delay`, `internal_error`.
+    `no_answer`, `no_profile`, `delay`, `redriven`, `internal_error`.
     """
-    return await _list(request, asked, lists.list_decisions, dict, decision=decision)
+    return await list_of(request, asked, lists.list_decisions, dict, decisions=None if decision is None else [decision])
 
 
 def _delivery(row: asyncpg.Record) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def _delivery(row: asyncpg.Record) -> dict[str, Any]:
 )
 async def deliveries(request: Request, asked: Annotated[Asked, Depends()]) -> Response:
     """`status`: `sending`, `sent`, `failed`, `unknown`."""
-    return await _list(request, asked, lists.list_deliveries, _delivery, provider=None)
+    return await list_of(request, asked, lists.list_deliveries, _delivery, provider=None)
 
 
 def _mail(row: asyncpg.Record) -> dict[str, Any]:
@@ -115,4 +116,4 @@ def _mail(row: asyncpg.Record) -> dict[str, Any]:
     responses=docs.items(docs.MAIL),
 )
 async def mailbox(request: Request, asked: Annotated[Asked, Depends()]) -> Response:
-    return await _list(request, asked, lists.list_deliveries, _mail, provider=MAILBOX)
+    return await list_of(request, asked, lists.list_deliveries, _mail, provider=MAILBOX)

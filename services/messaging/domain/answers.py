@@ -55,6 +55,13 @@ class TryAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class NextChannel:
+    """This channel will never take it: on to the next in the person's order. `suppress`: as of `Final`."""
+
+    suppress: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Final:
     """`decision` with its reason; `status` of the delivery; `suppress`: why its address must not be written to any more."""
 
@@ -64,11 +71,18 @@ class Final:
     suppress: str | None = None
 
 
-def after(answer: Answer, *, attempts: int, now: datetime, give_up_at: datetime, chance: float) -> Final | TryAgain:
-    """What comes of an answer to the try number `attempts`. `chance` in [0, 1) spreads the next tries."""
+def after(
+    answer: Answer, *, attempts: int, now: datetime, give_up_at: datetime, chance: float, preferred: bool = False
+) -> Final | TryAgain | NextChannel:
+    """What comes of an answer to the try number `attempts`. `chance` in [0, 1) spreads the next tries.
+
+    `preferred`: the person's other channels may be used instead, once it is certain that this one did not take it.
+    """
     match answer:
         case Accepted():
             return Final("sent", "sent", "sent")
+        case Rejected() if preferred:
+            return NextChannel(answer.suppress)
         case Rejected():
             return Final("failed", "provider_error", "failed", answer.suppress)
         case Unsure():

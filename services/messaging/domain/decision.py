@@ -32,7 +32,9 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Somebody may have to be told something. `due_at`: when it was due. `attempts`: how often a provider was tried."""
+    """Somebody may have to be told something. `due_at`: when it was due. `attempts`: how often a provider was tried. `tried`: the
+    channels on which it was refused for good.
+    """
 
     campaign: Campaign | None
     profile_id: UUID
@@ -44,6 +46,7 @@ class Request:
     rules: Rules
     default_zone: str
     paused_then: bool = False
+    tried: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,10 @@ def _to_person(request: Request, campaign: Campaign, recipient: Recipient, histo
     definition = campaign.definition
     if not request.offers:
         return Refuse("failed", "template_error", {"error": "There is no template."})
-    reached = _reach(request, campaign, recipient, history, now)
+    channels = [c for c in _channels(request, campaign, recipient) if c not in request.tried]
+    reached = _reach(campaign, recipient, channels, history, now)
+    if isinstance(reached, Unreachable) and request.tried:
+        return Refuse("failed", "provider_error", {"tried": list(request.tried)})
     if isinstance(reached, Unreachable):
         decision = "suppressed" if reached.reason == "suppressed" else "skipped"
         return Refuse(decision, reached.reason, reached.facts)
@@ -169,12 +175,12 @@ def _to_person(request: Request, campaign: Campaign, recipient: Recipient, histo
 
 
 def _reach(
-    request: Request, campaign: Campaign, recipient: Recipient, history: History, now: datetime
+    campaign: Campaign, recipient: Recipient, channels: Sequence[str], history: History, now: datetime
 ) -> Reached | Unreachable:
     definition = campaign.definition
     return reach(
         recipient,
-        _channels(request, campaign, recipient),
+        channels,
         purpose=definition.purpose,
         topic=definition.topic,
         suppressions=history.suppressions,

@@ -89,6 +89,7 @@ def request_for(due: Due, catalogue: Catalogue, recipient: Recipient | None, def
         rules=catalogue.rules,
         default_zone=default_zone,
         paused_then=due.trigger.get("paused") is True,
+        tried=due.tried,
     )
 
 

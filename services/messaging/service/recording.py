@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.messaging.domain.addresses import address_hash
-from services.messaging.domain.answers import Answer, Final, NotNow, TryAgain, Unsure, after
+from services.messaging.domain.answers import Answer, Final, NextChannel, NotNow, TryAgain, Unsure, after
 from services.messaging.domain.campaign import DEFAULT_STALE_AFTER
 from services.messaging.domain.delivery import Delivery
 from services.messaging.service.outcomes import outcome
@@ -128,7 +128,7 @@ class Recorder:
         current = await people.meet(tx, {orphan.profile_id for orphan, _ in answers})
         now_in = [(lane_of(now), one) for one, _ in answers if (now := current[one.profile_id]) is not None]
         claims = await lock_claims(tx, now_in)
-        stale_after = {one.id: one.definition.stale_after for one in await load_campaigns(tx)}
+        campaigns = {one.id: one.definition for one in await load_campaigns(tx)}
         at = self._clock.now()
         settled = []
         for orphan, given in answers:
@@ -136,14 +136,21 @@ class Recorder:
             if claim is not None:
                 again = isinstance(given, Unsure) and claim.provider in self._repeatable
                 answer = NotNow(given.text) if again else given
-                give_up_at = claim.due_at + stale_after.get(claim.campaign_id, DEFAULT_STALE_AFTER)
-                final = after(answer, attempts=claim.attempts, now=at, give_up_at=give_up_at, chance=self._chance())
+                definition = campaigns.get(claim.campaign_id)
+                final = after(
+                    answer,
+                    attempts=claim.attempts,
+                    now=at,
+                    give_up_at=claim.due_at + (definition.stale_after if definition else DEFAULT_STALE_AFTER),
+                    chance=self._chance(),
+                    preferred=definition is not None and definition.channel == "preferred",
+                )
                 settled.append((claim, answer, final))
         await self._save(tx, settled, at)
         return [final for _, _, final in settled if isinstance(final, Final)]
 
     async def _save(
-        self, tx: Connection, settled: Sequence[tuple[Claim, Answer, Final | TryAgain]], at: datetime
+        self, tx: Connection, settled: Sequence[tuple[Claim, Answer, Final | TryAgain | NextChannel]], at: datetime
     ) -> None:
         await write_judged(tx, [_judged(claim, final, answer, at) for claim, answer, final in settled])
         await write_answers(
@@ -153,11 +160,11 @@ class Recorder:
                 for claim, answer, final in settled
             ],
         )
-        finals = [(claim, final) for claim, _, final in settled if isinstance(final, Final)]
-        for claim, final in finals:
+        ended = [(claim, final) for claim, _, final in settled if not isinstance(final, TryAgain)]
+        for claim, final in ended:
             if final.suppress is not None:
                 await self._suppress(tx, claim, final.suppress, at)
-        await append(tx, [_entry(claim, final, at) for claim, final in finals], at=at)
+        await append(tx, [_entry(claim, final, at) for claim, final in ended], at=at)
 
     async def _suppress(self, tx: Connection, claim: Claim, reason: str, at: datetime) -> None:
         await suppress(
@@ -172,28 +179,35 @@ class Recorder:
         )
 
 
-def _judged(claim: Claim, final: Final | TryAgain, answer: Answer, now: datetime) -> Judged:
+def _judged(claim: Claim, final: Final | TryAgain | NextChannel, answer: Answer, now: datetime) -> Judged:
     facts = claim.facts | {"answer": answer.text, "attempts": claim.attempts}
-    again = final.at if isinstance(final, TryAgain) else None
+    again: datetime | None = now if isinstance(final, NextChannel) else None
+    if isinstance(final, TryAgain):
+        facts, again = facts | {"until": final.at}, final.at
     return Judged(
         lane=claim.lane,
         id=claim.id,
-        state="done" if again is None else "waiting",
+        state=_STATE_OF[type(final)],
         decision=final.decision if isinstance(final, Final) else "deferred",
         reason=final.reason if isinstance(final, Final) else "provider_error",
-        facts=facts if again is None else facts | {"until": again},
+        facts=facts,
         due_at=claim.due_at,
         next_at=again,
         attempts=claim.attempts,
         variant=claim.variant,
-        delivery_id=claim.delivery_id,
+        delivery_id=None if isinstance(final, NextChannel) else claim.delivery_id,
         decided_at=claim.decided_at if final == SENT else now,
+        tried=claim.channel if isinstance(final, NextChannel) else None,
     )
 
 
-def _entry(claim: Claim, final: Final, now: datetime) -> Entry:
+_STATE_OF = {Final: "done", TryAgain: "waiting", NextChannel: "pending"}
+
+
+def _entry(claim: Claim, final: Final | NextChannel, now: datetime) -> Entry:
+    decision = final.decision if isinstance(final, Final) else "failed"
     return outcome(
-        "Bounced" if final.suppress == "bounced" else OUTCOME_OF[final.decision],
+        "Bounced" if final.suppress == "bounced" else OUTCOME_OF[decision],
         delivery_id=claim.delivery_id,
         profile_id=claim.profile_id,
         channel=claim.channel,

@@ -14,7 +14,13 @@ ALL = list(range(LANES))
 
 
 async def list_decisions(
-    db: Database, *, profile_id: UUID | None, campaign: str | None, decision: str | None, after: UUID | None, limit: int
+    db: Database,
+    *,
+    profile_id: UUID | None,
+    campaign: str | None,
+    decisions: Sequence[str] | None,
+    after: UUID | None,
+    limit: int,
 ) -> list[asyncpg.Record]:
     """Decided triggers, the newest first."""
     return await db.fetch(
@@ -23,13 +29,13 @@ async def list_decisions(
                            coalesce(decided_at, created_at) AS at
                     FROM sends WHERE lane = lanes.number AND decision IS NOT NULL
                       AND ($2::uuid IS NULL OR profile_id = $2) AND ($3::text IS NULL OR campaign = $3)
-                      AND ($4::text IS NULL OR decision = $4) AND ($5::uuid IS NULL OR id < $5)
+                      AND ($4::text[] IS NULL OR decision = ANY($4)) AND ($5::uuid IS NULL OR id < $5)
                     ORDER BY id DESC LIMIT $6) AS found
            ORDER BY id DESC LIMIT $6""",
         _lanes(profile_id),
         profile_id,
         campaign,
-        decision,
+        None if decisions is None else list(decisions),
         after,
         limit,
     )

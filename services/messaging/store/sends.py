@@ -30,11 +30,14 @@ class Due:
     next_at: datetime
     attempts: int
     delivery_id: UUID | None
+    tried: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What becomes of a trigger for now or for good. `next_at`: when to look again (None: never, or claimed)."""
+    """What becomes of a trigger for now or for good. `next_at`: when to look again (None: never, or claimed). `tried`: a channel
+    on which it was refused for good.
+    """
 
     lane: int
     id: UUID
@@ -51,10 +54,11 @@ class Judged:
     variant: str | None = None
     delivery_id: UUID | None = None
     decided_at: datetime | None = None
+    tried: str | None = None
 
 
 _DUE = """lane, id, campaign_id, campaign, profile_id, user_id, trigger_at, trigger, due_at, next_at, attempts,
-          delivery_id"""
+          delivery_id, tried"""
 
 
 async def anything_due(db: Database, *, lanes: Sequence[int], now: datetime) -> bool:
@@ -180,12 +184,13 @@ async def write_judged(tx: Connection, judged: Sequence[Judged]) -> None:
         """UPDATE sends SET state = new.state, decision = new.decision, reason = new.reason, facts = new.facts::jsonb,
                   due_at = new.due_at, user_id = coalesce(new.user_id, sends.user_id), next_at = new.next_at,
                   attempts = new.attempts, claimed_until = new.claimed_until, claimed_by = new.claimed_by,
-                  variant = new.variant, delivery_id = new.delivery_id, decided_at = new.decided_at
+                  variant = new.variant, delivery_id = new.delivery_id, decided_at = new.decided_at,
+                  tried = CASE WHEN new.tried IS NULL THEN sends.tried ELSE array_append(sends.tried, new.tried) END
            FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[],
                        $9::timestamptz[], $10::int[], $11::timestamptz[], $12::text[], $13::text[], $14::uuid[],
-                       $15::timestamptz[])
+                       $15::timestamptz[], $16::text[])
              AS new (id, state, decision, reason, facts, due_at, user_id, next_at, attempts, claimed_until, claimed_by,
-                     variant, delivery_id, decided_at)
+                     variant, delivery_id, decided_at, tried)
            WHERE sends.lane = $1 AND sends.id = new.id""",
         [(lane, *_judged_columns(group)) for lane, group in by_lane(judged, lambda one: one.lane)],
     )
@@ -208,6 +213,7 @@ def _judged_columns(group: Sequence[Judged]) -> tuple[list[Any], ...]:
             one.variant,
             one.delivery_id,
             one.decided_at,
+            one.tried,
         )
         for one in group
     ]

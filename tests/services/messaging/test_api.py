@@ -204,6 +204,8 @@ ROUTES = [
     ("GET", "/v1/decisions", "read"),
     ("GET", "/v1/deliveries", "read"),
     ("GET", "/v1/mailbox", "read"),
+    ("GET", "/v1/dead-letters", "read"),
+    ("POST", "/v1/dead-letters/redrive", "write"),
     ("GET", "/v1/settings", "read"),
     ("PUT", "/v1/settings", "write"),
     ("GET", "/v1/suppressions", "read"),
