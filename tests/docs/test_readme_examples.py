@@ -46,3 +46,4 @@ async def test_the_readmes_examples_work_when_pasted(tmp_path: Path) -> None:
     assert '"subject":"Thank you, Ben"' in output
     assert '"status":"withdrawn"' in output
     assert '"subject":"Danke, Ben"' in output, "a language"
+    assert 'font-weight: bold;\\">150 EUR</p>' in output, "MJML with its styles inlined"

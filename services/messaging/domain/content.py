@@ -7,6 +7,7 @@ from typing import Any
 
 from services.messaging.domain.html_text import html_of, text_of
 from services.messaging.domain.liquid_box import presentable, render
+from services.messaging.domain.styles import inline_styles
 from services.messaging.domain.template import Template
 from shared.schemas.recipients import Recipient
 
@@ -67,7 +68,7 @@ def values_for(
 def compose(template: Template, values: Mapping[str, Any]) -> Content:
     """The content for one person. Raises TemplateFault."""
     strict = template.strict
-    body = render(template.body, values, html=template.is_html, strict=strict)
+    body = render(template.markup, values, html=template.is_html, strict=strict)
     subject = (
         None if template.subject is None else one_line(render(template.subject, values, html=False, strict=strict))
     )
@@ -75,7 +76,8 @@ def compose(template: Template, values: Mapping[str, Any]) -> Content:
     if template.channel != "email":
         return Content(text=body, subject=subject)
     if template.is_html:
-        return Content(text=text or text_of(body), subject=subject, html=body, sender=template.sender)
+        html = inline_styles(body)
+        return Content(text=text or text_of(body), subject=subject, html=html, sender=template.sender)
     return Content(text=text or body, subject=subject, html=html_of(body), sender=template.sender)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from services.messaging.domain.campaign import CHANNELS
 from services.messaging.domain.languages import TAG, nearest, normal_tag
 from services.messaging.domain.liquid_box import TemplateFault, parse
+from services.messaging.domain.mjml import compile_mjml, is_mjml
 from shared.language.reading import Loc, Object, Reading
 
 _MARKUP = re.compile(r"<(?:!doctype|/?[a-z][a-z0-9]*[\s/>])", re.IGNORECASE)
@@ -37,6 +38,11 @@ class Template:
     def is_html(self) -> bool:
         """Only e-mail has markup; a body that holds a tag is HTML."""
         return self.channel == "email" and _MARKUP.search(self.body) is not None
+
+    @property
+    def markup(self) -> str:
+        """The body in Liquid, as it is rendered: MJML is HTML by then. Raises TemplateFault."""
+        return compile_mjml(self.body) if self.channel == "email" and is_mjml(self.body) else self.body
 
     def speaking(self, locale: object) -> "Template":
         """In the language nearest to this locale; the default one where there is none, or where it is no locale."""
@@ -130,5 +136,7 @@ def _try_to_read(template: Template, loc: Loc, reading: Reading) -> None:
     for name, (source, html) in sources.items():
         try:
             parse(source or "", html=html, strict=template.strict)
+            if name == "body":
+                parse(template.markup, html=html, strict=template.strict)
         except TemplateFault as fault:
             reading.fault((*loc, name), str(fault))
