@@ -121,6 +121,11 @@ REPORT: dict[str, Any] = {
     "holdout": {"held_out": 10, "conversions": 0, "revenue": 0},
     "sent": {"sent": 90, "conversions": 9, "revenue": 450.5},
 }
+CONTROL_REPORT: dict[str, Any] = {
+    "since": "2026-08-23T10:00:00Z",
+    **{name: value for name, value in REPORT["effect"].items() if name not in ("held_out", "variants")},
+    "control_group": REPORT["effect"]["held_out"],
+}
 PREVIEW: dict[str, Any] = {"profile_id": "0195f3a0-7f00-7000-8000-000000000003", "context": {"order_id": "42"}}
 PREVIEW_SHOWN: dict[str, Any] = {
     "channel": "email",

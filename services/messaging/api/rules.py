@@ -1,16 +1,18 @@
 """The deployment's rules: frequency caps and quiet hours; and addresses that must not be written to."""
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import asyncpg
 from fastapi import APIRouter, Body, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from services.messaging.api import docs
 from services.messaging.api.campaigns import JsonBody, frame_of
 from services.messaging.domain.addresses import address_hash
 from services.messaging.service import catalogue
+from services.messaging.service.reports import report_on_control_group
 from services.messaging.store import suppressions as store
 from shared.plumbing.auth import Reader, Writer
 from shared.plumbing.errors import Invalid, NotFound
@@ -18,6 +20,7 @@ from shared.plumbing.http import ExactRoute, JsonResponse
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
 router = APIRouter(route_class=ExactRoute)
+LOOKS_BACK = timedelta(days=90)
 Channel = Literal["email", "sms", "push", "webhook"]
 
 
@@ -42,9 +45,28 @@ async def get_settings(request: Request) -> Response:
 )
 async def put_settings(request: Request, body: JsonBody) -> Response:
     """A cap counts the messages sent to a person within its time, of its purpose and (if given) channel. Quiet hours are in
-    the person's local time. Neither holds back what is transactional."""
+    the person's local time. `control_group`: the share of all people who are told nothing by any campaign, drawn once by the
+    person (`held_out`, `control_group`). None of them holds back what is transactional."""
     frame = frame_of(request)
     return JsonResponse(await catalogue.put_settings(frame.db, body, at=frame.clock.now()))
+
+
+@router.get(
+    "/v1/control-group/report",
+    tags=["settings"],
+    summary="Did all campaigns together help: everybody else against the control group",
+    dependencies=[Reader],
+    responses=docs.answers(docs.CONTROL_REPORT),
+)
+async def control_report(
+    request: Request,
+    since: Annotated[
+        AwareDatetime | None, Query(description="Only triggers since then; default: the last 90 days")
+    ] = None,
+) -> Response:
+    """By people, with the fields of a campaign's `effect`. A goal event counts once, however many campaigns hoped for it."""
+    frame = frame_of(request)
+    return JsonResponse(await report_on_control_group(frame.db, since=since or frame.clock.now() - LOOKS_BACK))
 
 
 class Suppression(BaseModel):

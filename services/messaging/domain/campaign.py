@@ -132,7 +132,7 @@ def parse_definition(json: object, loc: Loc = ()) -> Definition:
         channel=reading.choice(found, "channel", loc, ("preferred", *CHANNELS)),
         topic=_name(found, "topic", loc, reading) if "topic" in found else None,
         delay=reading.converted(found, "delay", loc, _delay) or timedelta(),
-        holdout=_share(found, "holdout", loc, reading),
+        holdout=read_share(found, "holdout", loc, reading),
         goal=_read_goal(found["goal"], (*loc, "goal"), reading) if "goal" in found else None,
         reentry=reading.converted(found, "reentry", loc, _reentry) or "once",
         stale_after=reading.converted(found, "stale_after", loc, parse_duration) or DEFAULT_STALE_AFTER,
@@ -195,7 +195,8 @@ def _name(found: Object, key: str, loc: Loc, reading: Reading) -> str:
     return text
 
 
-def _share(found: Object, key: str, loc: Loc, reading: Reading) -> Decimal:
+def read_share(found: Object, key: str, loc: Loc, reading: Reading) -> Decimal:
+    """A number from 0 to 1; 0 where there is none."""
     share = reading.number(found, key, loc) if key in found else 0
     if share is not None and not 0 <= share <= 1:
         reading.fault((*loc, key), "must be between 0 and 1")

@@ -13,7 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.messaging.domain.campaign import Broadcast, Campaign, EventTrigger, SegmentTrigger
-from services.messaging.domain.drawing import held_out, pick
+from services.messaging.domain.drawing import held_out, in_control_group, pick
 from services.messaging.domain.local_time import contact_windows, held_back, zone_of
 from services.messaging.domain.reach import Reached, Suppressions, Unreachable, in_order, reach
 from services.messaging.domain.rules import Cap, Rules
@@ -166,6 +166,10 @@ def _to_person(request: Request, campaign: Campaign, recipient: Recipient, histo
         capped = _capped(request.rules.caps, definition.purpose, reached.channel, history.messages, now)
         if capped is not None:
             return capped
+        if in_control_group(request.rules.control, recipient.id):
+            return Refuse(
+                "held_out", "control_group", {"control_group": request.rules.control, "channel": reached.channel}
+            )
         if held_out(definition.holdout, campaign.id, recipient.id):
             return Refuse("held_out", "holdout", {"holdout": definition.holdout, "channel": reached.channel})
         waiting = _time_of_day(request, recipient, now)

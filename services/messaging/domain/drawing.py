@@ -8,6 +8,7 @@ from uuid import UUID
 
 T = TypeVar("T")
 _WHOLE = 1 << 256
+EVERY_CAMPAIGN = UUID(int=0)
 
 
 def draw(salt: str, campaign_id: UUID, profile_id: UUID) -> Decimal:
@@ -19,6 +20,11 @@ def draw(salt: str, campaign_id: UUID, profile_id: UUID) -> Decimal:
 def held_out(share: Decimal, campaign_id: UUID, profile_id: UUID) -> bool:
     """Whether the profile is of those who are kept without the message to measure what it does."""
     return draw("holdout", campaign_id, profile_id) < share
+
+
+def in_control_group(share: Decimal, profile_id: UUID) -> bool:
+    """Whether the profile is of those who are told nothing by any campaign: drawn by the person alone, so that they stay it."""
+    return draw("control", EVERY_CAMPAIGN, profile_id) < share
 
 
 def pick(choices: Sequence[tuple[T, Decimal]], campaign_id: UUID, profile_id: UUID) -> T:

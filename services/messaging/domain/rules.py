@@ -1,9 +1,10 @@
-"""The deployment's rules for everybody: frequency caps and quiet hours. Read from untrusted JSON."""
+"""The deployment's rules for everybody: frequency caps, quiet hours, a control group. Read from untrusted JSON."""
 
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
-from services.messaging.domain.campaign import CHANNELS, TRANSACTIONAL
+from services.messaging.domain.campaign import CHANNELS, TRANSACTIONAL, read_share
 from services.messaging.domain.local_time import Span, parse_local_time
 from shared.language.durations import format_duration, parse_duration
 from shared.language.reading import Loc, Object, Reading
@@ -25,21 +26,26 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """None of them holds back what is transactional."""
+    """None of them holds back what is transactional. `control`: the share of all people who get nothing else."""
 
     caps: tuple[Cap, ...] = ()
     quiet: Span | None = None
+    control: Decimal = Decimal(0)
 
 
 def parse_rules(json: object, loc: Loc = ()) -> Rules:
     """The rules; raises ConditionError with the path of every fault."""
     reading = Reading()
     found = reading.fields(json, loc) or {}
-    reading.keys(found, loc, required=(), optional=("frequency_caps", "quiet_hours"))
+    reading.keys(found, loc, required=(), optional=("frequency_caps", "quiet_hours", "control_group"))
     at = (*loc, "frequency_caps")
     caps = [_read_cap(item, place, reading) for item, place in reading.items(found.get("frequency_caps", []), at)]
     quiet = found.get("quiet_hours")
-    rules = Rules(tuple(caps), None if quiet is None else _read_quiet(quiet, (*loc, "quiet_hours"), reading))
+    rules = Rules(
+        tuple(caps),
+        None if quiet is None else _read_quiet(quiet, (*loc, "quiet_hours"), reading),
+        Decimal(0) if found.get("control_group") is None else read_share(found, "control_group", loc, reading),
+    )
     reading.finish()
     return rules
 

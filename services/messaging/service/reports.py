@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,7 @@ import asyncpg
 
 from services.messaging.domain.campaign import parse_definition
 from services.messaging.domain.effect import Effect, Group, Interval, effect_of, in_words
-from services.messaging.store.lists import count_decisions, count_people
+from services.messaging.store.lists import count_control, count_decisions, count_people
 from shared.plumbing.db import Database
 
 
@@ -66,6 +67,21 @@ async def _effect_on_people(db: Database, campaign: asyncpg.Record) -> dict[str,
             name: _shown(_group(own)) | _compared(effect_of(_group(own), held))
             for name, own in sorted(variants.items())
         },
+    }
+
+
+async def report_on_control_group(db: Database, *, since: datetime) -> dict[str, Any]:
+    """The effect of all campaigns together on those who were not in the control group."""
+    rows = await count_control(db, since=since)
+    told = _group(row for row in rows if not row["held_out"])
+    held = _group(row for row in rows if row["held_out"])
+    effect = effect_of(told, held)
+    return {
+        "since": since,
+        "in_words": in_words(effect, told, held, event="what was hoped for"),
+        "told": _shown(told),
+        "control_group": _shown(held),
+        **_compared(effect),
     }
 
 

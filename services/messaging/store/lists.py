@@ -134,8 +134,29 @@ async def count_people(db: Database, campaign_id: UUID) -> list[asyncpg.Record]:
                  FROM sends
                  WHERE lane = ANY($1::smallint[]) AND campaign_id = $2
                    AND (decision IN ('sent', 'unknown', 'failed', 'held_out') OR reason = 'no_window')
+                   AND reason <> 'control_group'
                  GROUP BY profile_id, decision = 'held_out') AS person
            GROUP BY held_out, variant""",
         ALL,
         campaign_id,
+    )
+
+
+async def count_control(db: Database, *, since: datetime) -> list[asyncpg.Record]:
+    """Of the control group, and of all others who could have been told something since then: how many, who did what any
+    campaign hoped for, and what they brought. One event counts once, however many campaigns hoped for it."""
+    return await db.fetch(
+        """SELECT held_out, NULL AS variant, count(*) AS people, count(*) FILTER (WHERE orders > 0) AS converted,
+                  sum(orders)::bigint AS orders, sum(revenue) AS revenue, sum(revenue * revenue) AS squares
+           FROM (SELECT held_out, count(converted_at) AS orders, coalesce(sum(revenue), 0) AS revenue
+                 FROM (SELECT DISTINCT profile_id, converted_at, revenue,
+                              bool_or(reason = 'control_group') OVER (PARTITION BY profile_id) AS held_out
+                       FROM sends
+                       WHERE lane = ANY($1::smallint[]) AND trigger_at >= $2
+                         AND (decision IN ('sent', 'unknown', 'failed', 'held_out') OR reason = 'no_window')
+                         AND campaign_id IN (SELECT id FROM campaigns WHERE definition ->> 'purpose' <> 'transactional')) AS event
+                 GROUP BY profile_id, held_out) AS person
+           GROUP BY held_out""",
+        ALL,
+        since,
     )

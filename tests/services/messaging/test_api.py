@@ -208,6 +208,7 @@ ROUTES = [
     ("POST", "/v1/dead-letters/redrive", "write"),
     ("GET", "/v1/settings", "read"),
     ("PUT", "/v1/settings", "write"),
+    ("GET", "/v1/control-group/report", "read"),
     ("GET", "/v1/suppressions", "read"),
     ("POST", "/v1/suppressions", "write"),
     ("DELETE", "/v1/suppressions", "write"),

@@ -154,6 +154,33 @@ async def test_variants_and_holdout_are_drawn_once_and_reported(messaging: Messa
     assert effect["in_words"].startswith(f"Of {told['people']} told, {told['converted']} ")
 
 
+async def test_the_control_group_hears_of_no_campaign_but_of_its_own_affairs(messaging: Messaging) -> None:
+    goal = {"event": "Order Completed", "within": "P7D", "revenue": "total"}
+    await messaging.call("PUT", "/v1/settings", {"control_group": 0.3})
+    for key in ("hello", "again"):
+        await messaging.campaign(key, goal=goal)
+    await messaging.campaign("receipt", purpose="transactional")
+    people = [messaging.near.add_person() for _ in range(40)]
+    await messaging.enter(*people)
+    await messaging.settle()
+    quiet = {one["profile_id"] for one in await messaging.decisions("campaign=hello&decision=held_out")}
+    assert 2 <= len(quiet) <= 25
+    assert {one["reason"] for one in await messaging.decisions("decision=held_out")} == {"control_group"}
+    assert quiet == {one["profile_id"] for one in await messaging.decisions("campaign=again&decision=held_out")}
+    assert len(await messaging.decisions("campaign=receipt&decision=sent")) == 40
+    for one in people[:20]:
+        messaging.near.event(one, "Order Completed", messaging.clock.now(), {"total": 10})
+    await messaging.settle()
+    report = await messaging.call("GET", "/v1/control-group/report")
+    told, control = report["told"], report["control_group"]
+    assert (told["people"], control["people"]) == (40 - len(quiet), len(quiet))
+    assert told["converted"] + control["converted"] == 20
+    assert told["average_order_value"] == 10, "one order that two campaigns hoped for is one"
+    assert (await messaging.call("GET", "/v1/campaigns/hello/report"))["effect"]["held_out"]["people"] == 0
+    later = (messaging.clock.now() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert (await messaging.call("GET", f"/v1/control-group/report?since={later}"))["told"]["people"] == 0
+
+
 async def test_what_started_a_message_is_not_its_success(messaging: Messaging) -> None:
     goal = {"event": "Order Completed", "within": "P7D", "revenue": "total"}
     await messaging.campaign(trigger={"event": "Order Completed"}, goal=goal, reentry="always")
