@@ -47,3 +47,4 @@ async def test_the_readmes_examples_work_when_pasted(tmp_path: Path) -> None:
     assert '"status":"withdrawn"' in output
     assert '"subject":"Danke, Ben"' in output, "a language"
     assert 'font-weight: bold;\\">150 EUR</p>' in output, "MJML with its styles inlined"
+    assert '"segment":"good-customers","channel":"email"' in output, "a check of a template"

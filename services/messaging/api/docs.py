@@ -135,6 +135,25 @@ PREVIEW_SHOWN: dict[str, Any] = {
     "text": "Hi Ada!\n",
     "html": "<p>Hi Ada!</p>",
 }
+CHECK: dict[str, Any] = {"segment": "vip", "context": {"order_id": "42"}, "limit": 1000}
+CHECK_SHOWN: dict[str, Any] = {
+    "segment": "vip",
+    "channel": "email",
+    "version": 1,
+    "looked_at": 1000,
+    "of": 4200,
+    "people": 1,
+    "missing": {"profile.traits.city": 1},
+    "items": [
+        {
+            "profile_id": "0195f3a0-7f00-7000-8000-000000000003",
+            "user_id": "ada",
+            "locale": None,
+            "missing": ["profile.traits.city"],
+            "error": None,
+        }
+    ],
+}
 
 
 def body(example: dict[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -5,12 +5,13 @@ from uuid import UUID
 
 import asyncpg
 from fastapi import APIRouter, Body, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.messaging.api import docs
 from services.messaging.api.campaigns import JsonBody, frame_of
 from services.messaging.service import catalogue
-from services.messaging.service.previews import preview_template
+from services.messaging.service.checks import Checker
+from services.messaging.service.previews import content_for, preview_template
 from services.messaging.store import catalogue as store
 from shared.plumbing.auth import Reader, Writer
 from shared.plumbing.http import ExactRoute, JsonResponse
@@ -130,3 +131,32 @@ async def preview(
         locale=body.locale,
     )
     return JsonResponse(content)
+
+
+class Check(BaseModel):
+    """Whose data to look through, and what would trigger it. `limit`: how many members at most."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    segment: str = Field(min_length=1, max_length=200)
+    context: dict[str, Any] | None = None
+    channel: str | None = None
+    limit: int = Field(default=1000, ge=1, le=10_000)
+
+
+@router.post(
+    "/v1/templates/{key}/check",
+    summary="For whom of a segment a variable that the template uses is missing",
+    dependencies=[Reader],
+    responses=docs.answers(docs.CHECK_SHOWN, also={404: "No such template", 422: "No such segment"}),
+)
+async def check(
+    request: Request, key: str, body: Annotated[Check, Body(openapi_examples={"a segment": {"value": docs.CHECK}})]
+) -> Response:
+    """Also where the template is not `strict`; what has a `default` is not missing. `missing` counts people by name, `looked_at` and
+    `of` say how many members were looked at of how many, `items` lists up to 1,000 of those concerned: with `error` where the
+    template can't be rendered for them at all."""
+    state = request.app.state
+    template = content_for(await catalogue.get_templates(frame_of(request).db, key), body.channel)
+    checker = Checker(state.segments, state.profiles, state.speech)
+    return JsonResponse(await checker.check(template, body.segment, body.context or {}, limit=body.limit))

@@ -45,6 +45,11 @@ class Segments:
         """Whether there is such a segment. Raises Unavailable."""
         return await self._neighbour.find(_members_of(segment), limit=1) is not None
 
+    async def size(self, segment: str) -> int | None:
+        """How many members it has; None where there is no such segment. Raises Unavailable."""
+        answer = await self._neighbour.find(f"/internal/segments/{quote(segment, safe='')}")
+        return None if answer is None else int(answer["size"])
+
     async def members(self, segment: str, cursor: str | None, *, limit: int) -> tuple[list[Member], str | None]:
         """A page of the members, and the cursor of the next (None at the end). Raises Unavailable."""
         params = {"limit": limit} | ({"cursor": cursor} if cursor else {})

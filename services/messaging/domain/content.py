@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.messaging.domain.html_text import html_of, text_of
-from services.messaging.domain.liquid_box import presentable, render
+from services.messaging.domain.liquid_box import presentable, render, unknown_names
 from services.messaging.domain.styles import inline_styles
 from services.messaging.domain.template import Template
 from shared.schemas.recipients import Recipient
@@ -79,6 +79,12 @@ def compose(template: Template, values: Mapping[str, Any]) -> Content:
         html = inline_styles(body)
         return Content(text=text or text_of(body), subject=subject, html=html, sender=template.sender)
     return Content(text=text or body, subject=subject, html=html_of(body), sender=template.sender)
+
+
+def missing(template: Template, values: Mapping[str, Any]) -> set[str]:
+    """The names that the template asks for and this person has no value for. Raises TemplateFault where it can't be rendered."""
+    sources = ((template.markup, template.is_html), (template.subject, False), (template.text, False))
+    return set().union(*(unknown_names(source, values, html=html) for source, html in sources if source is not None))
 
 
 def one_line(text: str) -> str:

@@ -1,7 +1,8 @@
 """Liquid in a box: no files, no includes, and bounds on work, memory and output, whatever the template says."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -124,18 +125,82 @@ def result_size(name: str, value: object, args: tuple[object, ...]) -> int:
     return 0
 
 
-@lru_cache(maxsize=4)
-def _environment(*, html: bool, strict: bool) -> _Environment:
-    return _Environment(autoescape=html, undefined=StrictDefaultUndefined if strict else Undefined)
+class _Noted(Undefined):
+    """Prints nothing, and is noted wherever the strict one would be a fault: by all but the filter `default`."""
+
+    __slots__ = ()
+    force_liquid_default = True
+
+    def __getattribute__(self, name: str) -> Any:
+        if name not in StrictDefaultUndefined.allowed_properties:
+            note(self)
+        return object.__getattribute__(self, name)
+
+    def __contains__(self, item: object) -> bool:
+        note(self)
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        note(self)
+        return super().__eq__(other)
+
+    def __getitem__(self, key: str) -> object:
+        note(self)
+        return self
+
+    def __len__(self) -> int:
+        note(self)
+        return 0
+
+    def __iter__(self) -> Iterator[Any]:
+        note(self)
+        return iter([])
+
+    def __str__(self) -> str:
+        note(self)
+        return ""
+
+    def __int__(self) -> int:
+        note(self)
+        return 0
+
+    def __hash__(self) -> int:
+        note(self)
+        return hash(self.name)
+
+    def __reversed__(self) -> list[Any]:
+        note(self)
+        return []
+
+
+_noted: ContextVar[set[str] | None] = ContextVar("noted", default=None)
+
+
+def note(unknown: _Noted) -> None:
+    """Keep its path as far as it is known: `profile.traits.city`."""
+    names = _noted.get()
+    if names is not None:
+        hint = object.__getattribute__(unknown, "hint")
+        name = hint.removesuffix(" is undefined") if hint else object.__getattribute__(unknown, "name")
+        names.add(name.strip("'\""))
+
+
+@lru_cache(maxsize=6)
+def _environment(*, html: bool, undefined: type[Undefined]) -> _Environment:
+    return _Environment(autoescape=html, undefined=undefined)
+
+
+def parse(source: str, *, html: bool, strict: bool = False) -> BoundTemplate:
+    """The template. With `html`, values are escaped; with `strict`, an unknown name is a fault. Raises TemplateFault."""
+    return _parse(source, html=html, undefined=StrictDefaultUndefined if strict else Undefined)
 
 
 @lru_cache(maxsize=2000)
-def parse(source: str, *, html: bool, strict: bool = False) -> BoundTemplate:
-    """The template. With `html`, values are escaped; with `strict`, an unknown name is a fault. Raises TemplateFault."""
+def _parse(source: str, *, html: bool, undefined: type[Undefined]) -> BoundTemplate:
     if len(source) > LONGEST_TEMPLATE:
         raise TemplateFault(f"A template has at most {LONGEST_TEMPLATE} characters.")
     try:
-        template = _environment(html=html, strict=strict).from_string(source)
+        template = _environment(html=html, undefined=undefined).from_string(source)
         unknown = sorted(set(template.analyze(include_partials=False).filters) - set(template.env.filters))
     except LiquidError as error:
         raise TemplateFault(_explain(error)) from error
@@ -148,7 +213,22 @@ def parse(source: str, *, html: bool, strict: bool = False) -> BoundTemplate:
 
 def render(source: str, values: Mapping[str, object], *, html: bool, strict: bool = False) -> str:
     """The text. `values` must have passed `presentable`. Raises TemplateFault."""
-    template = parse(source, html=html, strict=strict)
+    return _render(parse(source, html=html, strict=strict), values)
+
+
+def unknown_names(source: str, values: Mapping[str, object], *, html: bool) -> set[str]:
+    """The names that it asks for and `values` do not have, where `strict` would be a fault. Raises TemplateFault."""
+    template = _parse(source, html=html, undefined=_Noted)
+    names: set[str] = set()
+    before = _noted.set(names)
+    try:
+        _render(template, values)
+    finally:
+        _noted.reset(before)
+    return names
+
+
+def _render(template: BoundTemplate, values: Mapping[str, object]) -> str:
     try:
         return template.render(**values)
     except LiquidError as error:

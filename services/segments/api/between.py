@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request, Response
 
 from services.segments.api.desk import desk_of
 from services.segments.api.membership import members_page
-from services.segments.store.memberships import segments_of
+from services.segments.service.catalogue import get_segment
+from services.segments.store.memberships import segments_of, sizes
 from services.segments.store.profiles import find_profile
 from shared.plumbing.auth import Internal
 from shared.plumbing.http import JsonResponse
@@ -15,7 +16,7 @@ from shared.plumbing.pages import Cursor, Limit
 
 
 def internal_routes() -> APIRouter:
-    """`GET /internal/progress`, `/internal/profiles/{id}/segments`, `/internal/segments/{key}/members`."""
+    """`GET /internal/progress`, `/internal/profiles/{id}/segments`, `/internal/segments/{key}` and its `/members`."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/internal/progress", dependencies=[Internal])
@@ -30,6 +31,12 @@ def internal_routes() -> APIRouter:
         found = [] if profile is None else await segments_of(db, profile.id)
         items = [{"key": segment.key, "name": segment.name, "entered_at": segment.entered_at} for segment in found]
         return JsonResponse({"items": items})
+
+    @router.get("/internal/segments/{key}", dependencies=[Internal])
+    async def size(request: Request, key: str) -> Response:
+        db = desk_of(request).db
+        segment = await get_segment(db, key)
+        return JsonResponse({"key": key, "size": (await sizes(db, [segment.id])).get(segment.id, 0)})
 
     @router.get("/internal/segments/{key}/members", dependencies=[Internal])
     async def members(request: Request, key: str, limit: Limit = 100, cursor: Cursor = None) -> Response:

@@ -53,6 +53,8 @@ class Neighbours(httpx.AsyncBaseTransport):
             answer = {}
         elif path.split("/")[3] in self.no_segments:
             return httpx.Response(404, content=b'{"code": "not_found"}')
+        elif len(path.split("/")) == 4:
+            answer = {"size": len(self.members[path.split("/")[3]])}
         else:
             answer = self._members(path, request)
         return httpx.Response(200, content=json.dumps(answer))
@@ -61,7 +63,8 @@ class Neighbours(httpx.AsyncBaseTransport):
         key = path.split("/")[3]
         begin = int(request.url.params.get("cursor") or 0)
         found = self.members[key]
-        return {"items": found[begin : begin + 2], "next": str(begin + 2) if len(found) > begin + 2 else None}
+        end = begin + min(2, int(request.url.params["limit"]))
+        return {"items": found[begin:end], "next": str(end) if len(found) > end else None}
 
     async def _feed(self, host: str, body: Any) -> Any:
         for _ in range(max(1, int(min(body["wait"], 5) / 0.01))):

@@ -194,6 +194,7 @@ ROUTES = [
     ("PUT", "/v1/templates/x", "write"),
     ("DELETE", "/v1/templates/x", "write"),
     ("POST", "/v1/templates/x/preview", "read"),
+    ("POST", "/v1/templates/x/check", "read"),
     ("GET", "/v1/campaigns", "read"),
     ("POST", "/v1/campaigns", "write"),
     ("PUT", "/v1/campaigns/x", "write"),

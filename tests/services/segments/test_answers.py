@@ -98,6 +98,8 @@ async def test_lists_come_in_pages(segments: Standing) -> None:
     members = await segments.items("/v1/segments/a/members", limit=4)
     told = await segments.call("GET", "/internal/segments/a/members?limit=1000", internal=True)
     assert told["items"] == members
+    assert await segments.call("GET", "/internal/segments/a", internal=True) == {"key": "a", "size": 30}
+    await segments.call("GET", "/internal/segments/nobody", internal=True, status=404)
     assert len(members) == len({member["profile_id"] for member in members}) == 30
     for path in ("", "/a/members", "/a/changes"):
         await segments.call("GET", f"/v1/segments{path}?cursor=nonsense", status=422)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.messaging.domain.liquid_box import LARGEST_OUTPUT, TemplateFault, presentable, render
+from services.messaging.domain.liquid_box import LARGEST_OUTPUT, TemplateFault, presentable, render, unknown_names
 
 DATA = {"profile": {"traits": {"name": "O'Brien & <b>", "spent": Decimal("1E+2"), "tags": ["a", "b"], "none": None}}}
 
@@ -99,3 +99,34 @@ def test_a_fault_quotes_no_data() -> None:
 
 def test_output_up_to_the_limit_is_fine() -> None:
     assert len(rendered("x" * 200_000)) < LARGEST_OUTPUT
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("{{ a.b }} {{ a.c.d }} {{ n }}", {"a.c", "n"}),
+        ("{{ n | default: 'x' }}{{ a.c | default: a.b }}", set()),
+        ("{{ n | upcase }}", {"n"}),
+        ("{{ n | upcase | default: 'x' }}", {"n"}),
+        ("{% if n %}x{% endif %}{% if a.b %}{{ a.d }}{% endif %}", {"n", "a.d"}),
+        ("{% if a.b %}x{% else %}{{ n }}{% endif %}", set()),
+        ("{% for one in n %}{{ one }}{% endfor %}", {"n"}),
+        ("{% for one in list %}{{ one.x }}{% endfor %}", {"one.x"}),
+        ("{% assign x = n %}x", set()),
+        ("{% assign x = n %}{{ x }}", {"n"}),
+        ("{{ a['c'] }}", {"a.c"}),
+        ("{{ 'x' | append: n }}", {"n"}),
+        ("{% case n %}{% when 1 %}x{% endcase %}", {"n"}),
+        ("{{ nothing }}", set()),
+        ("{{ n.first }}", {"n"}),
+    ],
+)
+def test_names_are_missing_where_a_strict_template_would_fail(source: str, names: set[str]) -> None:
+    values = {"a": {"b": 1}, "list": [{"y": 1}], "nothing": None}
+    found = unknown_names(source, values, html=False)
+    assert {name.replace("['c']", ".c").replace('["c"]', ".c") for name in found} == names
+    if names:
+        with pytest.raises(TemplateFault):
+            render(source, values, html=False, strict=True)
+    else:
+        render(source, values, html=False, strict=True)
