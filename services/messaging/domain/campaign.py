@@ -20,20 +20,27 @@ _FIELDS = (
 )  # fmt: skip
 
 
+HAPPENED = frozenset({"event", "profile", "time"})
+CAUSES = ("event", "profile", "time", "import", "backfill", "edit", "merge")
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentTrigger:
-    """A profile entered or left a segment."""
+    """A profile entered or left a segment, by one of these causes: what only became known, or was defined anew, is none of
+    them unless it is asked for."""
 
     segment: str
     on: Literal["entered", "left"]
+    causes: frozenset[str] = HAPPENED
 
 
 @dataclass(frozen=True, slots=True)
 class EventTrigger:
-    """An event of this name, of which all of `where` holds."""
+    """An event of this name, of which all of `where` holds. `imported`: also one that was imported as history."""
 
     event: str
     where: tuple[Predicate, ...] = ()
+    imported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,19 +151,28 @@ def parse_definition(json: object, loc: Loc = ()) -> Definition:
 def _read_trigger(json: object, loc: Loc, reading: Reading) -> Trigger:
     found = reading.fields(json, loc) or {}
     if "event" in found:
-        reading.keys(found, loc, required=("event",), optional=("where",))
+        reading.keys(found, loc, required=("event",), optional=("where", "imported"))
         where = read_predicates(found["where"], (*loc, "where"), reading) if "where" in found else ()
-        return EventTrigger(_name(found, "event", loc, reading), where)
+        imported = reading.choice(found, "imported", loc, (True, False)) or False
+        return EventTrigger(_name(found, "event", loc, reading), where, imported)
     if "at" in found:
         reading.keys(found, loc, required=("segment", "at"))
         at = reading.converted(found, "at", loc, parse_instant)
         return Broadcast(_name(found, "segment", loc, reading), at or datetime.max.replace(tzinfo=UTC))
     if "segment" in found:
-        reading.keys(found, loc, required=("segment", "on"))
+        reading.keys(found, loc, required=("segment", "on"), optional=("causes",))
         on: Literal["entered", "left"] | None = reading.choice(found, "on", loc, ("entered", "left"))
-        return SegmentTrigger(_name(found, "segment", loc, reading), on or "entered")
+        causes = _read_causes(found["causes"], (*loc, "causes"), reading) if "causes" in found else HAPPENED
+        return SegmentTrigger(_name(found, "segment", loc, reading), on or "entered", causes)
     reading.fault(loc, 'must name an "event", or a "segment" with "on" or "at"')
     return EventTrigger("")
+
+
+def _read_causes(json: object, loc: Loc, reading: Reading) -> frozenset[str]:
+    causes = {cause for cause, _ in reading.items(json, loc) if isinstance(cause, str) and cause in CAUSES}
+    if not causes or len(causes) != len(json if isinstance(json, list) else ()):
+        reading.fault(loc, f"must be a list of some of {', '.join(CAUSES)}")
+    return frozenset(causes)
 
 
 def _read_variants(found: Object, loc: Loc, reading: Reading) -> tuple[Variant, ...]:

@@ -11,7 +11,6 @@ from shared.language.predicates import all_hold
 from shared.schemas.membership import MembershipChanged
 from shared.schemas.resolved import EventResolved
 
-TRIGGERING_CAUSES = frozenset({"event", "profile", "time"})
 OUR_SOURCE = "messaging"
 
 
@@ -33,27 +32,34 @@ class Fired:
 
 
 def fired_by_change(campaigns: Iterable[Campaign], change: MembershipChanged) -> list[Fired]:
-    """By an entry or exit; one caused by a backfill, an edit, a merge or an import makes nobody speak."""
-    if change.cause.get("kind") not in TRIGGERING_CAUSES:
-        return []
-    heeding = SegmentTrigger(change.segment, change.change)
+    """By an entry or exit of a cause that the trigger asks for: by default none of a backfill, an edit, a merge or an import."""
     context = {"segment": change.segment, "change": change.change, "at": change.at, "cause": change.cause}
     return [
         _fire(
             campaign, change.profile_id, change.user_id, f"{change.id}", met_at=change.at, at=change.at, context=context
         )
         for campaign in campaigns
-        if campaign.definition.trigger == heeding and campaign.heeds(change.at)
+        if _heeds_change(campaign, change)
     ]
 
 
+def _heeds_change(campaign: Campaign, change: MembershipChanged) -> bool:
+    trigger = campaign.definition.trigger
+    return (
+        isinstance(trigger, SegmentTrigger)
+        and (trigger.segment, trigger.on) == (change.segment, change.change)
+        and change.cause.get("kind") in trigger.causes
+        and campaign.heeds(change.at)
+    )
+
+
 def fired_by_event(campaigns: Iterable[Campaign], resolved: EventResolved) -> list[Fired]:
-    """By an event that came after the start, whenever it happened; imported ones make nobody speak.
+    """By an event that came after the start, whenever it happened; by imported ones only where that is asked for.
 
     One that is dated in the future is due when that time comes; one that is late is stale from its own time on.
     """
     event = resolved.event
-    if resolved.imported or event.name is None:
+    if event.name is None:
         return []
     context = event.properties | {
         "event": event.name,
@@ -80,6 +86,8 @@ def fired_by_event(campaigns: Iterable[Campaign], resolved: EventResolved) -> li
 def _heeds_event(campaign: Campaign, resolved: EventResolved) -> bool:
     trigger, event = campaign.definition.trigger, resolved.event
     if not isinstance(trigger, EventTrigger) or trigger.event != event.name or not campaign.heeds(event.received_at):
+        return False
+    if resolved.replayed or (resolved.imported and not trigger.imported):
         return False
     own_outcome = event.source == OUR_SOURCE and event.properties.get("campaign") == campaign.key
     # Else a campaign on "Email Sent" that may be re-entered would answer itself for ever.

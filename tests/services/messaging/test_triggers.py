@@ -29,6 +29,25 @@ async def test_only_entries_by_event_profile_or_time_speak(messaging: Messaging)
     assert len(await messaging.decisions()) == 3
 
 
+async def test_other_causes_speak_where_they_are_asked_for(messaging: Messaging) -> None:
+    await messaging.campaign(trigger={"segment": "vip", "on": "entered", "causes": ["import", "edit"]})
+    for cause in ("event", "profile", "time", "merge", "backfill", "edit", "import"):
+        one = messaging.near.add_person(user_id=cause)
+        messaging.near.change(one, "vip", messaging.clock.now(), cause=cause)
+    await messaging.settle()
+    assert {mail["to"].split("@")[0] for mail in await messaging.mailbox()} == {"edit", "import"}
+
+
+async def test_imported_events_speak_where_they_are_asked_for_but_never_a_replay(messaging: Messaging) -> None:
+    await messaging.campaign(trigger={"event": "Order Completed", "imported": True})
+    ada, bob = (messaging.near.add_person() for _ in range(2))
+    now = messaging.clock.now()
+    messaging.near.event(ada, "Order Completed", now, {}, imported=True)
+    messaging.near.event(bob, "Order Completed", now, {}, imported=True, replayed=True)
+    await messaging.settle()
+    assert await messaging.decided() == {str(ada): "sent"}
+
+
 async def test_what_happened_before_the_start_does_not_speak(messaging: Messaging) -> None:
     await messaging.campaign(start=False)
     ada = messaging.near.add_person()
