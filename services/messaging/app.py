@@ -7,6 +7,7 @@ import httpx
 from fastapi import FastAPI
 
 from services.messaging.api import ROUTERS
+from services.messaging.api.hooks import PATH
 from services.messaging.clients.carriers import Carrier, carriers_of
 from services.messaging.clients.neighbours import Profiles, Segments, load_api_keys
 from services.messaging.config import Settings
@@ -57,7 +58,7 @@ def create_app(
     carriers = {} if settings.role == "api" else carriers_of(settings, ticking.now)
 
     async def start(app: FastAPI, frame: Frame) -> LoadKeys:
-        app.state.speech, app.state.carriers = speech, carriers
+        app.state.speech, app.state.carriers, app.state.twilio = speech, carriers, twilio_of(settings)
         return await _start(app, frame, settings, transport)
 
     return build_app(
@@ -94,6 +95,13 @@ async def _start(
         _start_loops(frame, settings, app, {"changes": segments, "resolved": profiles}, take_in)
     frame.tasks.start("feed", frame.feed.run)
     return KnownKeys(frame.db, lambda: load_api_keys(events)).load
+
+
+def twilio_of(settings: Settings) -> tuple[str, str] | None:
+    """Where Twilio calls back, and the token that it signs with."""
+    if settings.twilio_account is None or settings.twilio_token is None:
+        return None
+    return f"{settings.link_base}{PATH}", settings.twilio_token.get_secret_value()
 
 
 def speech_of(settings: Settings) -> Speech:

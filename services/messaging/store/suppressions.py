@@ -11,6 +11,8 @@ from shared.plumbing.db import Connection, Database
 from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import by_lane, lane_of_text
 
+STOPPED = "stopped"
+"""The reason where a person said STOP, to us or to their carrier."""
 _SHOWN = "id, channel, address, address_hash, scope, reason, yields, created_at"
 
 
@@ -74,6 +76,17 @@ async def lift(db: Database, *, channel: str, address_hash: str, scope: str | No
         scope,
     )
     return int(status.rsplit(" ", 1)[-1])
+
+
+async def lift_stopped(db: Database, *, channel: str, address_hash: str) -> None:
+    """The person has said START."""
+    await db.execute(
+        "DELETE FROM suppressions WHERE lane = $1 AND channel = $2 AND address_hash = $3 AND scope = '' AND reason = $4",
+        lane_of_text(channel, address_hash),
+        channel,
+        address_hash,
+        STOPPED,
+    )
 
 
 async def forget_addresses(tx: Connection, addresses: Sequence[tuple[str, str]]) -> None:

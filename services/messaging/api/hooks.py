@@ -1,0 +1,60 @@
+"""What providers tell us, each signed by its provider."""
+
+from fastapi import APIRouter, Request, Response
+
+from services.messaging.api.campaigns import frame_of
+from services.messaging.domain.addresses import address_hash
+from services.messaging.domain.replies import asked_by, is_signed
+from services.messaging.store import suppressions as store
+from shared.plumbing.errors import Forbidden, NotFound
+from shared.plumbing.http import ExactRoute
+
+router = APIRouter(route_class=ExactRoute, tags=["hooks"])
+PATH = "/hooks/twilio"
+NO_REPLY = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
+
+
+@router.post(
+    PATH,
+    summary="A text message came back: STOP and START",
+    responses={
+        200: {"description": "Taken; nothing is answered", "content": {"text/xml": {"example": NO_REPLY}}},
+        403: {"description": "It is not signed by the account of `REGULARS_TWILIO_TOKEN`"},
+        404: {"description": "There is no such account here"},
+    },
+)
+async def twilio(request: Request) -> Response:
+    """To be entered as the webhook of the number (or messaging service), under `REGULARS_MESSAGING_PUBLIC_URL`.
+
+    STOP suppresses the number for everything, from the moment of the answer, also for messages that wait; START, or a consent
+    that is granted later, lifts that. A suppression by an operator stays.
+    """
+    account = request.app.state.twilio
+    if account is None:
+        raise NotFound("Text messages are not sent by Twilio here.")
+    url, token = account
+    form = {name: str(value) for name, value in (await request.form()).items()}
+    if not is_signed(url, form, request.headers.get("X-Twilio-Signature", ""), token):
+        raise Forbidden("This is not signed by the account.")
+    asked, number = asked_by(form), form.get("From", "")
+    if asked is not None and number:
+        await _do(request, asked, number)
+    return Response(NO_REPLY, media_type="text/xml")
+
+
+async def _do(request: Request, asked: str, number: str) -> None:
+    frame = frame_of(request)
+    hashed = address_hash(request.app.state.speech.address_secret, "sms", number)
+    if asked == "start":
+        await store.lift_stopped(frame.db, channel="sms", address_hash=hashed)
+        return
+    await store.suppress(
+        frame.db,
+        channel="sms",
+        address_hash=hashed,
+        address=number,
+        scope="",
+        reason=store.STOPPED,
+        yields=True,
+        at=frame.clock.now(),
+    )
