@@ -55,7 +55,7 @@ def create_app(
     speech = speech_of(settings)
     ticking = clock or (ShiftedClock(settings.clock_offset) if settings.clock_offset else SystemClock())
 
-    carriers = {} if settings.role == "api" else carriers_of(settings, ticking.now)
+    carriers = carriers_of(settings, ticking.now)  # also where only HTTP is served: test messages go out from there
 
     async def start(app: FastAPI, frame: Frame) -> LoadKeys:
         app.state.speech, app.state.carriers, app.state.twilio = speech, carriers, twilio_of(settings)
@@ -91,6 +91,8 @@ async def _start(
     app.state.segments = Segments(segments)
     take_in = TakeIn(frame.clock, address_secret=app.state.speech.address_secret)
     frame.parked = {"changes": take_in.changes, "resolved": take_in.resolved}
+    for carrier in app.state.carriers.values():
+        frame.on_stop.push_async_callback(carrier.close)
     if settings.role != "api":
         _start_loops(frame, settings, app, {"changes": segments, "resolved": profiles}, take_in)
     frame.tasks.start("feed", frame.feed.run)
@@ -156,8 +158,6 @@ def _sending(frame: Frame, settings: Settings, app: FastAPI) -> Sending:
         committed=frame.wake.hint,
         repeatable=[carrier.name for carrier in carriers.values() if carrier.repeatable],
     )
-    for carrier in carriers.values():
-        frame.on_stop.push_async_callback(carrier.close)
     providers = Providers(carriers, record=recorder.record, share=lambda: len(leases.held) / LANES)
     frame.on_stop.push_async_callback(providers.finish, 5)
     sender = Sender(

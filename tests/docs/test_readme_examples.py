@@ -48,3 +48,4 @@ async def test_the_readmes_examples_work_when_pasted(tmp_path: Path) -> None:
     assert '"subject":"Danke, Ben"' in output, "a language"
     assert 'font-weight: bold;\\">150 EUR</p>' in output, "MJML with its styles inlined"
     assert '"segment":"good-customers","channel":"email"' in output, "a check of a template"
+    assert '"to":"me@shop.example","provider":"mailbox","status":"sent"' in output, "a test message"

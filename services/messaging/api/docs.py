@@ -135,6 +135,17 @@ PREVIEW_SHOWN: dict[str, Any] = {
     "text": "Hi Ada!\n",
     "html": "<p>Hi Ada!</p>",
 }
+TEST: dict[str, Any] = PREVIEW | {"to": "me@shop.example"}
+TEST_SHOWN: dict[str, Any] = {
+    "id": "0195f3a0-7f00-7000-8000-000000000006",
+    "channel": "email",
+    "version": 1,
+    "locale": None,
+    "to": "me@shop.example",
+    "provider": "smtp",
+    "status": "sent",
+    "answer": "2.0.0 OK",
+}
 CHECK: dict[str, Any] = {"segment": "vip", "context": {"order_id": "42"}, "limit": 1000}
 CHECK_SHOWN: dict[str, Any] = {
     "segment": "vip",

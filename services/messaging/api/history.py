@@ -87,7 +87,7 @@ def _delivery(row: asyncpg.Record) -> dict[str, Any]:
     responses=docs.items(docs.DELIVERY),
 )
 async def deliveries(request: Request, asked: Annotated[Asked, Depends()]) -> Response:
-    """`status`: `sending`, `sent`, `failed`, `unknown`."""
+    """`status`: `sending`, `sent`, `failed`, `unknown`; `test` of a test message, which counts nowhere."""
     return await list_of(request, asked, lists.list_deliveries, _delivery, provider=None)
 
 

@@ -4,14 +4,15 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import asyncpg
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.messaging.api import docs
 from services.messaging.api.campaigns import JsonBody, frame_of
 from services.messaging.service import catalogue
 from services.messaging.service.checks import Checker
-from services.messaging.service.previews import content_for, preview_template
+from services.messaging.service.previews import content_for, get_recipient, preview_template
+from services.messaging.service.trials import Trial
 from services.messaging.store import catalogue as store
 from shared.plumbing.auth import Reader, Writer
 from shared.plumbing.http import ExactRoute, JsonResponse
@@ -72,6 +73,34 @@ async def list_all(request: Request, limit: Limit = 100, cursor: Cursor = None) 
 )
 async def get_one(request: Request, key: str) -> Response:
     return JsonResponse(whole(await catalogue.get_templates(frame_of(request).db, key)))
+
+
+def shown_version(row: asyncpg.Record) -> dict[str, Any]:
+    """A content as it was."""
+    return dict(row["definition"]) | {"version": row["version"], "created_at": row["created_at"]}
+
+
+@router.get(
+    "/v1/templates/{key}/versions",
+    summary="All that the template ever said, the newest version first",
+    dependencies=[Reader],
+    responses=docs.items(docs.TEMPLATE | {"version": 1, "created_at": "2026-11-21T08:00:00Z"}),
+)
+async def versions(
+    request: Request,
+    key: str,
+    channel: Annotated[str | None, Query(description="Only its content for this channel")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """Each channel's content counts its own versions. A message is rendered with one of them, which its delivery names."""
+    db = frame_of(request).db
+    await catalogue.get_templates(db, key)
+    after = read_cursor(cursor, lambda value: (int(value[0]), str(value[1])))
+    rows = await store.list_versions(db, key, channel=channel, after=after, limit=limit + 1)
+    return JsonResponse(
+        page(rows, limit=limit, item=shown_version, cursor=lambda row: [row["version"], row["channel"]])
+    )
 
 
 @router.put(
@@ -160,3 +189,44 @@ async def check(
     template = content_for(await catalogue.get_templates(frame_of(request).db, key), body.channel)
     checker = Checker(state.segments, state.profiles, state.speech)
     return JsonResponse(await checker.check(template, body.segment, body.context or {}, limit=body.limit))
+
+
+class TestSend(BaseModel):
+    """Whose data to show, and where to. `context` and `locale` as in a preview."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    profile_id: UUID
+    to: str = Field(min_length=1, max_length=1000)
+    channel: str | None = None
+    context: dict[str, Any] | None = None
+    locale: str | None = None
+
+
+@router.post(
+    "/v1/templates/{key}/test",
+    summary="Send what this person would get to an address of your own, marked as a test",
+    dependencies=[Writer],
+    responses=docs.answers(
+        docs.TEST_SHOWN,
+        also={
+            404: "No such template or profile",
+            409: "The address is suppressed for all purposes",
+            422: "No such address, or it can't be rendered",
+        },
+    ),
+)
+async def send_test(
+    request: Request, key: str, body: Annotated[TestSend, Body(openapi_examples={"an e-mail": {"value": docs.TEST}})]
+) -> Response:
+    """By the channel's provider, else into the local mailbox. The subject begins with `[Test]`, an e-mail has the header
+    `X-Regulars-Test: true`, and its links change nothing. It asks for no consent and counts nowhere: no decision, no cap, no report.
+
+    `status`: `sent`, `failed`, `unknown`; it is tried once. `GET /v1/deliveries` lists it with the status `test`.
+    """
+    state, frame = request.app.state, frame_of(request)
+    template = content_for(await catalogue.get_templates(frame.db, key), body.channel)
+    recipient = await get_recipient(state.profiles, body.profile_id)
+    spoken = template.speaking(body.locale or recipient.traits.get("locale"))
+    trial = Trial(frame.db, state.carriers, state.speech, frame.clock)
+    return JsonResponse(await trial.send(spoken, recipient, body.to, body.context or {}))

@@ -29,6 +29,12 @@ def _contact(recipient: Recipient, name: str, shape: re.Pattern[str]) -> str | N
     return None
 
 
+def can_be_address(channel: str, address: str) -> bool:
+    """Whether a message on this channel can be given to it."""
+    shape = {"email": _EMAIL, "sms": _PHONE}.get(channel)
+    return address.isprintable() and (shape is None or shape.fullmatch(address) is not None)
+
+
 def normal_address(channel: str, address: str) -> str:
     """The same for spellings that reach the same place."""
     if channel == "email":

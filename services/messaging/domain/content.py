@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.messaging.domain.html_text import html_of, text_of
@@ -12,6 +12,7 @@ from services.messaging.domain.template import Template
 from shared.schemas.recipients import Recipient
 
 LONGEST_SUBJECT = 900
+TEST = "[Test]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,13 @@ def missing(template: Template, values: Mapping[str, Any]) -> set[str]:
     """The names that the template asks for and this person has no value for. Raises TemplateFault where it can't be rendered."""
     sources = ((template.markup, template.is_html), (template.subject, False), (template.text, False))
     return set().union(*(unknown_names(source, values, html=html) for source, html in sources if source is not None))
+
+
+def as_test(content: Content) -> Content:
+    """The same, to be seen to be a test by whoever gets it: in the subject, or in the text of what has none."""
+    if content.subject is None and content.html is None:
+        return replace(content, text=f"{TEST} {content.text}")
+    return replace(content, subject=f"{TEST} {content.subject or ''}".strip())
 
 
 def one_line(text: str) -> str:

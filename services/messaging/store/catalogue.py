@@ -102,6 +102,24 @@ async def find_templates(tx: Fetcher, key: str) -> list[asyncpg.Record]:
     return await tx.fetch(_TEMPLATE + " WHERE key = $1 ORDER BY templates.created_at, channel", key)
 
 
+async def list_versions(
+    tx: Fetcher, key: str, *, channel: str | None, after: tuple[int, str] | None, limit: int
+) -> list[asyncpg.Record]:
+    """Every content that the template ever had, the newest version first."""
+    version, last = after or (None, None)
+    return await tx.fetch(
+        """SELECT channel, version, definition, created_at FROM template_versions
+           WHERE key = $1 AND ($2::text IS NULL OR channel = $2)
+             AND ($3::int IS NULL OR version < $3 OR (version = $3 AND channel > $4))
+           ORDER BY version DESC, channel LIMIT $5""",
+        key,
+        channel,
+        version,
+        last,
+        limit,
+    )
+
+
 async def list_templates(tx: Fetcher, *, after: tuple[str, str] | None, limit: int) -> list[asyncpg.Record]:
     """Templates by key and channel."""
     key, channel = after or (None, None)

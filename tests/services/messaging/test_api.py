@@ -195,6 +195,8 @@ ROUTES = [
     ("DELETE", "/v1/templates/x", "write"),
     ("POST", "/v1/templates/x/preview", "read"),
     ("POST", "/v1/templates/x/check", "read"),
+    ("GET", "/v1/templates/x/versions", "read"),
+    ("POST", "/v1/templates/x/test", "write"),
     ("GET", "/v1/campaigns", "read"),
     ("POST", "/v1/campaigns", "write"),
     ("PUT", "/v1/campaigns/x", "write"),
