@@ -20,13 +20,14 @@ class Gate:
     failures: int = 0
     closed_until: float = 0.0
 
-    def allowed(self, now: float) -> int | None:
-        """How many messages may be given to it now; None for any number."""
+    def allowed(self, now: float, *, under_way: int = 0) -> int | None:
+        """How many messages may be given to it now; None for any number. `under_way`: how many it has not answered yet."""
         if now < self.closed_until:
             return 0
         saved = self._saved(now)
         if self.failures >= OPENS_AFTER:
-            return 1 if saved is None else min(1, int(saved))
+            one = 0 if under_way else 1
+            return one if saved is None else min(one, int(saved))
         return None if saved is None else int(saved)
 
     def given(self, count: int, now: float) -> "Gate":

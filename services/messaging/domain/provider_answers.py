@@ -10,12 +10,15 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from services.messaging.domain.answers import Accepted, Answer, NotNow, Rejected
+from services.messaging.domain.answers import Accepted, Answer, NotNow, Rejected, Unsure
 
 LONGEST_WAIT = timedelta(days=1)
 MAY_PASS = frozenset({408, 409, 425, 429})
 OURS = frozenset({401, 402, 403})
 """What is wrong is our account, not the message: it can be put right, and the message waits for it."""
+
+PASSED_ON = frozenset({502, 504})
+"""Said by something in between, or of what went on behind: the message may have been taken."""
 
 NO_NUMBER = frozenset({21211, 21214, 21217, 21219, 21401, 21407, 21421, 21614})
 STOPPED = 21610
@@ -61,17 +64,18 @@ def webhook_answer(reply: Reply, now: datetime) -> Answer:
 
 def twilio_answer(reply: Reply, now: datetime) -> Answer:
     """The messages API: 201 with the message's `sid`, or an error with its `code`."""
-    code = reply.body.get("code")
+    found = reply.body.get("code")
+    code = found if isinstance(found, int) else None
     if 200 <= reply.status < 300:
         return Accepted(str(reply.body.get("sid") or reply.status))
-    said = f"{reply.status} {code}" if isinstance(code, int) else str(reply.status)
+    said = str(reply.status) if code is None else f"{reply.status} {code}"
     if code in TWILIO_MAY_PASS:
         return NotNow(said, wait_of(reply.retry_after, now))
     if code == STOPPED:
         return Rejected(said, stopped=True)
     if code in NO_NUMBER:
         return Rejected(said, bounced=True)
-    return by_status(reply, said, now)
+    return _by_status_once(reply, said, now)
 
 
 def fcm_answer(reply: Reply, now: datetime) -> Answer:
@@ -84,7 +88,12 @@ def fcm_answer(reply: Reply, now: datetime) -> Answer:
         return Rejected(said, bounced=True)
     if code in ("INVALID_ARGUMENT", "SENDER_ID_MISMATCH"):
         return Rejected(said)
-    return by_status(reply, said, now)
+    return _by_status_once(reply, said, now)
+
+
+def _by_status_once(reply: Reply, said: str, now: datetime) -> Answer:
+    """Of a provider that would take the same message twice."""
+    return Unsure(said) if reply.status in PASSED_ON else by_status(reply, said, now)
 
 
 def _fcm_code(error: object) -> str | None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from prometheus_client import Counter, Gauge
@@ -55,6 +56,8 @@ class Providers:
         self._share = share
         self._elapsed = elapsed
         self._gates = {one.name: Gate(one.per_second) for one in by_channel.values()}
+        for name in self._gates:  # asked when it is shown: a pause ends by itself
+            paused.labels(provider=name).set_function(partial(self._is_paused, name))
         self._under_way: set[asyncio.Task[None]] = set()
         self._busy: dict[str, int] = {}
         self.freed = asyncio.Event()
@@ -71,8 +74,9 @@ class Providers:
         provider = self._by_channel.get(channel)
         if provider is None:
             return None
-        allowed = self._gate(provider).allowed(self._elapsed())
-        free = provider.room - self._busy.get(provider.name, 0)
+        busy = self._busy.get(provider.name, 0)
+        allowed = self._gate(provider).allowed(self._elapsed(), under_way=busy)
+        free = provider.room - busy
         if allowed is not None and allowed < provider.room:
             return max(0, min(free, allowed))
         return free if 2 * free >= provider.room else 0
@@ -120,11 +124,12 @@ class Providers:
             self.freed.set()
 
     def _note(self, provider: Provider, answer: Answer) -> None:
-        now = self._elapsed()
-        gate = self._gates[provider.name].answered(well=isinstance(answer, Accepted | Rejected), now=now)
-        self._gates[provider.name] = gate
+        well = isinstance(answer, Accepted | Rejected)
+        self._gates[provider.name] = self._gates[provider.name].answered(well=well, now=self._elapsed())
         answers_total.labels(provider=provider.name, answer=type(answer).__name__).inc()
-        paused.labels(provider=provider.name).set(gate.closed_until > now)
+
+    def _is_paused(self, name: str) -> bool:
+        return self._gates[name].closed_until > self._elapsed()
 
     async def finish(self, within: float) -> None:
         """Let what is under way end; what does not in time is given up (and found as unknown later)."""

@@ -134,16 +134,18 @@ class Recorder:
         for orphan, given in answers:
             claim = claims.get(orphan.delivery_id)
             if claim is not None:
-                again = isinstance(given, Unsure) and claim.provider in self._repeatable
-                answer = NotNow(given.text) if again else given
                 definition = campaigns.get(claim.campaign_id)
+                preferred = definition is not None and definition.channel == "preferred"
+                # What may have been taken must not go to another channel when it is given again, refused, or decided anew.
+                again = isinstance(given, Unsure) and claim.provider in self._repeatable and not preferred
+                answer = NotNow(given.text) if again else given
                 final = after(
                     answer,
                     attempts=claim.attempts,
                     now=at,
                     give_up_at=claim.due_at + (definition.stale_after if definition else DEFAULT_STALE_AFTER),
                     chance=self._chance(),
-                    preferred=definition is not None and definition.channel == "preferred",
+                    preferred=preferred,
                 )
                 settled.append((claim, answer, final))
         await self._save(tx, settled, at)

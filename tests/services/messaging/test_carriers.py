@@ -221,6 +221,30 @@ async def test_a_webhook_without_an_answer_is_given_again_under_the_same_id(new_
         assert [one["decision"] for one in await messaging.decisions()] == ["sent"]
 
 
+async def test_a_webhook_that_may_have_arrived_is_followed_by_no_message_on_another_channel(
+    new_messaging: NewMessaging,
+) -> None:
+    async with Receiver(400).open() as receiver:
+        receiver.hold.clear()
+        messaging = await new_messaging(webhook_url=receiver.url, webhook_secret=SECRET, gateway_timeout=1)
+        for channel in ("webhook", "email"):
+            body = {"key": "hello", "channel": channel, "subject": "Hi", "body": "Hi"}
+            await messaging.call("POST", "/v1/templates", body, status=201)
+        await messaging.campaign(template=None, variants=[{"template": "hello"}], channel="preferred")
+        await messaging.enter(messaging.near.add_person(**PERSON, preferences={"channels": ["webhook", "email"]}))
+        await receiver.was_posted(1)
+
+        async def it_has_waited() -> bool:
+            return bool(await messaging.decisions())
+
+        await until(it_has_waited, "nobody answered")
+        receiver.hold.set()
+        messaging.step(timedelta(minutes=1))
+        await messaging.settle()
+        assert [one["decision"] for one in await messaging.decisions()] == ["unknown"]
+        assert (len(receiver.posted), await messaging.mailbox()) == (1, [])
+
+
 async def test_a_slow_provider_delays_nobody_else(new_messaging: NewMessaging) -> None:
     async with Receiver(TAKEN).open() as slow, Receiver().open() as quick:
         slow.hold.clear()

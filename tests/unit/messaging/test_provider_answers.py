@@ -21,6 +21,7 @@ from tests.unit.messaging.builders import NOW
         (200, Accepted("200")),
         (429, NotNow("429")),
         (503, NotNow("503")),
+        (502, NotNow("502")),
         (401, NotNow("401")),
         (400, Rejected("400")),
         (301, Rejected("301")),
@@ -43,6 +44,10 @@ def test_what_a_status_says(status: int, expected: Any) -> None:
         (500, 20500, NotNow("500 20500")),
         (400, None, Rejected("400")),
         (400, "21211", Rejected("400")),
+        (400, [21211], Rejected("400")),
+        (502, None, Unsure("502")),
+        (504, None, Unsure("504")),
+        (503, None, NotNow("503")),
     ],
 )
 def test_what_twilios_errors_say(status: int, code: Any, expected: Any) -> None:
@@ -69,6 +74,9 @@ def fcm(status: int, code: str | None, name: str = "X") -> Reply:
         (fcm(503, "UNAVAILABLE"), NotNow("503 UNAVAILABLE")),
         (fcm(500, "INTERNAL"), NotNow("500 INTERNAL")),
         (fcm(401, None, "UNAUTHENTICATED"), NotNow("401 UNAUTHENTICATED")),
+        (Reply(502, {}), Unsure("502")),
+        (Reply(504, {}), Unsure("504")),
+        (fcm(504, None, "DEADLINE_EXCEEDED"), Unsure("504 DEADLINE_EXCEEDED")),
         (Reply(404, {"error": "?"}), Rejected("404")),
         (Reply(404, {"error": {"details": "?"}}), Rejected("404")),
     ],
