@@ -161,6 +161,7 @@ def go_over(subject: Subject, rules: Rules, now: datetime) -> None:
     for version_id in sorted(subject.unsettled):
         cause = {"kind": "edit", "version": rules.versions[version_id].number}
         _record(subject, rules, version_id, version_id in subject.truths, at, cause)
+        subject.moved = True  # to that instant
     subject.unsettled = set()
 
 

@@ -82,7 +82,8 @@ async def go_over(
     change's id is made of what it is.
 
     At this instant; where time has passed a profile since, at the first that it has passed: what time changed meanwhile is still
-    to be recorded, each change at its own. Commit soon, for it holds the lanes' counters.
+    to be recorded, each change at its own. The profile is brought there, so that whoever waited for it with an earlier instant in
+    hand records nothing before that. Commit soon, for it holds the lanes' counters.
     """
     of_versions = [v.id for v in versions], [v.segment_id for v in versions], [v.number for v in versions]
     await tx.executemany(_GO_OVER, [(lane, list(ids), now, *of_versions) for lane, ids in differing])
@@ -105,6 +106,10 @@ WITH differing AS MATERIALIZED (
     INSERT INTO memberships (lane, segment_id, profile_id, entered_at)
     SELECT $1, segment_id, profile_id, at FROM differing WHERE enters
     ON CONFLICT (lane, segment_id, profile_id) DO UPDATE SET entered_at = excluded.entered_at
+), brought AS (
+    UPDATE profiles SET evaluated_at = gone_over.at
+    FROM (SELECT profile_id, max(at) AS at FROM differing GROUP BY profile_id) AS gone_over
+    WHERE lane = $1 AND profiles.profile_id = gone_over.profile_id AND evaluated_at < gone_over.at
 ), head AS (
     UPDATE lane_heads SET seq = seq + (SELECT count(*) FROM differing)
     WHERE lane = $1 AND EXISTS (SELECT FROM differing) RETURNING seq

@@ -102,6 +102,29 @@ async def test_a_profile_goes_over_before_an_event_is_applied_to_it(segments: St
         await segments.worker.work()
 
 
+@pytest.mark.parametrize("by", ["builder", "event"])
+async def test_who_waited_for_what_went_over_records_nothing_before_that(segments: Standing, by: str) -> None:
+    """Its instant is of before it waited, or its clock is behind."""
+    await segments.take(changed("ann"))
+    await segments.define("s", {"all": []})
+    await edit(segments, SEEN)
+    segments.clock.step(minutes=1)
+    at = segments.clock.now()
+    if by == "builder":
+        await segments.worker.work()
+    else:
+        segments.tell(did("ann", "Nothing"))
+        await read(segments)
+    segments.clock.step(minutes=-1)
+    segments.tell(did("ann", "Page Viewed"))
+    await read(segments)
+    assert await segments.changes("s", person("ann")) == [
+        ("entered", "backfill", NOW),
+        ("left", "edit", at),
+        ("entered", "event", at),
+    ]
+
+
 @pytest.mark.parametrize("looks_first", ["timers", "builder"])
 async def test_time_passes_for_a_profile_after_it_went_over(segments: Standing, looks_first: str) -> None:
     await segments.define("s", {**BOUGHT, "within": "PT1H"})
