@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from services.segments.domain.facts import Event, ProfileFacts, facts_of, instant
+from services.segments.domain.facts import MICROSECOND, Event, ProfileFacts, facts_of, instant
 from services.segments.domain.lists import Lists, lists_of, with_lists
 from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.standing import Standing
@@ -155,9 +155,10 @@ def catch_up(subject: Subject, rules: Rules, now: datetime, history: Sequence[Ev
 
 
 def go_over(subject: Subject, rules: Rules, now: datetime) -> None:
-    """To the versions that have taken over, at this instant; at the first that time has passed it since, if there is one: what
-    time changed is recorded after that, each change at its own instant."""
-    at = max(subject.evaluated_at, min(now, subject.next_due_at or now))
+    """To the versions that have taken over, at this instant; just before the first that time has passed it since, if there is
+    one: what time changed is recorded after that, each change at its own instant."""
+    due_at = subject.next_due_at
+    at = max(subject.evaluated_at, now if due_at is None else min(now, due_at - MICROSECOND))
     for version_id in sorted(subject.unsettled):
         cause = {"kind": "edit", "version": rules.versions[version_id].number}
         _record(subject, rules, version_id, version_id in subject.truths, at, cause)

@@ -81,8 +81,8 @@ async def go_over(
     """Make the truths of these versions memberships of these profiles, which are held, and record the changes that this is. A
     change's id is made of what it is.
 
-    At this instant; where time has passed a profile since, at the first that it has passed: what time changed meanwhile is still
-    to be recorded, each change at its own. The profile is brought there, so that whoever waited for it with an earlier instant in
+    At this instant; where time has passed a profile since, just before the first that it has passed: what time changed meanwhile
+    is still to be recorded, each change at its own. The profile is brought there, so that whoever waited for it with an earlier instant in
     hand records nothing before that. Commit soon, for it holds the lanes' counters.
     """
     of_versions = [v.id for v in versions], [v.segment_id for v in versions], [v.number for v in versions]
@@ -92,7 +92,7 @@ async def go_over(
 _GO_OVER = """
 WITH differing AS MATERIALIZED (
     SELECT row_number() OVER () AS row, profile.profile_id, user_id, version.id AS version_id, version.segment_id, number,
-           member.profile_id IS NULL AS enters, greatest(evaluated_at, least($3, next_due_at)) AS at
+           member.profile_id IS NULL AS enters, greatest(evaluated_at, least($3, next_due_at - interval '1 microsecond')) AS at
     FROM profiles AS profile CROSS JOIN unnest($4::bigint[], $5::uuid[], $6::int[]) AS version (id, segment_id, number)
     LEFT JOIN memberships AS member
       ON member.lane = $1 AND member.segment_id = version.segment_id AND member.profile_id = profile.profile_id

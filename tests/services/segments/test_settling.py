@@ -125,6 +125,24 @@ async def test_who_waited_for_what_went_over_records_nothing_before_that(segment
     ]
 
 
+async def test_who_went_over_after_time_had_passed_it_is_brought_no_further_than_before_that(
+    segments: Standing,
+) -> None:
+    """What it lacks of the new version's states is folded as of then, and what time changed is seen."""
+    await segments.define("seen", SEEN)
+    await segments.take(*(did(name, "Order Completed", profile=known(name)) for name in PEOPLE))
+    await segments.define("s", {"all": []})
+    await edit(segments, {"not": {**BOUGHT, "within": "PT2H"}})
+    segments.clock.step(hours=3)
+    await segments.worker.renew()
+    while await segments.worker.builder.step():
+        pass
+    assert await segments.members("s") == set()
+    segments.tell(*(did(name, "Page Viewed") for name in PEOPLE))
+    await read(segments)
+    assert await segments.members("s") == EVERYBODY
+
+
 @pytest.mark.parametrize("looks_first", ["timers", "builder"])
 async def test_time_passes_for_a_profile_after_it_went_over(segments: Standing, looks_first: str) -> None:
     await segments.define("s", {**BOUGHT, "within": "PT1H"})
