@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.messaging.api.campaigns import frame_of
 from services.messaging.domain.addresses import address_hash
+from services.messaging.domain.answers import STOPPED
 from services.messaging.domain.replies import asked_by, is_signed
 from services.messaging.store import suppressions as store
 from shared.plumbing.errors import Forbidden, NotFound
@@ -54,7 +55,7 @@ async def _do(request: Request, asked: str, number: str) -> None:
         address_hash=hashed,
         address=number,
         scope="",
-        reason=store.STOPPED,
+        reason=STOPPED,
         yields=True,
         at=frame.clock.now(),
     )

@@ -5,6 +5,9 @@ from datetime import datetime, timedelta
 
 from services.messaging.domain.retry import next_try
 
+STOPPED = "stopped"
+"""Why an address is suppressed whose owner has said STOP, to us or to their carrier."""
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -26,7 +29,7 @@ class Rejected:
         """Why the address must not be written to any more."""
         if self.bounced:
             return "bounced"
-        return "stopped" if self.stopped else None
+        return STOPPED if self.stopped else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,9 +69,7 @@ class Effect:
     @property
     def shown(self) -> bool:
         """Whether the difference is more than chance alone makes."""
-        return (
-            self.difference_interval is not None and not self.difference_interval[0] <= 0 <= self.difference_interval[1]
-        )
+        return self.needed == 0
 
 
 def effect_of(told: Group, held: Group) -> Effect:

@@ -21,7 +21,7 @@ PASSED_ON = frozenset({502, 504})
 """Said by something in between, or of what went on behind: the message may have been taken."""
 
 NO_NUMBER = frozenset({21211, 21214, 21217, 21219, 21401, 21407, 21421, 21614})
-STOPPED = 21610
+SAID_STOP = 21610
 TWILIO_MAY_PASS = frozenset({20003, 20005, 20429, 21606, 21611, 30001})
 
 
@@ -71,7 +71,7 @@ def twilio_answer(reply: Reply, now: datetime) -> Answer:
     said = str(reply.status) if code is None else f"{reply.status} {code}"
     if code in TWILIO_MAY_PASS:
         return NotNow(said, wait_of(reply.retry_after, now))
-    if code == STOPPED:
+    if code == SAID_STOP:
         return Rejected(said, stopped=True)
     if code in NO_NUMBER:
         return Rejected(said, bounced=True)

@@ -6,13 +6,12 @@ from uuid import UUID
 
 import asyncpg
 
+from services.messaging.domain.answers import STOPPED
 from services.messaging.store.catalogue import Fetcher
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import by_lane, lane_of_text
 
-STOPPED = "stopped"
-"""The reason where a person said STOP, to us or to their carrier."""
 _SHOWN = "id, channel, address, address_hash, scope, reason, yields, created_at"
 
 

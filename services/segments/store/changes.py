@@ -68,6 +68,36 @@ def _columns(changes: Sequence[Change]) -> tuple[list[Any], ...]:
     )
 
 
+def applied(changes: str) -> str:
+    """Further parts of a statement, which make of its part of that name memberships and records. That lists changes of the lane
+    `$1`: `row` (from 1), `id`, `segment_id`, `number` (of the version), `profile_id`, `user_id`, `entered`, `at`, `cause`.
+
+    Takes the lane's counter: commit soon.
+    """
+    return f"""gone AS (
+    DELETE FROM memberships USING {changes}
+    WHERE lane = $1 AND NOT entered AND memberships.segment_id = {changes}.segment_id
+      AND memberships.profile_id = {changes}.profile_id
+), {entered(changes)}"""
+
+
+def entered(changes: str) -> str:
+    """The same where all of them are entries."""
+    return f"""come AS (
+    INSERT INTO memberships (lane, segment_id, profile_id, entered_at)
+    SELECT $1, segment_id, profile_id, at FROM {changes} WHERE entered
+    ON CONFLICT (lane, segment_id, profile_id) DO UPDATE SET entered_at = excluded.entered_at
+), head AS (
+    UPDATE lane_heads SET seq = seq + (SELECT count(*) FROM {changes})
+    WHERE lane = $1 AND EXISTS (SELECT FROM {changes}) RETURNING seq
+), told AS (
+    INSERT INTO changes (lane, seq, id, segment_id, version, profile_id, user_id, change, at, cause)
+    SELECT $1, head.seq - (SELECT count(*) FROM {changes}) + row, id, segment_id, number, profile_id, user_id,
+           CASE WHEN entered THEN 'entered' ELSE 'left' END, at, cause
+    FROM {changes}, head
+)"""
+
+
 async def changes_after(
     db: Database, segment_id: UUID, cursors: Sequence[int], *, per_lane: int
 ) -> list[RecordedChange]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.segments.domain.sql.query import Query
+from services.segments.store.changes import entered
 from shared.plumbing.db import Connection
 from shared.plumbing.json import dumps_text
 
@@ -106,7 +107,7 @@ async def give(
     return [row["profile_id"] for row in rows]
 
 
-_GIVE = """
+_GIVE = f"""
 WITH waiting AS MATERIALIZED (
     SELECT profiles.profile_id, user_id, revision, new.truths::bigint[] AS truths, due_at, coalesce(next_due_at <= $2, false) AS late
     FROM unnest($4::uuid[], $5::text[], $6::timestamptz[]) AS new (profile_id, truths, due_at)
@@ -125,20 +126,9 @@ WITH waiting AS MATERIALIZED (
         states_revision = coalesce(profiles.states_revision, profiles.revision),
         next_due_at = least(profiles.next_due_at, lacking.due_at), planned_at = NULL
     FROM lacking WHERE profiles.lane = $1 AND profiles.profile_id = lacking.profile_id
-), entered AS MATERIALIZED (
-    SELECT row_number() OVER () AS row, profile_id, user_id, version.*
+), entries AS MATERIALIZED (
+    SELECT row_number() OVER () AS row, md5(concat_ws(' ', 'first', id, profile_id, extract(epoch FROM $2)))::uuid AS id,
+           segment_id, number, profile_id, user_id, true AS entered, $2 AS at, cause::jsonb
     FROM lacking, unnest(truths) AS truth JOIN version ON id = truth WHERE cause IS NOT NULL
-), come AS (
-    INSERT INTO memberships (lane, segment_id, profile_id, entered_at) SELECT $1, segment_id, profile_id, $2 FROM entered
-    ON CONFLICT (lane, segment_id, profile_id) DO UPDATE SET entered_at = excluded.entered_at
-), head AS (
-    UPDATE lane_heads SET seq = seq + (SELECT count(*) FROM entered)
-    WHERE lane = $1 AND EXISTS (SELECT FROM entered) RETURNING seq
-), told AS (
-    INSERT INTO changes (lane, seq, id, segment_id, version, profile_id, user_id, change, at, cause)
-    SELECT $1, head.seq - (SELECT count(*) FROM entered) + row,
-           md5(concat_ws(' ', 'first', id, profile_id, extract(epoch FROM $2)))::uuid,
-           segment_id, number, profile_id, user_id, 'entered', $2, cause::jsonb
-    FROM entered, head
-)
+), {entered("entries")}
 SELECT profile_id FROM waiting WHERE late"""

@@ -6,6 +6,7 @@ from datetime import datetime
 from operator import attrgetter, itemgetter
 from uuid import UUID
 
+from services.segments.store.changes import applied
 from shared.plumbing.db import Connection
 from shared.plumbing.lanes import by_lane
 
@@ -95,7 +96,7 @@ async def carry_out(
 
 
 TIME = {"kind": "time"}
-_CARRY_OUT = """
+_CARRY_OUT = f"""
 WITH ripe AS MATERIALIZED (
     SELECT profile_id, user_id, planned_at AS at, truths AS before, planned_truths AS after FROM profiles
     WHERE lane = $1 AND next_due_at <= $2 AND planned_at = next_due_at AND planned_revision = $3
@@ -107,27 +108,11 @@ WITH ripe AS MATERIALIZED (
 ), served AS (
     SELECT * FROM unnest($5::bigint[], $6::uuid[], $7::int[]) AS served (version_id, segment_id, number)
 ), flips AS MATERIALIZED (
-    SELECT row_number() OVER () AS row, profile_id, user_id, at, segment_id, number, entered
+    SELECT row_number() OVER () AS row, segment_id, number, profile_id, user_id, entered, at, $8::jsonb AS cause,
+           md5(concat_ws(' ', 'time', segment_id, number, profile_id, entered, extract(epoch FROM at)))::uuid AS id
     FROM ripe, LATERAL (
         SELECT version_id, true AS entered FROM unnest(after) AS version_id WHERE version_id <> ALL (before)
         UNION ALL SELECT version_id, false FROM unnest(before) AS version_id WHERE version_id <> ALL (after)
     ) AS flip JOIN served USING (version_id)
-), gone AS (
-    DELETE FROM memberships USING flips
-    WHERE lane = $1 AND NOT entered AND memberships.segment_id = flips.segment_id
-      AND memberships.profile_id = flips.profile_id
-), come AS (
-    INSERT INTO memberships (lane, segment_id, profile_id, entered_at)
-    SELECT $1, segment_id, profile_id, at FROM flips WHERE entered
-    ON CONFLICT (lane, segment_id, profile_id) DO UPDATE SET entered_at = excluded.entered_at
-), head AS (
-    UPDATE lane_heads SET seq = seq + (SELECT count(*) FROM flips)
-    WHERE lane = $1 AND EXISTS (SELECT FROM flips) RETURNING seq
-), told AS (
-    INSERT INTO changes (lane, seq, id, segment_id, version, profile_id, user_id, change, at, cause)
-    SELECT $1, head.seq - (SELECT count(*) FROM flips) + row,
-           md5(concat_ws(' ', 'time', segment_id, number, profile_id, entered, extract(epoch FROM at)))::uuid,
-           segment_id, number, profile_id, user_id, CASE WHEN entered THEN 'entered' ELSE 'left' END, at, $8
-    FROM flips, head
-)
+), {applied("flips")}
 SELECT count(*) FROM ripe"""

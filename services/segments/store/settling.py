@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.segments.store.catalogue import Version
+from services.segments.store.changes import applied
 from services.segments.store.profiles import FIRST
 from shared.plumbing.db import Connection
 from shared.plumbing.lanes import LANES
@@ -89,36 +90,23 @@ async def go_over(
     await tx.executemany(_GO_OVER, [(lane, list(ids), now, *of_versions) for lane, ids in differing])
 
 
-_GO_OVER = """
+_GO_OVER = f"""
 WITH differing AS MATERIALIZED (
-    SELECT row_number() OVER () AS row, profile.profile_id, user_id, version.id AS version_id, version.segment_id, number,
-           member.profile_id IS NULL AS enters, greatest(evaluated_at, least($3, next_due_at - interval '1 microsecond')) AS at
+    SELECT row_number() OVER () AS row, md5(concat_ws(' ', 'edit', version.id, profile.profile_id))::uuid AS id,
+           version.segment_id, number, profile.profile_id, user_id, member.profile_id IS NULL AS entered,
+           greatest(evaluated_at, least($3, next_due_at - interval '1 microsecond')) AS at,
+           jsonb_build_object('kind', 'edit', 'version', number) AS cause
     FROM profiles AS profile CROSS JOIN unnest($4::bigint[], $5::uuid[], $6::int[]) AS version (id, segment_id, number)
     LEFT JOIN memberships AS member
       ON member.lane = $1 AND member.segment_id = version.segment_id AND member.profile_id = profile.profile_id
     WHERE profile.lane = $1 AND profile.profile_id = ANY ($2::uuid[])
       AND (version.id = ANY (truths)) <> (member.profile_id IS NOT NULL)
-), gone AS (
-    DELETE FROM memberships USING differing
-    WHERE lane = $1 AND NOT enters AND memberships.segment_id = differing.segment_id
-      AND memberships.profile_id = differing.profile_id
-), come AS (
-    INSERT INTO memberships (lane, segment_id, profile_id, entered_at)
-    SELECT $1, segment_id, profile_id, at FROM differing WHERE enters
-    ON CONFLICT (lane, segment_id, profile_id) DO UPDATE SET entered_at = excluded.entered_at
 ), brought AS (
     UPDATE profiles SET evaluated_at = gone_over.at
     FROM (SELECT profile_id, max(at) AS at FROM differing GROUP BY profile_id) AS gone_over
     WHERE lane = $1 AND profiles.profile_id = gone_over.profile_id AND evaluated_at < gone_over.at
-), head AS (
-    UPDATE lane_heads SET seq = seq + (SELECT count(*) FROM differing)
-    WHERE lane = $1 AND EXISTS (SELECT FROM differing) RETURNING seq
-)
-INSERT INTO changes (lane, seq, id, segment_id, version, profile_id, user_id, change, at, cause)
-SELECT $1, head.seq - (SELECT count(*) FROM differing) + row, md5(concat_ws(' ', 'edit', version_id, profile_id))::uuid,
-       segment_id, number, profile_id, user_id, CASE WHEN enters THEN 'entered' ELSE 'left' END, at,
-       jsonb_build_object('kind', 'edit', 'version', number)
-FROM differing, head"""
+), {applied("differing")}
+SELECT"""
 
 
 async def note_progress(tx: Connection, settlings: Iterable[Settling], ends: Mapping[int, UUID]) -> None:
