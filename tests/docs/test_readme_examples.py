@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.deployment import CHECKOUT, Deployment
 
-PAGES = ("messages.md", "segments.md", "life-of-an-event.md", "sending-events.md")
+PAGES = ("messages.md", "preferences.md", "segments.md", "life-of-an-event.md", "sending-events.md")
 
 
 def _examples() -> str:

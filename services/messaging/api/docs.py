@@ -83,6 +83,10 @@ SUPPRESSION_SHOWN: dict[str, Any] = SUPPRESSION | {
 SETTINGS: dict[str, Any] = {
     "frequency_caps": [{"purpose": "marketing", "channel": "email", "max": 3, "within": "P7D"}],
     "quiet_hours": {"from": "21:00", "until": "08:00"},
+    "topics": [
+        {"key": "news", "name": {"en": "News", "de": "Neues"}, "default": "opt_out"},
+        {"key": "wine", "name": {"en": "Wine", "de": "Wein"}, "default": "opt_in"},
+    ],
 }
 REPORT: dict[str, Any] = {
     "campaign": "win-back",

@@ -27,7 +27,7 @@ Channel = Literal["email", "sms", "push", "webhook"]
 @router.get(
     "/v1/settings",
     tags=["settings"],
-    summary="Frequency caps and quiet hours",
+    summary="Frequency caps, quiet hours, topics",
     dependencies=[Reader],
     responses=docs.answers(docs.SETTINGS),
 )
@@ -38,7 +38,7 @@ async def get_settings(request: Request) -> Response:
 @router.put(
     "/v1/settings",
     tags=["settings"],
-    summary="Replace frequency caps and quiet hours",
+    summary="Replace frequency caps, quiet hours, topics",
     dependencies=[Writer],
     openapi_extra=docs.body(docs.SETTINGS),
     responses=docs.answers(docs.SETTINGS, also={422: "`errors` names each fault with its path"}),
@@ -46,7 +46,8 @@ async def get_settings(request: Request) -> Response:
 async def put_settings(request: Request, body: JsonBody) -> Response:
     """A cap counts the messages sent to a person within its time, of its purpose and (if given) channel. Quiet hours are in
     the person's local time. `control_group`: the share of all people who are told nothing by any campaign, drawn once by the
-    person (`held_out`, `control_group`). None of them holds back what is transactional."""
+    person (`held_out`, `control_group`). `topics`: those of `opt_in` need the person's yes (`topic_not_chosen`), the others hold
+    until a no. None of them holds back what is transactional."""
     frame = frame_of(request)
     return JsonResponse(await catalogue.put_settings(frame.db, body, at=frame.clock.now()))
 

@@ -156,7 +156,7 @@ def _to_person(request: Request, campaign: Campaign, recipient: Recipient, histo
     if not request.offers:
         return Refuse("failed", "template_error", {"error": "There is no template."})
     channels = [c for c in _channels(request, campaign, recipient) if c not in request.tried]
-    reached = _reach(campaign, recipient, channels, history, now)
+    reached = _reach(campaign, recipient, channels, history, now, rules=request.rules)
     if isinstance(reached, Unreachable) and request.tried:
         return Refuse("failed", "provider_error", {"tried": list(request.tried)})
     if isinstance(reached, Unreachable):
@@ -179,7 +179,13 @@ def _to_person(request: Request, campaign: Campaign, recipient: Recipient, histo
 
 
 def _reach(
-    campaign: Campaign, recipient: Recipient, channels: Sequence[str], history: History, now: datetime
+    campaign: Campaign,
+    recipient: Recipient,
+    channels: Sequence[str],
+    history: History,
+    now: datetime,
+    *,
+    rules: Rules,
 ) -> Reached | Unreachable:
     definition = campaign.definition
     return reach(
@@ -189,6 +195,7 @@ def _reach(
         topic=definition.topic,
         suppressions=history.suppressions,
         now=now,
+        rules=rules,
     )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from services.messaging.domain.addresses import address_for
 from services.messaging.domain.campaign import TRANSACTIONAL
+from services.messaging.domain.rules import Rules
+from services.messaging.domain.topics import refused_topic
 from shared.schemas.recipients import Consent, Recipient
 
 NON_TRANSACTIONAL = "non_transactional"
@@ -65,11 +67,6 @@ def in_order(channels: Sequence[str], preferences: Mapping[str, Any]) -> list[st
     return list(dict.fromkeys([*wanted, *channels]))
 
 
-def opted_out(topic: str | None, preferences: Mapping[str, Any]) -> bool:
-    topics = preferences.get("topics")
-    return topic is not None and isinstance(topics, Mapping) and topics.get(topic) is False
-
-
 def reach(
     recipient: Recipient,
     channels: Sequence[str],
@@ -78,6 +75,7 @@ def reach(
     topic: str | None,
     suppressions: Suppressions,
     now: datetime,
+    rules: Rules,
 ) -> Reached | Unreachable:
     """The first channel that is consented to, not suppressed and has an address; else the first thing that all lack."""
     consents = {c: deciding_consent(recipient.consents, purpose=purpose, channel=c) for c in channels}
@@ -86,8 +84,9 @@ def reach(
         allowed = [c for c in channels if (consent := consents[c]) is not None and consent.status == "granted"]
         if not allowed:
             return Unreachable("no_consent", {"purpose": purpose, "consents": _shown(consents)})
-        if opted_out(topic, recipient.preferences):
-            return Unreachable("topic_opt_out", {"topic": topic})
+        reason = refused_topic(topic, recipient.preferences, rules.topics)
+        if reason is not None:
+            return Unreachable(reason, {"topic": topic})
     addresses = {c: address for c in allowed if (address := address_for(recipient, c)) is not None}
     blocked: dict[str, Suppression] = {}
     for channel, address in addresses.items():

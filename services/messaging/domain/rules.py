@@ -1,4 +1,4 @@
-"""The deployment's rules for everybody: frequency caps, quiet hours, a control group. Read from untrusted JSON."""
+"""The deployment's rules for everybody: frequency caps, quiet hours, a control group, topics. Read from untrusted JSON."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from services.messaging.domain.campaign import CHANNELS, TRANSACTIONAL, read_share
 from services.messaging.domain.local_time import Span, parse_local_time
+from services.messaging.domain.topics import Topic, read_topics
 from shared.language.durations import format_duration, parse_duration
 from shared.language.reading import Loc, Object, Reading
 
@@ -31,13 +32,14 @@ class Rules:
     caps: tuple[Cap, ...] = ()
     quiet: Span | None = None
     control: Decimal = Decimal(0)
+    topics: tuple[Topic, ...] = ()
 
 
 def parse_rules(json: object, loc: Loc = ()) -> Rules:
     """The rules; raises ConditionError with the path of every fault."""
     reading = Reading()
     found = reading.fields(json, loc) or {}
-    reading.keys(found, loc, required=(), optional=("frequency_caps", "quiet_hours", "control_group"))
+    reading.keys(found, loc, required=(), optional=("frequency_caps", "quiet_hours", "control_group", "topics"))
     at = (*loc, "frequency_caps")
     caps = [_read_cap(item, place, reading) for item, place in reading.items(found.get("frequency_caps", []), at)]
     quiet = found.get("quiet_hours")
@@ -45,6 +47,7 @@ def parse_rules(json: object, loc: Loc = ()) -> Rules:
         tuple(caps),
         None if quiet is None else _read_quiet(quiet, (*loc, "quiet_hours"), reading),
         Decimal(0) if found.get("control_group") is None else read_share(found, "control_group", loc, reading),
+        read_topics(found["topics"], (*loc, "topics"), reading) if "topics" in found else (),
     )
     reading.finish()
     return rules
