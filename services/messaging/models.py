@@ -74,6 +74,7 @@ people = Table(
 )
 # One row for each trigger of a campaign, from its cause to its final decision. `next_at` is set while it is open: when to
 # look at it next. `due_at`: when the message was due, from which staleness runs. `tried`: channels on which it was refused for good.
+# `first_due_at`: from when its goal's time runs, where that is not trigger and delay.
 sends = Table(
     "sends",
     metadata,
@@ -101,6 +102,7 @@ sends = Table(
     Column("converted_at", AT),
     Column("revenue", Numeric),
     Column("tried", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("first_due_at", AT),
     Column("created_at", AT, nullable=False),
     PrimaryKeyConstraint("lane", "id"),
     Index("sends_trigger", "lane", "campaign_id", "trigger_id", unique=True),

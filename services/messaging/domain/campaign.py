@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
+from services.messaging.domain.local_time import first_on_earth, parse_local_time, parse_wall_time
 from shared.language.durations import parse_duration
 from shared.language.predicates import Predicate, read_predicates
 from shared.language.reading import Loc, Object, Reading
@@ -17,6 +18,7 @@ CHANNELS = ("email", "sms", "push", "webhook")
 DEFAULT_STALE_AFTER = timedelta(days=1)
 _FIELDS = (
     "name", "template", "variants", "channel", "delay", "holdout", "goal", "reentry", "stale_after", "topic",
+    "local_time",
 )  # fmt: skip
 
 
@@ -27,11 +29,12 @@ CAUSES = ("event", "profile", "time", "import", "backfill", "edit", "merge")
 @dataclass(frozen=True, slots=True)
 class SegmentTrigger:
     """A profile entered or left a segment, by one of these causes: what only became known, or was defined anew, is none of
-    them unless it is asked for."""
+    them unless it is asked for. `existing`: also, once, by who is a member when the campaign is first started."""
 
     segment: str
     on: Literal["entered", "left"]
     causes: frozenset[str] = HAPPENED
+    existing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,12 @@ class EventTrigger:
 
 @dataclass(frozen=True, slots=True)
 class Broadcast:
-    """Everybody who is in the segment at an instant."""
+    """Everybody who is in the segment at an instant. `local`: each is told when their own clock shows this time; `at` is then
+    when the first clock on earth does."""
 
     segment: str
     at: datetime
+    local: datetime | None = None
 
 
 Trigger = SegmentTrigger | EventTrigger | Broadcast
@@ -73,7 +78,9 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """`channel`: one of CHANNELS, `preferred` (in the person's order), or None (the template's own)."""
+    """`channel`: one of CHANNELS, `preferred` (in the person's order), or None (the template's own). `local_time`: of the
+    day, where the person is; the message waits for it.
+    """
 
     trigger: Trigger
     variants: tuple[Variant, ...]
@@ -85,6 +92,7 @@ class Definition:
     goal: Goal | None = None
     reentry: Literal["once", "always"] | timedelta = "once"
     stale_after: timedelta = DEFAULT_STALE_AFTER
+    local_time: time | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,15 @@ class Campaign:
     def heeds(self, at: datetime) -> bool:
         """Whether what happened then is a trigger at all: it was started before."""
         return bool(self.runs) and at >= self.runs[0][0]
+
+    @property
+    def taken_at(self) -> datetime | None:
+        """When the members of its segment are taken as they are; None if they never are."""
+        trigger = self.definition.trigger
+        if isinstance(trigger, Broadcast):
+            return trigger.at
+        existing = isinstance(trigger, SegmentTrigger) and trigger.existing
+        return self.runs[0][0] if existing and self.runs else None
 
     def ran_at(self, at: datetime) -> bool:
         """False where it was paused then."""
@@ -143,6 +160,7 @@ def parse_definition(json: object, loc: Loc = ()) -> Definition:
         goal=_read_goal(found["goal"], (*loc, "goal"), reading) if "goal" in found else None,
         reentry=reading.converted(found, "reentry", loc, _reentry) or "once",
         stale_after=reading.converted(found, "stale_after", loc, parse_duration) or DEFAULT_STALE_AFTER,
+        local_time=reading.converted(found, "local_time", loc, parse_local_time),
     )
     reading.finish()
     return definition
@@ -155,17 +173,28 @@ def _read_trigger(json: object, loc: Loc, reading: Reading) -> Trigger:
         where = read_predicates(found["where"], (*loc, "where"), reading) if "where" in found else ()
         imported = reading.choice(found, "imported", loc, (True, False)) or False
         return EventTrigger(_name(found, "event", loc, reading), where, imported)
-    if "at" in found:
-        reading.keys(found, loc, required=("segment", "at"))
-        at = reading.converted(found, "at", loc, parse_instant)
-        return Broadcast(_name(found, "segment", loc, reading), at or datetime.max.replace(tzinfo=UTC))
+    if "at" in found or "local" in found:
+        return _read_broadcast(found, loc, reading)
     if "segment" in found:
-        reading.keys(found, loc, required=("segment", "on"), optional=("causes",))
+        reading.keys(found, loc, required=("segment", "on"), optional=("causes", "existing"))
         on: Literal["entered", "left"] | None = reading.choice(found, "on", loc, ("entered", "left"))
         causes = _read_causes(found["causes"], (*loc, "causes"), reading) if "causes" in found else HAPPENED
-        return SegmentTrigger(_name(found, "segment", loc, reading), on or "entered", causes)
-    reading.fault(loc, 'must name an "event", or a "segment" with "on" or "at"')
+        existing = reading.choice(found, "existing", loc, (True, False)) or False
+        if existing and on == "left":
+            reading.fault((*loc, "existing"), 'must go with "on": "entered"')
+        return SegmentTrigger(_name(found, "segment", loc, reading), on or "entered", causes, existing)
+    reading.fault(loc, 'must name an "event", or a "segment" with "on", "at" or "local"')
     return EventTrigger("")
+
+
+def _read_broadcast(found: Object, loc: Loc, reading: Reading) -> Broadcast:
+    reading.keys(found, loc, required=("segment", "at" if "at" in found else "local"))
+    segment = _name(found, "segment", loc, reading)
+    local = reading.converted(found, "local", loc, parse_wall_time)
+    if local is not None:
+        return Broadcast(segment, first_on_earth(local), local)
+    at = reading.converted(found, "at", loc, parse_instant)
+    return Broadcast(segment, at or datetime.max.replace(tzinfo=UTC))
 
 
 def _read_causes(json: object, loc: Loc, reading: Reading) -> frozenset[str]:

@@ -5,7 +5,7 @@ topics, caps, the holdout and the time of day yields to `transactional`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,7 @@ from services.messaging.domain.drawing import held_out, in_control_group, pick
 from services.messaging.domain.local_time import contact_windows, held_back, zone_of
 from services.messaging.domain.reach import Reached, Suppressions, Unreachable, in_order, reach
 from services.messaging.domain.rules import Cap, Rules
+from services.messaging.domain.timing import due_where
 from shared.language.durations import format_duration
 from shared.schemas.recipients import Recipient
 
@@ -97,11 +98,12 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Defer:
-    """Decide again at `until`."""
+    """Decide again at `until`. `first_due`: only then is it due at all, which its goal's time runs from."""
 
     reason: str
     until: datetime
     facts: dict[str, Any]
+    first_due: bool = False
 
 
 Verdict = Send | Refuse | Defer
@@ -113,12 +115,28 @@ def decide(request: Request, history: History, *, now: datetime) -> Verdict:
     if campaign is None or not campaign.running or request.paused_then:
         status = campaign.status if campaign else "deleted"
         return Refuse("skipped", "campaign_not_running", {"status": "paused" if request.paused_then else status})
-    refusal = _no_longer_wanted(request, campaign, history, now)
+    waiting = _not_due_yet(request, campaign, now)
+    if isinstance(waiting, Defer):
+        return waiting
+    refusal = _no_longer_wanted(waiting, campaign, history, now)
     if refusal is not None:
         return refusal
     if request.recipient is None:
         return Refuse("skipped", "no_profile", {})
     return _to_person(request, campaign, request.recipient, history, now)
+
+
+def _not_due_yet(request: Request, campaign: Campaign, now: datetime) -> Request | Defer:
+    """The request with when it was due where the person is, or until when it waits for that."""
+    if request.recipient is None:
+        return request
+    place = zone_of(request.recipient.traits, request.default_zone)
+    due_at = due_where(campaign.definition, request.trigger_at, place)
+    if due_at is None:
+        return request
+    if now < due_at:
+        return Defer("local_time", due_at, {"timezone": place.key, "until": due_at}, first_due=True)
+    return replace(request, due_at=max(request.due_at, due_at))
 
 
 def _no_longer_wanted(request: Request, campaign: Campaign, history: History, now: datetime) -> Refuse | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -16,8 +16,8 @@ from shared.schemas.resolved import EventResolved
 class Hit:
     """A goal event: it counts for the campaign's triggers from `since` on and before `before`, but not for one that it was itself.
 
-    The time runs from when a message was first due (trigger and delay), for who was told as for who was held out: when the
-    message really went out depends on whom it is for.
+    The time runs from when a message was first due (trigger and `delay`, or later by the local clock), for who was told as for
+    who was held out: when the message really went out depends on whom it is for.
     """
 
     profile_id: UUID
@@ -26,6 +26,7 @@ class Hit:
     at: datetime
     since: datetime
     before: datetime
+    delay: timedelta
     revenue: Decimal | None
 
     def of(self, profile_id: UUID) -> "Hit":
@@ -53,6 +54,7 @@ def goals_met(campaigns: Iterable[Campaign], resolved: EventResolved) -> list[Hi
                     at=event.timestamp,
                     since=before - goal.within,
                     before=before,
+                    delay=campaign.definition.delay,
                     revenue=revenue,
                 )
             )

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HORIZON = 16  # days: a week repeats; twice, since clocks going forward may swallow a window of one of them
 _SECOND = timedelta(seconds=1)
+EARLIEST = timedelta(hours=14)  # the offset of the zones that are ahead of all others
 
 
 @cache
@@ -69,6 +70,22 @@ def parse_local_time(text: object) -> time:
         raise ValueError('must be a local time such as "21:00"') from None
 
 
+def parse_wall_time(text: object) -> datetime:
+    """A date and a time of no zone: what clocks show. Raises ValueError."""
+    try:
+        wall = datetime.fromisoformat(text) if isinstance(text, str) and "T" in text.upper() else None
+    except ValueError:
+        wall = None
+    if wall is None or wall.tzinfo is not None or not 1 < wall.year < 9999:
+        raise ValueError('must be a local time without an offset, such as "2026-12-01T09:00"')
+    return wall
+
+
+def first_on_earth(wall: datetime) -> datetime:
+    """The instant at which the first clocks show this time."""
+    return wall.replace(tzinfo=UTC) - EARLIEST
+
+
 def contact_windows(preferences: Mapping[str, object]) -> tuple[Span, ...] | None:
     """The windows in which a person wants to be contacted; None if any time will do. Unreadable ones are left out."""
     windows = preferences.get("contact_windows")
@@ -104,6 +121,21 @@ def held_back(now: datetime, place: ZoneInfo, *, quiet: Span | None, windows: Se
     edges = {edge for span in (*(windows or ()), *([quiet] if quiet else ())) for edge in (span.start, span.end)}
     first = (at for at in sorted(_candidates(now, place, edges)) if at > now and reason(at) is None)
     return Held(standing, next(first, None))
+
+
+def instant_of(wall: datetime, place: ZoneInfo) -> datetime:
+    """The first instant at which the clock there shows this time, or a later one where it skips it."""
+    at = wall.replace(tzinfo=place, fold=0).astimezone(UTC)
+    if at.astimezone(place).replace(tzinfo=None) == wall:
+        return at
+    return _clock_change(wall.replace(tzinfo=place, fold=1).astimezone(UTC), at, place)
+
+
+def next_time(at: datetime, clock: time, place: ZoneInfo) -> datetime:
+    """The first instant from `at` on at which a day there comes to this time."""
+    today = at.astimezone(place).date()
+    days = (instant_of(datetime.combine(today + timedelta(days=day), clock), place) for day in range(HORIZON))
+    return next(one for one in days if one >= at)
 
 
 def _candidates(now: datetime, place: ZoneInfo, edges: set[time]) -> Iterator[datetime]:

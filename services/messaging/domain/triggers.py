@@ -97,7 +97,7 @@ def _heeds_event(campaign: Campaign, resolved: EventResolved) -> bool:
 def fired_by_time(
     campaign: Campaign, segment: str, at: datetime, members: Iterable[tuple[UUID, str | None]]
 ) -> list[Fired]:
-    """By the time of a broadcast, for these members of its segment; a pause meanwhile only holds it up."""
+    """By the time at which the members of its segment are taken; a pause meanwhile only holds that up."""
     context = {"segment": segment, "at": at}
     return [
         _fire(campaign, profile_id, user_id, f"{at.isoformat()}\x1f{profile_id}", met_at=None, at=at, context=context)

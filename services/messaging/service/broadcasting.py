@@ -1,9 +1,13 @@
-"""Broadcasts: at their time every member of the segment is a trigger, taken page by page by whoever holds the campaign's lane."""
+"""Broadcasts: at their time every member of the segment is a trigger, taken page by page by whoever holds the campaign's lane.
+
+So are those who are members already when a campaign starts that asks for them.
+"""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from services.messaging.clients.neighbours import Member, Segments
-from services.messaging.domain.campaign import Broadcast, Campaign
+from services.messaging.domain.campaign import Broadcast, Campaign, SegmentTrigger
 from services.messaging.domain.triggers import fired_by_time
 from services.messaging.store import people
 from services.messaging.store.broadcasts import Progress, advance_broadcast, find_broadcasts
@@ -45,22 +49,27 @@ class Broadcaster:
 
     async def _take_page(self, campaign: Campaign, progress: Progress) -> None:
         trigger = campaign.definition.trigger
-        if not isinstance(trigger, Broadcast):
+        if campaign.taken_at != progress.at or not isinstance(trigger, Broadcast | SegmentTrigger):
             return
-        members, cursor = await self._segments.members(trigger.segment, progress.cursor, limit=PAGE)
+        segment = trigger.segment
+        members, cursor = await self._segments.members(segment, progress.cursor, limit=PAGE)
+        if isinstance(trigger, SegmentTrigger):  # who enters later is heard of as anybody who enters
+            members = [member for member in members if member.entered_at < progress.at]
 
         async def work(tx: Connection) -> None:
             await self._leases.check(tx, [lane_of(campaign.id)])
             done_at = None if cursor else self._clock.now()
             if await advance_broadcast(tx, progress, cursor=cursor, done_at=done_at):
-                await self._take(tx, campaign, trigger, members)
+                await self._take(tx, campaign, members, segment=segment, at=progress.at)
 
         await self._db.run(work)
 
-    async def _take(self, tx: Connection, campaign: Campaign, trigger: Broadcast, members: Sequence[Member]) -> None:
+    async def _take(
+        self, tx: Connection, campaign: Campaign, members: Sequence[Member], *, segment: str, at: datetime
+    ) -> None:
         current = await people.meet(tx, [member.profile_id for member in members])
         known = [(member, now) for member in members if (now := current[member.profile_id]) is not None]
-        entered = {now: Seen(now, trigger.segment, "entered", member.entered_at) for member, now in known}
+        entered = {now: Seen(now, segment, "entered", member.entered_at) for member, now in known}
         await remember_members(tx, list(entered.values()))
-        fired = fired_by_time(campaign, trigger.segment, trigger.at, ((m.profile_id, m.user_id) for m in members))
+        fired = fired_by_time(campaign, segment, at, ((m.profile_id, m.user_id) for m in members))
         await insert_triggers(tx, fired, current=current, at=self._clock.now())

@@ -101,7 +101,7 @@ async def replace_campaign(db: Database, segments: Segments, key: str, body: Any
         await _check_templates(tx, body, definition)
         await _write(tx, row, definition=body, at=at)
         if row["status"] == "running":
-            await plan_broadcast(tx, row["id"], definition.trigger)
+            await _plan(tx, key)
         return await get_campaign(tx, key)
 
     return await db.run(work)
@@ -116,10 +116,15 @@ async def start_campaign(db: Database, key: str, *, at: datetime) -> asyncpg.Rec
         row = await get_campaign(tx, key, lock=True)
         if row["status"] != "running":
             await _write(tx, row, status="running", runs=[*row["runs"], [begin, None]], at=at)
-            await plan_broadcast(tx, row["id"], store.to_campaign(row).definition.trigger)
+            await _plan(tx, key)
         return await get_campaign(tx, key)
 
     return await db.run(work)
+
+
+async def _plan(tx: Connection, key: str) -> None:
+    campaign = store.to_campaign(await get_campaign(tx, key))
+    await plan_broadcast(tx, campaign.id, campaign.taken_at)
 
 
 async def stop_campaign(db: Database, key: str, *, at: datetime, status: str = "paused") -> asyncpg.Record:

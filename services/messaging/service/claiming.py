@@ -189,6 +189,7 @@ def _deferred(one: Prepared, verdict: Defer, now: datetime) -> Judged:
         attempts=one.due.attempts,
         delivery_id=one.due.delivery_id,
         decided_at=now,
+        first_due_at=verdict.until if verdict.first_due else None,
     )
 
 

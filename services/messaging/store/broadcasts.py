@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.messaging.domain.campaign import Broadcast, Trigger
 from shared.plumbing.db import Connection, Database
 
 
@@ -18,9 +17,8 @@ class Progress:
     cursor: str | None
 
 
-async def plan_broadcast(tx: Connection, campaign_id: UUID, trigger: Trigger) -> None:
-    """Take the members when the time comes; one that was planned otherwise and is not done is dropped."""
-    at = trigger.at if isinstance(trigger, Broadcast) else None
+async def plan_broadcast(tx: Connection, campaign_id: UUID, at: datetime | None) -> None:
+    """Take the members when the time comes (None: never); one that was planned otherwise and is not done is dropped."""
     await tx.execute(
         "DELETE FROM broadcasts WHERE campaign_id = $1 AND done_at IS NULL AND at IS DISTINCT FROM $2", campaign_id, at
     )

@@ -10,7 +10,7 @@ from shared.plumbing.lanes import by_lane, lane_of
 MOVED = {
     "sends": "id, campaign_id, campaign, user_id, trigger_id, trigger_at, trigger, state, due_at, next_at, attempts, "
     "claimed_until, claimed_by, decision, reason, facts, variant, delivery_id, decided_at, converted_at, revenue, tried, "
-    "created_at",
+    "first_due_at, created_at",
     "deliveries": "id, send_id, campaign_id, campaign, channel, purpose, template, template_version, address, content, "
     "provider, status, answer, at",
     "memberships_seen": "segment, change, at",

@@ -55,6 +55,7 @@ class Judged:
     delivery_id: UUID | None = None
     decided_at: datetime | None = None
     tried: str | None = None
+    first_due_at: datetime | None = None
 
 
 _DUE = """lane, id, campaign_id, campaign, profile_id, user_id, trigger_at, trigger, due_at, next_at, attempts,
@@ -185,12 +186,13 @@ async def write_judged(tx: Connection, judged: Sequence[Judged]) -> None:
                   due_at = new.due_at, user_id = coalesce(new.user_id, sends.user_id), next_at = new.next_at,
                   attempts = new.attempts, claimed_until = new.claimed_until, claimed_by = new.claimed_by,
                   variant = new.variant, delivery_id = new.delivery_id, decided_at = new.decided_at,
+                  first_due_at = coalesce(new.first_due_at, sends.first_due_at),
                   tried = CASE WHEN new.tried IS NULL THEN sends.tried ELSE array_append(sends.tried, new.tried) END
            FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[],
                        $9::timestamptz[], $10::int[], $11::timestamptz[], $12::text[], $13::text[], $14::uuid[],
-                       $15::timestamptz[], $16::text[])
+                       $15::timestamptz[], $16::text[], $17::timestamptz[])
              AS new (id, state, decision, reason, facts, due_at, user_id, next_at, attempts, claimed_until, claimed_by,
-                     variant, delivery_id, decided_at, tried)
+                     variant, delivery_id, decided_at, tried, first_due_at)
            WHERE sends.lane = $1 AND sends.id = new.id""",
         [(lane, *_judged_columns(group)) for lane, group in by_lane(judged, lambda one: one.lane)],
     )
@@ -214,6 +216,7 @@ def _judged_columns(group: Sequence[Judged]) -> tuple[list[Any], ...]:
             one.delivery_id,
             one.decided_at,
             one.tried,
+            one.first_due_at,
         )
         for one in group
     ]

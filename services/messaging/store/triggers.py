@@ -108,11 +108,23 @@ async def record_hits(tx: Connection, hits: Sequence[Hit]) -> None:
     """The first goal event after a trigger makes it converted, once, whatever came of the trigger."""
     await tx.executemany(
         """UPDATE sends SET converted_at = $4, revenue = $7
-           WHERE lane = $1 AND profile_id = $2 AND campaign_id = $3 AND trigger_at >= $5 AND trigger_at < $6
+           WHERE lane = $1 AND profile_id = $2 AND campaign_id = $3
+             AND coalesce(first_due_at - $9::interval, trigger_at) >= $5
+             AND coalesce(first_due_at - $9::interval, trigger_at) < $6
              AND converted_at IS NULL AND $8 IS DISTINCT FROM trigger ->> 'message_id'
              AND $8 IS DISTINCT FROM trigger -> 'cause' ->> 'message_id'""",
         [
-            (lane_of(h.profile_id), h.profile_id, h.campaign_id, h.at, h.since, h.before, h.revenue, h.message_id)
-            for h in hits
+            (
+                lane_of(hit.profile_id),
+                hit.profile_id,
+                hit.campaign_id,
+                hit.at,
+                hit.since,
+                hit.before,
+                hit.revenue,
+                hit.message_id,
+                hit.delay,
+            )
+            for hit in hits
         ],
     )
