@@ -177,7 +177,7 @@ consent_outbox = Table(
     Column("created_at", AT, nullable=False),
     PrimaryKeyConstraint("lane", "id"),
 )
-# Broadcasts on their way: how far the members of the segment are taken.
+# Broadcasts on their way: how far the members of the segment are taken, and how many are.
 broadcasts = Table(
     "broadcasts",
     metadata,
@@ -185,4 +185,5 @@ broadcasts = Table(
     Column("at", AT, primary_key=True),
     Column("cursor", Text),
     Column("done_at", AT),
+    Column("taken", Integer, nullable=False, server_default="0"),
 )

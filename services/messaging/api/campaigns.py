@@ -7,6 +7,7 @@ from fastapi import APIRouter, Body, Request, Response
 
 from services.messaging.api import docs
 from services.messaging.service import catalogue
+from services.messaging.service.progress import progress_of
 from services.messaging.service.reports import report_on
 from services.messaging.store import catalogue as store
 from shared.plumbing.app import Frame
@@ -16,6 +17,7 @@ from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
 router = APIRouter(route_class=ExactRoute, tags=["campaigns"])
 JsonBody = Annotated[Any, Body()]
+REFUSALS_OF_STATE = {404: "There is no such campaign", 409: "It was cancelled"}
 REFUSALS = {404: "There is no such campaign", 422: "`errors` names each fault with its path"}
 AWAY = {503: "Segments can't say now whether there is such a segment; try again after `Retry-After`"}
 FIELDS = ("key", "trigger", "purpose")
@@ -85,7 +87,7 @@ async def get_one(request: Request, key: str) -> Response:
     summary="Replace a campaign's definition; also what is due already is decided by it",
     dependencies=[Writer],
     openapi_extra=docs.body(docs.CAMPAIGN, FIELDS),
-    responses=docs.answers(docs.CAMPAIGN_SHOWN, also=REFUSALS | AWAY),
+    responses=docs.answers(docs.CAMPAIGN_SHOWN, also=REFUSALS | REFUSALS_OF_STATE | AWAY),
 )
 async def replace(request: Request, key: str, body: JsonBody) -> Response:
     frame, segments = frame_of(request), request.app.state.segments
@@ -110,7 +112,7 @@ async def delete(request: Request, key: str) -> Response:
     "/v1/campaigns/{key}/start",
     summary="Act on what happens from now on",
     dependencies=[Writer],
-    responses=docs.answers(docs.CAMPAIGN_SHOWN, also={404: REFUSALS[404]}),
+    responses=docs.answers(docs.CAMPAIGN_SHOWN, also=REFUSALS_OF_STATE),
 )
 async def start(request: Request, key: str) -> Response:
     frame = frame_of(request)
@@ -123,14 +125,46 @@ async def start(request: Request, key: str) -> Response:
     "/v1/campaigns/{key}/pause",
     summary="Say nothing more until it is started again",
     dependencies=[Writer],
-    responses=docs.answers(docs.CAMPAIGN_SHOWN | {"status": "paused"}, also={404: REFUSALS[404]}),
+    responses=docs.answers(docs.CAMPAIGN_SHOWN | {"status": "paused"}, also=REFUSALS_OF_STATE),
 )
 async def pause(request: Request, key: str) -> Response:
-    """What comes due while a campaign is paused is skipped with `campaign_not_running`, and so is what happens then."""
+    """What comes due while a campaign is paused is skipped with `campaign_not_running`, and so is what happens then. A broadcast
+    only waits: who has not been told is when it is started again."""
     frame = frame_of(request)
     row = await catalogue.stop_campaign(frame.db, key, at=frame.clock.now())
     frame.wake.hint()
     return JsonResponse(shown(row))
+
+
+@router.post(
+    "/v1/campaigns/{key}/cancel",
+    summary="Say nothing more, for good",
+    dependencies=[Writer],
+    responses=docs.answers(
+        docs.CAMPAIGN_SHOWN | {"status": "cancelled"}, also={404: REFUSALS[404], 409: "It was never started"}
+    ),
+)
+async def cancel(request: Request, key: str) -> Response:
+    """What is not sent by then is skipped with `cancelled`; the answer comes when all of it is. What a provider was given is
+    awaited. It cannot be started again."""
+    frame = frame_of(request)
+    row = await catalogue.cancel_campaign(frame.db, key, at=frame.clock.now())
+    frame.wake.hint()
+    return JsonResponse(shown(row))
+
+
+@router.get(
+    "/v1/campaigns/{key}/progress",
+    summary="How far it is: of everybody it is for, who has an outcome, and who has none yet",
+    dependencies=[Reader],
+    responses=docs.answers(docs.PROGRESS, also={404: REFUSALS[404]}),
+)
+async def progress(request: Request, key: str) -> Response:
+    """Exact: `outcomes` (final decisions) and `remaining` add up to `taken`, which is the `audience` once all members of the
+    segment are taken; until then that is null, and `expected` says how many members there are now. `waiting`: what those
+    wait for who remain: `due` (their turn), `sending` (a provider's answer), or the reason of a deferred decision."""
+    db, segments = frame_of(request).db, request.app.state.segments
+    return JsonResponse(await progress_of(db, segments, await catalogue.get_campaign(db, key)))
 
 
 @router.get(

@@ -125,6 +125,17 @@ REPORT: dict[str, Any] = {
     "holdout": {"held_out": 10, "conversions": 0, "revenue": 0},
     "sent": {"sent": 90, "conversions": 9, "revenue": 450.5},
 }
+PROGRESS: dict[str, Any] = {
+    "campaign": "win-back",
+    "status": "running",
+    "taken": 4200,
+    "audience": 4200,
+    "expected": None,
+    "remaining": 1300,
+    "waiting": {"due": 284, "sending": 16, "local_time": 1000},
+    "outcomes": {"sent": 2700, "skipped": 200},
+    "reasons": {"sent": 2700, "no_consent": 200},
+}
 CONTROL_REPORT: dict[str, Any] = {
     "since": "2026-08-23T10:00:00Z",
     **{name: value for name, value in REPORT["effect"].items() if name not in ("held_out", "variants")},

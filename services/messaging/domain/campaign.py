@@ -14,11 +14,12 @@ from shared.language.reading import Loc, Object, Reading
 from shared.plumbing.instants import in_utc
 
 TRANSACTIONAL = "transactional"
+CANCELLED = "cancelled"
 CHANNELS = ("email", "sms", "push", "webhook")
 DEFAULT_STALE_AFTER = timedelta(days=1)
 _FIELDS = (
     "name", "template", "variants", "channel", "delay", "holdout", "goal", "reentry", "stale_after", "topic",
-    "local_time",
+    "local_time", "rate",
 )  # fmt: skip
 
 
@@ -79,7 +80,7 @@ class Goal:
 @dataclass(frozen=True, slots=True)
 class Definition:
     """`channel`: one of CHANNELS, `preferred` (in the person's order), or None (the template's own). `local_time`: of the
-    day, where the person is; the message waits for it.
+    day, where the person is; the message waits for it. `rate`: most messages in any minute, None for any number.
     """
 
     trigger: Trigger
@@ -93,6 +94,7 @@ class Definition:
     reentry: Literal["once", "always"] | timedelta = "once"
     stale_after: timedelta = DEFAULT_STALE_AFTER
     local_time: time | None = None
+    rate: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,11 @@ class Campaign:
     @property
     def running(self) -> bool:
         return self.status == "running"
+
+    @property
+    def held_up(self) -> bool:
+        """Whether what it has to say waits for it to be started again."""
+        return self.status == "paused" and isinstance(self.definition.trigger, Broadcast)
 
     @property
     def transactional(self) -> bool:
@@ -161,6 +168,7 @@ def parse_definition(json: object, loc: Loc = ()) -> Definition:
         reentry=reading.converted(found, "reentry", loc, _reentry) or "once",
         stale_after=reading.converted(found, "stale_after", loc, parse_duration) or DEFAULT_STALE_AFTER,
         local_time=reading.converted(found, "local_time", loc, parse_local_time),
+        rate=reading.converted(found, "rate", loc, _rate),
     )
     reading.finish()
     return definition
@@ -247,6 +255,12 @@ def read_share(found: Object, key: str, loc: Loc, reading: Reading) -> Decimal:
         reading.fault((*loc, key), "must be between 0 and 1")
         return Decimal(0)
     return Decimal(share or 0)
+
+
+def _rate(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1_000_000:
+        raise ValueError("must be a whole number of messages a minute, 1 or more")
+    return value
 
 
 def _delay(text: object) -> timedelta:

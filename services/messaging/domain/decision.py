@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.messaging.domain.campaign import Broadcast, Campaign, EventTrigger, SegmentTrigger
+from services.messaging.domain.campaign import CANCELLED, Broadcast, Campaign, EventTrigger, SegmentTrigger
 from services.messaging.domain.drawing import held_out, in_control_group, pick
 from services.messaging.domain.local_time import contact_windows, held_back, zone_of
 from services.messaging.domain.reach import Reached, Suppressions, Unreachable, in_order, reach
@@ -112,6 +112,8 @@ Verdict = Send | Refuse | Defer
 def decide(request: Request, history: History, *, now: datetime) -> Verdict:
     """The verdict at `now`, apart from the template, which is rendered for those that are sent."""
     campaign = request.campaign
+    if campaign is not None and campaign.status == CANCELLED:
+        return Refuse("skipped", CANCELLED, {})
     if campaign is None or not campaign.running or request.paused_then:
         status = campaign.status if campaign else "deleted"
         return Refuse("skipped", "campaign_not_running", {"status": "paused" if request.paused_then else status})

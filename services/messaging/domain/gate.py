@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 OPENS_AFTER = 5  # answers in a row that are none, or "not now"
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds
 BURST = 1.0  # seconds' worth that may be saved up
+SECONDS_SAVED = 2.0  # of a campaign's rate: it is looked at once a second or so
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Gate:
     at: float = 0.0
     failures: int = 0
     closed_until: float = 0.0
+    burst: float = BURST
 
     def allowed(self, now: float, *, under_way: int = 0) -> int | None:
         """How many messages may be given to it now; None for any number. `under_way`: how many it has not answered yet."""
@@ -52,4 +54,9 @@ class Gate:
     def _saved(self, now: float) -> float | None:
         if self.per_second is None:
             return None
-        return min(self.saved + (now - self.at) * self.per_second, max(1.0, self.per_second * BURST))
+        return min(self.saved + (now - self.at) * self.per_second, max(1.0, self.per_second * self.burst))
+
+
+def within_a_minute(most: float) -> float:
+    """A second's worth of at most so many in any minute, what is saved up at its beginning included."""
+    return max(min((most - 1) / 60, most / (60 + SECONDS_SAVED)), most / 120)

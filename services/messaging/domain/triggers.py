@@ -1,8 +1,8 @@
 """Which campaigns something that happened makes speak."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,8 @@ OUR_SOURCE = "messaging"
 class Fired:
     """A campaign has a reason to speak to a profile. `trigger_id` is the same whenever the same thing is met again.
 
-    `due_at`: when the message is due. `paused`: it happened while the campaign was paused.
+    `due_at`: when the message is due. `look_at`: when to look at it first; before it is due where that is how long a rate makes
+    it wait. `paused`: it happened while the campaign was paused.
     """
 
     campaign: Campaign
@@ -27,6 +28,7 @@ class Fired:
     trigger_id: str
     at: datetime
     due_at: datetime
+    look_at: datetime
     paused: bool
     context: dict[str, Any]
 
@@ -95,14 +97,20 @@ def _heeds_event(campaign: Campaign, resolved: EventResolved) -> bool:
 
 
 def fired_by_time(
-    campaign: Campaign, segment: str, at: datetime, members: Iterable[tuple[UUID, str | None]]
+    campaign: Campaign, segment: str, at: datetime, members: Iterable[tuple[UUID, str | None]], *, before: int = 0
 ) -> list[Fired]:
-    """By the time at which the members of its segment are taken; a pause meanwhile only holds that up."""
+    """By the time at which the members of its segment are taken; a pause meanwhile only holds that up. `before`: how many
+    were taken already. With a rate each is due when its turn comes, so that no rate makes a message stale."""
     context = {"segment": segment, "at": at}
-    return [
+    found = [
         _fire(campaign, profile_id, user_id, f"{at.isoformat()}\x1f{profile_id}", met_at=None, at=at, context=context)
         for profile_id, user_id in members
     ]
+    rate = campaign.definition.rate
+    if rate is None:
+        return found
+    turns = (timedelta(minutes=place / rate) for place in range(before, before + len(found)))
+    return [replace(one, due_at=one.due_at + turn) for one, turn in zip(found, turns, strict=True)]
 
 
 def _fire(
@@ -122,6 +130,7 @@ def _fire(
         trigger_id=trigger_id,
         at=at,
         due_at=at + campaign.definition.delay,
+        look_at=at + campaign.definition.delay,
         paused=met_at is not None and not campaign.ran_at(met_at),
         context=context,
     )

@@ -4,10 +4,9 @@ So are those who are members already when a campaign starts that asks for them.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from services.messaging.clients.neighbours import Member, Segments
-from services.messaging.domain.campaign import Broadcast, Campaign, SegmentTrigger
+from services.messaging.domain.campaign import CANCELLED, Broadcast, Campaign, SegmentTrigger
 from services.messaging.domain.triggers import fired_by_time
 from services.messaging.store import people
 from services.messaging.store.broadcasts import Progress, advance_broadcast, find_broadcasts
@@ -34,7 +33,12 @@ class Broadcaster:
     async def step(self) -> int:
         """Returns how many pages were taken. Raises Unavailable while segments is away, LeaseLost if the lane is another's."""
         campaigns = {one.id: one for one in await load_campaigns(self._db)}
-        ours = [one.id for one in campaigns.values() if one.running and lane_of(one.id) in self._leases.held]
+        # Of one that was cancelled the rest is taken, too, so that everybody has an outcome.
+        ours = [
+            one.id
+            for one in campaigns.values()
+            if (one.running or one.status == CANCELLED) and lane_of(one.id) in self._leases.held
+        ]
         due = await find_broadcasts(self._db, ours, now=self._clock.now())
         taken, failure = 0, None
         for progress in due:
@@ -59,17 +63,18 @@ class Broadcaster:
         async def work(tx: Connection) -> None:
             await self._leases.check(tx, [lane_of(campaign.id)])
             done_at = None if cursor else self._clock.now()
-            if await advance_broadcast(tx, progress, cursor=cursor, done_at=done_at):
-                await self._take(tx, campaign, members, segment=segment, at=progress.at)
+            if await advance_broadcast(tx, progress, cursor=cursor, members=len(members), done_at=done_at):
+                await self._take(tx, campaign, members, segment=segment, progress=progress)
 
         await self._db.run(work)
 
     async def _take(
-        self, tx: Connection, campaign: Campaign, members: Sequence[Member], *, segment: str, at: datetime
+        self, tx: Connection, campaign: Campaign, members: Sequence[Member], *, segment: str, progress: Progress
     ) -> None:
         current = await people.meet(tx, [member.profile_id for member in members])
         known = [(member, now) for member in members if (now := current[member.profile_id]) is not None]
         entered = {now: Seen(now, segment, "entered", member.entered_at) for member, now in known}
         await remember_members(tx, list(entered.values()))
-        fired = fired_by_time(campaign, segment, at, ((m.profile_id, m.user_id) for m in members))
+        people_of = ((member.profile_id, member.user_id) for member in members)
+        fired = fired_by_time(campaign, segment, progress.at, people_of, before=progress.taken)
         await insert_triggers(tx, fired, current=current, at=self._clock.now())

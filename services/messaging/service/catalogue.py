@@ -2,23 +2,25 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
 
 from services.messaging.clients.neighbours import Segments
-from services.messaging.domain.campaign import Definition, EventTrigger, parse_definition
+from services.messaging.domain.campaign import CANCELLED, Definition, EventTrigger, parse_definition
 from services.messaging.domain.rules import parse_rules
 from services.messaging.domain.template import parse_template
 from services.messaging.store import catalogue as store
-from services.messaging.store.broadcasts import plan_broadcast
+from services.messaging.store.broadcasts import cancel_sends, drop_broadcast, plan_broadcast
 from services.messaging.store.catalogue import Fetcher
 from shared.language.errors import ConditionError
 from shared.language.reading import Loc
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.errors import Conflict, Invalid, NotFound
 from shared.plumbing.ids import new_id
+from shared.plumbing.lanes import LANES
 
 T = TypeVar("T")
 BODY: Loc = ("body",)
@@ -97,7 +99,7 @@ async def replace_campaign(db: Database, segments: Segments, key: str, body: Any
     await _check_segment(segments, definition)
 
     async def work(tx: Connection) -> asyncpg.Record:
-        row = await get_campaign(tx, key, lock=True)
+        row = await _get_changeable(tx, key)
         await _check_templates(tx, body, definition)
         await _write(tx, row, definition=body, at=at)
         if row["status"] == "running":
@@ -113,7 +115,7 @@ async def start_campaign(db: Database, key: str, *, at: datetime) -> asyncpg.Rec
     begin = at.replace(microsecond=at.microsecond // 1000 * 1000)
 
     async def work(tx: Connection) -> asyncpg.Record:
-        row = await get_campaign(tx, key, lock=True)
+        row = await _get_changeable(tx, key)
         if row["status"] != "running":
             await _write(tx, row, status="running", runs=[*row["runs"], [begin, None]], at=at)
             await _plan(tx, key)
@@ -128,15 +130,41 @@ async def _plan(tx: Connection, key: str) -> None:
 
 
 async def stop_campaign(db: Database, key: str, *, at: datetime, status: str = "paused") -> asyncpg.Record:
-    """Say nothing more until it is started again; what is due meanwhile is skipped."""
+    """Say nothing more until it is started again; what is due meanwhile is skipped, or waits if it is a broadcast's."""
 
     async def work(tx: Connection) -> asyncpg.Record:
-        row = await get_campaign(tx, key, lock=True)
+        row = await (get_campaign(tx, key, lock=True) if status == "deleted" else _get_changeable(tx, key))
         runs = [[start, end or at] for start, end in row["runs"]]
         await _write(tx, row, status=status if runs or status == "deleted" else "draft", runs=runs, at=at)
         return row if status == "deleted" else await get_campaign(tx, key)
 
     return await db.run(work)
+
+
+async def cancel_campaign(db: Database, key: str, *, at: datetime) -> asyncpg.Record:
+    """Say nothing more, for good: what is not sent is skipped. Idempotent. Raises NotFound, or Conflict for a draft."""
+
+    async def work(tx: Connection) -> asyncpg.Record:
+        row = await get_campaign(tx, key, lock=True)
+        if row["status"] == "draft":
+            raise Conflict("It was never started: delete it.", code="not_started")
+        if row["status"] != CANCELLED:
+            runs = [[start, end or at] for start, end in row["runs"]]
+            await _write(tx, row, status=CANCELLED, runs=runs, at=at)
+            await drop_broadcast(tx, row["id"])
+        return await get_campaign(tx, key)
+
+    row = await db.run(work)
+    for lane in range(LANES):
+        await db.run(partial(cancel_sends, lane=lane, campaign_id=row["id"], at=at))
+    return row
+
+
+async def _get_changeable(tx: Connection, key: str) -> asyncpg.Record:
+    row = await get_campaign(tx, key, lock=True)
+    if row["status"] == CANCELLED:
+        raise Conflict("It was cancelled, for good.", code="cancelled")
+    return row
 
 
 async def _write(tx: Connection, row: asyncpg.Record, *, at: datetime, **changed: Any) -> None:

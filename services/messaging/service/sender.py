@@ -21,6 +21,7 @@ from services.messaging.domain.fairness import one_each, take_turns
 from services.messaging.domain.reach import Suppressions
 from services.messaging.service.claiming import Claimed, Claims, Prepared, read_histories, read_suppressions
 from services.messaging.service.judging import Catalogue, Speech, draft, judge, request_for
+from services.messaging.service.pacing import Pacing
 from services.messaging.service.providers import Providers, channels_of
 from services.messaging.store import sends as store
 from services.messaging.store.catalogue import load_campaigns, load_rules, load_templates
@@ -28,6 +29,7 @@ from services.messaging.store.sends import Due
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.feed import append
+from shared.plumbing.lanes import LANES
 from shared.plumbing.leases import Leases
 from shared.schemas.recipients import Recipient
 
@@ -67,6 +69,7 @@ class Sender:
         self._batch = batch
         self._elapsed = elapsed
         self._size = batch
+        self._pacing = Pacing(share=lambda: len(leases.held) / LANES, elapsed=elapsed)
         self._claims = Claims(providers, leases.owner, speech.default_zone)
 
     async def step(self) -> int:
@@ -91,6 +94,7 @@ class Sender:
             self._size = max(1, self._size // 2)  # where the machine is slow, fewer are done in time
             raise
         self._size = min(self._batch, self._size * 2)
+        self._pacing.given(delivery.campaign_id for delivery in claimed.deliveries)
         if claimed.entries:
             self._committed()
         for delivery in claimed.deliveries:
@@ -114,7 +118,11 @@ class Sender:
             return channels_of(campaign, dict.fromkeys(template.channel for template in templates))
 
         lanes = list(self._leases.held)
-        rooms = {key: self._providers.room(channels(key)) for key in catalogue.campaigns}
+        rooms = {
+            key: _least(self._providers.room(channels(key)), self._pacing.room(campaign))
+            for key, campaign in catalogue.campaigns.items()
+            if not campaign.held_up
+        }
         # Spread over the lanes, and more than needed, for not every lane has as many.
         looks = {
             key: max(1, 2 * (self._size if room is None else room) // len(lanes))
@@ -127,7 +135,7 @@ class Sender:
             campaign=lambda one: one.campaign_id,
             urgent=lambda one: catalogue.campaigns[one.campaign_id].transactional,
         )
-        turns = one_each(turns, lambda one: one.profile_id)[: self._size]
+        turns = self._pacing.fit(one_each(turns, lambda one: one.profile_id), catalogue.campaigns)[: self._size]
         return self._providers.fit(turns, lambda one: channels(one.campaign_id))
 
     async def _suppressions(self, recipients: Mapping[UUID, Recipient], catalogue: Catalogue) -> Suppressions:
@@ -190,4 +198,8 @@ def _without_moved(due: Sequence[Due], recipients: Mapping[UUID, Recipient]) -> 
 def _same_words(due: Due, before: Catalogue, now: Catalogue) -> bool:
     """Whether the campaign still says what was rendered; otherwise it is looked at again."""
     old, new = before.campaigns.get(due.campaign_id), now.campaigns.get(due.campaign_id)
-    return (old and old.definition) == (new and new.definition)
+    return (old and old.definition) == (new and new.definition) and not (new and new.held_up)
+
+
+def _least(*rooms: int | None) -> int | None:
+    return min((room for room in rooms if room is not None), default=None)

@@ -95,11 +95,13 @@ async def find_current(db: Database, profile_id: UUID) -> UUID:
 
 
 async def read_pending(db: Database, now: datetime) -> tuple[int, datetime | None]:
-    """Messages that are due and neither decided nor waiting to be retried, consents to be told, broadcasts to be taken; and since when."""
+    """Messages that are due, and neither decided nor waiting to be retried, for their turn or for a start; consents to be told, broadcasts to be taken; and since when."""
     row: Any = await db.fetchrow(
         """SELECT count(*) AS pending, min(since) AS since FROM (
              SELECT next_at AS since FROM sends
              WHERE lane = ANY($1::smallint[]) AND next_at <= $2 AND state <> 'waiting'
+               AND campaign_id NOT IN (SELECT id FROM campaigns WHERE definition ? 'rate' OR status = 'paused'
+                                         AND definition -> 'trigger' ?| ARRAY['at', 'local'])
              UNION ALL SELECT decided_at FROM sends WHERE lane = ANY($1::smallint[]) AND claimed_until IS NOT NULL
              UNION ALL SELECT created_at FROM consent_outbox WHERE lane = ANY($1::smallint[])
              UNION ALL SELECT at FROM broadcasts JOIN campaigns ON campaigns.id = broadcasts.campaign_id

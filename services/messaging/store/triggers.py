@@ -23,11 +23,11 @@ async def insert_triggers(
         """INSERT INTO sends (lane, id, campaign_id, campaign, profile_id, user_id, trigger_id, trigger_at, trigger,
                               state, due_at, next_at, attempts, decision, reason, facts, created_at)
            SELECT $1, id, campaign_id, campaign, profile_id, user_id, trigger_id, trigger_at, trigger::jsonb,
-                  'pending', due_at, due_at, 0, decision, reason, facts::jsonb, $2
+                  'pending', due_at, look_at, 0, decision, reason, facts::jsonb, $2
            FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::timestamptz[],
-                       $10::text[], $11::timestamptz[], $12::text[], $13::text[], $14::text[])
+                       $10::text[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::text[], $15::text[])
              AS rows (id, campaign_id, campaign, profile_id, user_id, trigger_id, trigger_at,
-                      trigger, due_at, decision, reason, facts)
+                      trigger, due_at, look_at, decision, reason, facts)
            ON CONFLICT (lane, campaign_id, trigger_id) DO NOTHING RETURNING 1""",
         [(lane, at, *_columns(group, at)) for lane, group in by_lane(rows, lambda row: lane_of(row[0]))],
     )
@@ -46,6 +46,7 @@ def _columns(group: Sequence[tuple[UUID, Fired]], at: datetime) -> tuple[list[An
             one.at,
             json.dumps_text(one.context | ({"paused": True} if one.paused else {})),
             one.due_at,
+            one.look_at,
             *_for_now(one, at),
         )
         for profile_id, one in group
@@ -55,9 +56,9 @@ def _columns(group: Sequence[tuple[UUID, Fired]], at: datetime) -> tuple[list[An
 
 def _for_now(one: Fired, at: datetime) -> tuple[str | None, str | None, str]:
     """What stands as the decision until it is due."""
-    if one.due_at <= at:
+    if one.look_at <= at:
         return None, None, "{}"
-    return "deferred", "delay", json.dumps_text({"until": one.due_at})
+    return "deferred", "delay", json.dumps_text({"until": one.look_at})
 
 
 @dataclass(frozen=True, slots=True)
