@@ -17,6 +17,7 @@ from services.messaging.domain.template import SENDER
 from services.messaging.service.broadcasting import Broadcaster
 from services.messaging.service.forgetting import Forgetter
 from services.messaging.service.judging import Speech
+from services.messaging.service.mover import Mover
 from services.messaging.service.providers import Providers
 from services.messaging.service.recording import Recorder
 from services.messaging.service.sender import Sender
@@ -143,6 +144,7 @@ def _start_loops(frame: Frame, settings: Settings, app: FastAPI, feeds: dict[str
     frame.tasks.start("sweep", sending.sweep)
     frame.tasks.start("tell", sending.tell)
     frame.tasks.start("broadcast", sending.broadcast)
+    frame.tasks.start("move", sending.move)
     frame.tasks.start("forget", sending.forget)
 
 
@@ -176,6 +178,14 @@ def _sending(frame: Frame, settings: Settings, app: FastAPI) -> Sending:
         recorder,
         Broadcaster(frame.db, app.state.segments, leases=leases, clock=frame.clock),
         Forgetter(frame.db, leases=leases, clock=frame.clock, kept=timedelta(days=settings.messages_kept_days)),
+        Mover(
+            frame.db,
+            profiles=profiles,
+            segments=app.state.segments,
+            leases=leases,
+            clock=frame.clock,
+            default_zone=speech.default_zone,
+        ),
         profiles=profiles,
         leases=leases,
         wake=frame.wake,

@@ -55,6 +55,27 @@ campaigns = Table(
     Column("updated_at", AT, nullable=False),
     Index("campaigns_key", "key", unique=True, postgresql_where=text("status <> 'deleted'")),
 )
+# `version`: the newest of a journey's definitions, with which people enter. `runs`: as of campaigns.
+journeys = Table(
+    "journeys",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("runs", JSONB, nullable=False),
+    Column("created_at", AT, nullable=False),
+    Column("updated_at", AT, nullable=False),
+    Index("journeys_key", "key", unique=True, postgresql_where=text("status <> 'deleted'")),
+)
+journey_versions = Table(
+    "journey_versions",
+    metadata,
+    Column("journey_id", ID, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("definition", JSONB, nullable=False),
+    Column("created_at", AT, nullable=False),
+)
 settings = Table(
     "settings",
     metadata,
@@ -186,4 +207,42 @@ broadcasts = Table(
     Column("cursor", Text),
     Column("done_at", AT),
     Column("taken", Integer, nullable=False, server_default="0"),
+)
+# Where people are in journeys. `next_at` is set while they walk: when to look at them next. `path`: [[step, reached_at], ...].
+journey_runs = Table(
+    "journey_runs",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("id", ID, nullable=False),
+    Column("journey_id", ID, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("profile_id", ID, nullable=False),
+    Column("user_id", Text),
+    Column("instance", Text, nullable=False),
+    Column("entry_id", Text, nullable=False),
+    Column("entry", JSONB, nullable=False),
+    Column("entered_at", AT, nullable=False),
+    Column("place", Text),
+    Column("since", AT, nullable=False),
+    Column("resting", Boolean, nullable=False),
+    Column("answered", Boolean, nullable=False),
+    Column("heard", ARRAY(Text), nullable=False),
+    Column("next_at", AT),
+    Column("path", JSONB, nullable=False),
+    Column("ended_at", AT),
+    Column("reason", Text),
+    PrimaryKeyConstraint("lane", "id"),
+    Index("journey_runs_entry", "lane", "journey_id", "entry_id", unique=True),
+    Index(
+        "journey_runs_one",
+        "lane",
+        "journey_id",
+        "profile_id",
+        "instance",
+        unique=True,
+        postgresql_where=text("next_at IS NOT NULL"),
+    ),
+    Index("journey_runs_next", "lane", "journey_id", "next_at", postgresql_where=text("next_at IS NOT NULL")),
+    Index("journey_runs_profile", "lane", "profile_id", "journey_id"),
+    Index("journey_runs_journey", "lane", "journey_id", "id"),
 )

@@ -1,4 +1,4 @@
-"""What runs by itself: the sender, the sweep after workers that died, broadcasts, what is told and what is forgotten."""
+"""What runs by itself: the sender, the sweep after workers that died, broadcasts, journeys, what is told and what is forgotten."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from services.messaging.clients.neighbours import Profiles
 from services.messaging.service.broadcasting import Broadcaster
 from services.messaging.service.forgetting import Forgetter
+from services.messaging.service.mover import Mover
 from services.messaging.service.recording import Recorder
 from services.messaging.service.sender import Outdated, Sender
 from services.messaging.service.telling import tell_consents
@@ -33,6 +34,7 @@ class Sending:
         recorder: Recorder,
         broadcaster: Broadcaster,
         forgetter: Forgetter,
+        mover: Mover,
         *,
         profiles: Profiles,
         leases: Leases,
@@ -45,6 +47,7 @@ class Sending:
         self._recorder = recorder
         self._broadcaster = broadcaster
         self._forgetter = forgetter
+        self._mover = mover
         self._leases = leases
         self._wake = wake
         self._freed = freed
@@ -75,6 +78,15 @@ class Sending:
                 self._wake.hint()
             else:
                 await asyncio.sleep(LOOK_EVERY)
+
+    async def move(self) -> None:
+        """Let people in journeys walk on, until cancelled."""
+        while True:
+            hint = self._wake.next_hint()
+            if await _calmly(self._mover.step, self._leases):
+                self._wake.hint()
+            else:
+                await _first_of([hint.wait], timeout=LOOK_EVERY)
 
     async def forget(self) -> None:
         """Forget what is old, until cancelled."""

@@ -17,7 +17,7 @@ WRITING = re.compile(
 ONE_LANE = re.compile(r"\blane = \$\d|\(lane,.*?(SELECT|VALUES) \(?\$1", re.IGNORECASE | re.DOTALL)
 SMALL = re.compile(
     r"(INTO|UPDATE|FROM)\s+(workers|work_lanes|feed_readers|sources|write_keys|api_keys|rejected|event_schemas|erasures|segments|builds|"
-    r"parked|segment_versions|catalogue|removals|list_uploads|reconciliations|rebuilds|replays|templates|template_versions|campaigns|settings|broadcasts|known_keys)\b",
+    r"parked|segment_versions|catalogue|removals|list_uploads|reconciliations|rebuilds|replays|templates|template_versions|campaigns|settings|broadcasts|journeys|journey_versions|known_keys)\b",
     re.IGNORECASE,
 )
 """Catalogues, leases, what was parked: small, copied to every node or looked through once in a while."""

@@ -27,7 +27,15 @@ CATALOGUES = {
         "reconciliations",
         "rebuilds",
     },
-    "messaging": {"templates", "template_versions", "campaigns", "settings", "broadcasts"},
+    "messaging": {
+        "templates",
+        "template_versions",
+        "campaigns",
+        "settings",
+        "broadcasts",
+        "journeys",
+        "journey_versions",
+    },
 }
 """Small tables that a scaled-out database copies to every node."""
 EVERYWHERE = {"workers", "known_keys", "alembic_version"}

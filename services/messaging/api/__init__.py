@@ -5,8 +5,9 @@ from services.messaging.api.dead_letters import router as dead_letters
 from services.messaging.api.history import router as history
 from services.messaging.api.hooks import router as hooks
 from services.messaging.api.internal import ROUTERS as INTERNAL
+from services.messaging.api.journeys import router as journeys
 from services.messaging.api.links import router as links
 from services.messaging.api.rules import router as rules
 from services.messaging.api.templates import router as templates
 
-ROUTERS = (campaigns, templates, history, dead_letters, rules, links, hooks, *INTERNAL)
+ROUTERS = (campaigns, journeys, templates, history, dead_letters, rules, links, hooks, *INTERNAL)

@@ -49,8 +49,9 @@ def frame_of(request: Request) -> Frame:
     responses=docs.answers(docs.CAMPAIGN_SHOWN, status=201, also={409: "The key is taken", 422: REFUSALS[422]} | AWAY),
 )
 async def create(request: Request, body: JsonBody) -> Response:
-    """`trigger`: `{"segment", "on": "entered" | "left", "causes"?, "existing"?}`, `{"event", "where"?}`, or a broadcast to everybody
-    in a segment, `{"segment", "at"}`, or `{"segment", "local"}` by each person's own clock.
+    """`trigger`: `{"segment", "on": "entered" | "left", "causes"?, "existing"?}`, `{"event", "where"?}`, a broadcast to everybody in a
+    segment, `{"segment", "at"}`, or `{"segment", "local"}` by each person's own clock, or `{"journey"}`: whoever reaches a step of it
+    that sends this campaign.
 
     The segment and the templates must exist.
 

@@ -66,7 +66,7 @@ async def decisions(
     """`decision`: `sent`, `held_out`, `suppressed`, `skipped`, `failed`, `unknown` (handed to a provider, no answer: not sent
     again), or for the time being `deferred` (until `facts.until`).
 
-    `reason`: `sent`, `campaign_not_running`, `reentry`, `stale`, `not_qualified`, `no_consent`, `topic_opt_out`, `suppressed`,
+    `reason`: `sent`, `campaign_not_running`, `reentry`, `stale`, `not_qualified`, `journey_exited`, `journey_paused`, `no_consent`, `topic_opt_out`, `suppressed`,
     `no_address`, `frequency_cap`, `control_group`, `holdout`, `quiet_hours`, `contact_window`, `no_window`, `template_error`, `provider_error`,
     `no_answer`, `no_profile`, `delay`, `redriven`, `internal_error`.
     """

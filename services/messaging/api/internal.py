@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from services.messaging.api.campaigns import frame_of
+from services.messaging.service.journeys import journeys_on
 from services.messaging.store import catalogue, lists
 from shared.plumbing.auth import Internal
 from shared.plumbing.http import ExactRoute, JsonResponse
@@ -22,8 +23,10 @@ async def progress(request: Request) -> Response:
 
 @router.get("/internal/segments/{key}/uses")
 async def uses(request: Request, key: str) -> Response:
-    """The campaigns that a segment triggers."""
-    return JsonResponse({"campaigns": await catalogue.campaigns_on(frame_of(request).db, key)})
+    """The campaigns that a segment triggers, and the journeys that name it."""
+    db = frame_of(request).db
+    journeys = [f"{one} (journey)" for one in await journeys_on(db, key)]
+    return JsonResponse({"campaigns": [*await catalogue.campaigns_on(db, key), *journeys]})
 
 
 ROUTERS = (router, parked_routes(lambda request: frame_of(request).parked))

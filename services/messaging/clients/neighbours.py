@@ -6,6 +6,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from shared.plumbing.http import Neighbour
+from shared.schemas.membership_question import MembershipsAnswer
 from shared.schemas.message import Message
 from shared.schemas.recipients import ConsentChange, Recipient, RecipientsAnswer
 
@@ -55,6 +56,11 @@ class Segments:
         params = {"limit": limit} | ({"cursor": cursor} if cursor else {})
         answer = await self._neighbour.get(_members_of(segment), **params)
         return [Member.of(item) for item in answer["items"]], answer["next"]
+
+    async def memberships(self, profile_ids: Sequence[UUID]) -> Mapping[UUID, frozenset[str]]:
+        """The keys of the segments that each of these belongs to. Raises Unavailable."""
+        answer = await self._neighbour.post("/internal/memberships", {"profile_ids": list(profile_ids)}, timeout=5)
+        return {one.profile_id: frozenset(one.segments) for one in MembershipsAnswer.of(answer).items}
 
 
 def _members_of(segment: str) -> str:

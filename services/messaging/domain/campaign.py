@@ -57,7 +57,14 @@ class Broadcast:
     local: datetime | None = None
 
 
-Trigger = SegmentTrigger | EventTrigger | Broadcast
+@dataclass(frozen=True, slots=True)
+class JourneyTrigger:
+    """A run of the journey reaches a step that sends this campaign."""
+
+    journey: str
+
+
+Trigger = SegmentTrigger | EventTrigger | Broadcast | JourneyTrigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +163,18 @@ def parse_definition(json: object, loc: Loc = ()) -> Definition:
     reading = Reading()
     found = reading.fields(json, loc) or {}
     reading.keys(found, loc, required=("key", "trigger", "purpose"), optional=_FIELDS)
+    trigger = read_trigger(found.get("trigger", {}), (*loc, "trigger"), reading)
+    by_default: Literal["once", "always"] = "always" if isinstance(trigger, JourneyTrigger) else "once"
     definition = Definition(
-        trigger=_read_trigger(found.get("trigger", {}), (*loc, "trigger"), reading),
+        trigger=trigger,
         variants=_read_variants(found, loc, reading),
-        purpose=_name(found, "purpose", loc, reading),
+        purpose=read_name(found, "purpose", loc, reading),
         channel=reading.choice(found, "channel", loc, ("preferred", *CHANNELS)),
-        topic=_name(found, "topic", loc, reading) if "topic" in found else None,
+        topic=read_name(found, "topic", loc, reading) if "topic" in found else None,
         delay=reading.converted(found, "delay", loc, _delay) or timedelta(),
         holdout=read_share(found, "holdout", loc, reading),
         goal=_read_goal(found["goal"], (*loc, "goal"), reading) if "goal" in found else None,
-        reentry=reading.converted(found, "reentry", loc, _reentry) or "once",
+        reentry=reading.converted(found, "reentry", loc, read_reentry) or by_default,
         stale_after=reading.converted(found, "stale_after", loc, parse_duration) or DEFAULT_STALE_AFTER,
         local_time=reading.converted(found, "local_time", loc, parse_local_time),
         rate=reading.converted(found, "rate", loc, _rate),
@@ -174,13 +183,17 @@ def parse_definition(json: object, loc: Loc = ()) -> Definition:
     return definition
 
 
-def _read_trigger(json: object, loc: Loc, reading: Reading) -> Trigger:
+def read_trigger(json: object, loc: Loc, reading: Reading) -> Trigger:
+    """What makes somebody speak; also what begins a journey."""
     found = reading.fields(json, loc) or {}
     if "event" in found:
         reading.keys(found, loc, required=("event",), optional=("where", "imported"))
         where = read_predicates(found["where"], (*loc, "where"), reading) if "where" in found else ()
         imported = reading.choice(found, "imported", loc, (True, False)) or False
-        return EventTrigger(_name(found, "event", loc, reading), where, imported)
+        return EventTrigger(read_name(found, "event", loc, reading), where, imported)
+    if "journey" in found:
+        reading.keys(found, loc, required=("journey",))
+        return JourneyTrigger(read_name(found, "journey", loc, reading))
     if "at" in found or "local" in found:
         return _read_broadcast(found, loc, reading)
     if "segment" in found:
@@ -190,14 +203,14 @@ def _read_trigger(json: object, loc: Loc, reading: Reading) -> Trigger:
         existing = reading.choice(found, "existing", loc, (True, False)) or False
         if existing and on == "left":
             reading.fault((*loc, "existing"), 'must go with "on": "entered"')
-        return SegmentTrigger(_name(found, "segment", loc, reading), on or "entered", causes, existing)
-    reading.fault(loc, 'must name an "event", or a "segment" with "on", "at" or "local"')
+        return SegmentTrigger(read_name(found, "segment", loc, reading), on or "entered", causes, existing)
+    reading.fault(loc, 'must name an "event", a "journey", or a "segment" with "on", "at" or "local"')
     return EventTrigger("")
 
 
 def _read_broadcast(found: Object, loc: Loc, reading: Reading) -> Broadcast:
     reading.keys(found, loc, required=("segment", "at" if "at" in found else "local"))
-    segment = _name(found, "segment", loc, reading)
+    segment = read_name(found, "segment", loc, reading)
     local = reading.converted(found, "local", loc, parse_wall_time)
     if local is not None:
         return Broadcast(segment, first_on_earth(local), local)
@@ -217,7 +230,7 @@ def _read_variants(found: Object, loc: Loc, reading: Reading) -> tuple[Variant, 
         reading.fault(loc, 'must have either "template" or "variants"')
         return ()
     if "template" in found:
-        return (Variant(_name(found, "template", loc, reading)),)
+        return (Variant(read_name(found, "template", loc, reading)),)
     variants = [_read_variant(item, at, reading) for item, at in reading.items(found["variants"], (*loc, "variants"))]
     if not variants:
         reading.fault((*loc, "variants"), "must name a template at least")
@@ -230,18 +243,19 @@ def _read_variant(json: object, loc: Loc, reading: Reading) -> Variant:
     weight = reading.number(found, "weight", loc) if "weight" in found else 1
     if weight is not None and weight <= 0:
         reading.fault((*loc, "weight"), "must be more than 0")
-    return Variant(_name(found, "template", loc, reading), Decimal(weight or 1))
+    return Variant(read_name(found, "template", loc, reading), Decimal(weight or 1))
 
 
 def _read_goal(json: object, loc: Loc, reading: Reading) -> Goal:
     found = reading.fields(json, loc) or {}
     reading.keys(found, loc, required=("event", "within"), optional=("revenue",))
     within = reading.converted(found, "within", loc, parse_duration)
-    revenue = _name(found, "revenue", loc, reading) if "revenue" in found else None
-    return Goal(_name(found, "event", loc, reading), within or timedelta(1), revenue)
+    revenue = read_name(found, "revenue", loc, reading) if "revenue" in found else None
+    return Goal(read_name(found, "event", loc, reading), within or timedelta(1), revenue)
 
 
-def _name(found: Object, key: str, loc: Loc, reading: Reading) -> str:
+def read_name(found: Object, key: str, loc: Loc, reading: Reading) -> str:
+    """The text under `key`, which must not be empty."""
     text = reading.text(found, key, loc)
     if key in found and isinstance(found[key], str) and not text.strip():
         reading.fault((*loc, key), "must not be empty")
@@ -269,7 +283,8 @@ def _delay(text: object) -> timedelta:
     return parse_duration(text)
 
 
-def _reentry(value: object) -> Literal["once", "always"] | timedelta:
+def read_reentry(value: object) -> Literal["once", "always"] | timedelta:
+    """Whether, or after what time, somebody may again. Raises ValueError."""
     if value == "once" or value == "always":
         return value
     try:

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.messaging.domain.campaign import CANCELLED, Broadcast, Campaign, EventTrigger, SegmentTrigger
+from services.messaging.domain.campaign import CANCELLED, Broadcast, Campaign, SegmentTrigger
 from services.messaging.domain.drawing import held_out, in_control_group, pick
 from services.messaging.domain.local_time import contact_windows, held_back, zone_of
 from services.messaging.domain.reach import Reached, Suppressions, Unreachable, in_order, reach
@@ -20,6 +20,9 @@ from services.messaging.domain.rules import Cap, Rules
 from services.messaging.domain.timing import due_where
 from shared.language.durations import format_duration
 from shared.schemas.recipients import Recipient
+
+PAUSE_LOOK = timedelta(hours=1)
+"""How often messages of a paused journey are looked at; when it goes on, they are at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,15 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class OnJourney:
+    """Of the run that a message belongs to: why it came to another end than its own (None: it did not), and whether its journey is
+    paused."""
+
+    exited: str | None
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """What messaging itself knows of the profile. `last_change`: of the trigger's segment, None if never seen."""
 
@@ -75,6 +87,7 @@ class History:
     last_change: tuple[str, datetime] | None = None
     messages: Sequence[Message] = ()
     suppressions: Suppressions = field(default=lambda _channel, _address: ())
+    journey: OnJourney | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +136,9 @@ def decide(request: Request, history: History, *, now: datetime) -> Verdict:
     refusal = _no_longer_wanted(waiting, campaign, history, now)
     if refusal is not None:
         return refusal
+    if history.journey is not None and history.journey.paused:
+        until = now + PAUSE_LOOK
+        return Defer("journey_paused", until, {"until": until})
     if request.recipient is None:
         return Refuse("skipped", "no_profile", {})
     return _to_person(request, campaign, request.recipient, history, now)
@@ -153,8 +169,10 @@ def _no_longer_wanted(request: Request, campaign: Campaign, history: History, no
         if request.attempts:
             return Refuse("failed", "provider_error", facts | {"attempts": request.attempts})
         return Refuse("skipped", "stale", facts)
+    if history.journey is not None and history.journey.exited is not None:
+        return Refuse("skipped", "journey_exited", {"exit": history.journey.exited})
     trigger, last = definition.trigger, history.last_change
-    if not isinstance(trigger, EventTrigger) and last is not None and last[0] != qualifying(trigger):
+    if isinstance(trigger, SegmentTrigger | Broadcast) and last is not None and last[0] != qualifying(trigger):
         return Refuse("skipped", "not_qualified", {"segment": trigger.segment, "change": last[0], "at": last[1]})
     return None
 

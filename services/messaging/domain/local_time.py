@@ -131,11 +131,15 @@ def instant_of(wall: datetime, place: ZoneInfo) -> datetime:
     return _clock_change(wall.replace(tzinfo=place, fold=1).astimezone(UTC), at, place)
 
 
-def next_time(at: datetime, clock: time, place: ZoneInfo) -> datetime:
-    """The first instant from `at` on at which a day there comes to this time."""
+ALL_DAYS = frozenset(range(7))
+
+
+def next_time(at: datetime, clock: time, place: ZoneInfo, *, days: frozenset[int] = ALL_DAYS) -> datetime:
+    """The first instant from `at` on at which a day there comes to this time. `days`: only these weekdays (0 is Monday)."""
     today = at.astimezone(place).date()
-    days = (instant_of(datetime.combine(today + timedelta(days=day), clock), place) for day in range(HORIZON))
-    return next(one for one in days if one >= at)
+    coming = (today + timedelta(days=day) for day in range(HORIZON))
+    instants = (instant_of(datetime.combine(day, clock), place) for day in coming if day.weekday() in days)
+    return next(one for one in instants if one >= at)
 
 
 def _candidates(now: datetime, place: ZoneInfo, edges: set[time]) -> Iterator[datetime]:

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.messaging.domain.campaign import Campaign, EventTrigger, SegmentTrigger
+from services.messaging.domain.campaign import Campaign, EventTrigger, SegmentTrigger, Trigger
 from shared.language.predicates import all_hold
 from shared.schemas.membership import MembershipChanged
-from shared.schemas.resolved import EventResolved
+from shared.schemas.resolved import Event, EventResolved
 
 OUR_SOURCE = "messaging"
 
@@ -35,23 +35,27 @@ class Fired:
 
 def fired_by_change(campaigns: Iterable[Campaign], change: MembershipChanged) -> list[Fired]:
     """By an entry or exit of a cause that the trigger asks for: by default none of a backfill, an edit, a merge or an import."""
-    context = {"segment": change.segment, "change": change.change, "at": change.at, "cause": change.cause}
+    context = context_of_change(change)
     return [
         _fire(
             campaign, change.profile_id, change.user_id, f"{change.id}", met_at=change.at, at=change.at, context=context
         )
         for campaign in campaigns
-        if _heeds_change(campaign, change)
+        if campaign.heeds(change.at) and is_change(campaign.definition.trigger, change)
     ]
 
 
-def _heeds_change(campaign: Campaign, change: MembershipChanged) -> bool:
-    trigger = campaign.definition.trigger
+def context_of_change(change: MembershipChanged) -> dict[str, Any]:
+    """What templates may say of it."""
+    return {"segment": change.segment, "change": change.change, "at": change.at, "cause": change.cause}
+
+
+def is_change(trigger: Trigger, change: MembershipChanged) -> bool:
+    """Whether the trigger is about it."""
     return (
         isinstance(trigger, SegmentTrigger)
         and (trigger.segment, trigger.on) == (change.segment, change.change)
         and change.cause.get("kind") in trigger.causes
-        and campaign.heeds(change.at)
     )
 
 
@@ -63,19 +67,13 @@ def fired_by_event(campaigns: Iterable[Campaign], resolved: EventResolved) -> li
     event = resolved.event
     if event.name is None:
         return []
-    context = event.properties | {
-        "event": event.name,
-        "properties": event.properties,
-        "context": event.context,
-        "timestamp": event.timestamp,
-        "message_id": event.message_id,
-    }
+    context = context_of_event(event)
     return [
         _fire(
             campaign,
             resolved.profile_id,
             event.user_id,
-            f"{event.source}\x1f{event.message_id}",
+            id_of_event(event),
             met_at=event.received_at,
             at=event.timestamp,
             context=context,
@@ -85,15 +83,61 @@ def fired_by_event(campaigns: Iterable[Campaign], resolved: EventResolved) -> li
     ]
 
 
+def context_of_event(event: Event) -> dict[str, Any]:
+    """What templates may say of it."""
+    return event.properties | {
+        "event": event.name,
+        "properties": event.properties,
+        "context": event.context,
+        "timestamp": event.timestamp,
+        "message_id": event.message_id,
+    }
+
+
+def id_of_event(event: Event) -> str:
+    """The same whenever it is met."""
+    return f"{event.source}\x1f{event.message_id}"
+
+
 def _heeds_event(campaign: Campaign, resolved: EventResolved) -> bool:
-    trigger, event = campaign.definition.trigger, resolved.event
-    if not isinstance(trigger, EventTrigger) or trigger.event != event.name or not campaign.heeds(event.received_at):
+    event = resolved.event
+    if not campaign.heeds(event.received_at) or not is_event(campaign.definition.trigger, resolved):
+        return False
+    own_outcome = event.source == OUR_SOURCE and event.properties.get("campaign") == campaign.key
+    return not own_outcome  # else a campaign on "Email Sent" that may be re-entered would answer itself for ever
+
+
+def is_event(trigger: Trigger, resolved: EventResolved) -> bool:
+    """Whether the trigger is about it."""
+    event = resolved.event
+    if not isinstance(trigger, EventTrigger) or trigger.event != event.name:
         return False
     if resolved.replayed or (resolved.imported and not trigger.imported):
         return False
-    own_outcome = event.source == OUR_SOURCE and event.properties.get("campaign") == campaign.key
-    # Else a campaign on "Email Sent" that may be re-entered would answer itself for ever.
-    return not own_outcome and all_hold(trigger.where, event.properties, event.context)
+    return all_hold(trigger.where, event.properties, event.context)
+
+
+def fired_by_step(
+    campaign: Campaign,
+    profile_id: UUID,
+    user_id: str | None,
+    *,
+    run_id: UUID,
+    step: str,
+    at: datetime,
+    context: dict[str, Any],
+) -> Fired:
+    """By a run of a journey that reached a step; whether the campaign runs counts now, not then."""
+    fired = _fire(
+        campaign,
+        profile_id,
+        user_id,
+        f"{run_id}\x1f{step}",
+        met_at=None,
+        at=at,
+        context=context | {"run_id": run_id, "step": step},
+    )
+    return replace(fired, paused=not campaign.running)
 
 
 def fired_by_time(

@@ -9,12 +9,20 @@ from uuid import UUID
 import asyncpg
 
 from services.messaging.clients.neighbours import Segments
-from services.messaging.domain.campaign import CANCELLED, Definition, EventTrigger, parse_definition
+from services.messaging.domain.campaign import (
+    CANCELLED,
+    Broadcast,
+    Definition,
+    JourneyTrigger,
+    SegmentTrigger,
+    parse_definition,
+)
 from services.messaging.domain.rules import parse_rules
 from services.messaging.domain.template import parse_template
 from services.messaging.store import catalogue as store
 from services.messaging.store.broadcasts import cancel_sends, drop_broadcast, plan_broadcast
 from services.messaging.store.catalogue import Fetcher
+from services.messaging.store.journeys import find_journey
 from shared.language.errors import ConditionError
 from shared.language.reading import Loc
 from shared.plumbing.db import Connection, Database
@@ -26,14 +34,16 @@ T = TypeVar("T")
 BODY: Loc = ("body",)
 
 
-def _read(parse: Callable[[object, Loc], T], body: object, loc: Loc = BODY) -> T:
+def read_body(parse: Callable[[object, Loc], T], body: object, loc: Loc = BODY) -> T:
+    """What the body says. Raises Invalid with the path of every fault."""
     try:
         return parse(body, loc)
     except ConditionError as error:
         raise Invalid("Some fields are not as they should be; see `errors`.", errors=error.errors) from error
 
 
-def _fault(loc: Sequence[str | int], msg: str) -> Invalid:
+def fault(loc: Sequence[str | int], msg: str) -> Invalid:
+    """The refusal of one field."""
     return Invalid("Some fields are not as they should be; see `errors`.", errors=[{"loc": [*BODY, *loc], "msg": msg}])
 
 
@@ -43,12 +53,13 @@ def _fault(loc: Sequence[str | int], msg: str) -> Invalid:
 async def create_campaign(db: Database, segments: Segments, body: Any, *, at: datetime) -> asyncpg.Record:
     """A draft. Raises Invalid, Conflict if the key is taken, or Unavailable while segments can't say whether there is such a
     segment."""
-    definition = _read(parse_definition, body)
-    key = _key_of(body)
+    definition = read_body(parse_definition, body)
+    key = key_of(body)
     await _check_segment(segments, definition)
 
     async def work(tx: Connection) -> asyncpg.Record:
         await _check_templates(tx, body, definition)
+        await _check_journey(tx, definition)
         if not await store.insert_campaign(tx, campaign_id=new_id(), key=key, definition=body, at=at):
             raise Conflict(f"There is a campaign with the key {key!r} already.", code="key_taken")
         return await get_campaign(tx, key)
@@ -56,18 +67,19 @@ async def create_campaign(db: Database, segments: Segments, body: Any, *, at: da
     return await db.run(work)
 
 
-def _key_of(body: Any) -> str:
+def key_of(body: Any) -> str:
+    """The key that something is to have. Raises Invalid."""
     key = body.get("key")
     if not isinstance(key, str) or not key.strip() or len(key) > 200 or "/" in key:
-        raise _fault(["key"], "must be a text of 1 to 200 characters without a slash")
+        raise fault(["key"], "must be a text of 1 to 200 characters without a slash")
     return key
 
 
 async def _check_segment(segments: Segments, definition: Definition) -> None:
     """The segment must exist; it then stays, for segments deletes none that a campaign names."""
     trigger = definition.trigger
-    if not isinstance(trigger, EventTrigger) and not await segments.knows(trigger.segment):
-        raise _fault(["trigger", "segment"], "there is no segment with this key")
+    if isinstance(trigger, SegmentTrigger | Broadcast) and not await segments.knows(trigger.segment):
+        raise fault(["trigger", "segment"], "there is no segment with this key")
 
 
 async def _check_templates(tx: Connection, body: Any, definition: Definition) -> None:
@@ -77,9 +89,16 @@ async def _check_templates(tx: Connection, body: Any, definition: Definition) ->
         loc: list[str | int] = ["template"] if "template" in body else ["variants", position, "template"]
         channels = [one.channel for one in found if one.key == variant.template]
         if not channels:
-            raise _fault(loc, "there is no template with this key")
+            raise fault(loc, "there is no template with this key")
         if definition.channel not in (None, "preferred", *channels):
-            raise _fault(["channel"], f"the template {variant.template!r} has no content for it")
+            raise fault(["channel"], f"the template {variant.template!r} has no content for it")
+
+
+async def _check_journey(tx: Connection, definition: Definition) -> None:
+    """The journey must exist; it then stays while the campaign does."""
+    trigger = definition.trigger
+    if isinstance(trigger, JourneyTrigger) and await find_journey(tx, trigger.journey, share=True) is None:
+        raise fault(["trigger", "journey"], "there is no journey with this key")
 
 
 async def get_campaign(tx: Fetcher, key: str, *, lock: bool = False) -> asyncpg.Record:
@@ -93,14 +112,15 @@ async def get_campaign(tx: Fetcher, key: str, *, lock: bool = False) -> asyncpg.
 async def replace_campaign(db: Database, segments: Segments, key: str, body: Any, *, at: datetime) -> asyncpg.Record:
     """Another definition from now on; what is due already is decided by it too. Raises as `create_campaign`, or NotFound."""
     body = {"key": key, **body} if isinstance(body, dict) else body
-    definition = _read(parse_definition, body)
+    definition = read_body(parse_definition, body)
     if body["key"] != key:
-        raise _fault(["key"], "must be the key in the path")
+        raise fault(["key"], "must be the key in the path")
     await _check_segment(segments, definition)
 
     async def work(tx: Connection) -> asyncpg.Record:
         row = await _get_changeable(tx, key)
         await _check_templates(tx, body, definition)
+        await _check_journey(tx, definition)
         await _write(tx, row, definition=body, at=at)
         if row["status"] == "running":
             await _plan(tx, key)
@@ -111,8 +131,7 @@ async def replace_campaign(db: Database, segments: Segments, key: str, body: Any
 
 async def start_campaign(db: Database, key: str, *, at: datetime) -> asyncpg.Record:
     """Act on what happens from now on. One that runs goes on."""
-    # SDKs stamp events in whole milliseconds: what is sent right after must not seem to have been before.
-    begin = at.replace(microsecond=at.microsecond // 1000 * 1000)
+    begin = store.whole_milliseconds(at)
 
     async def work(tx: Connection) -> asyncpg.Record:
         row = await _get_changeable(tx, key)
@@ -178,8 +197,8 @@ async def _write(tx: Connection, row: asyncpg.Record, *, at: datetime, **changed
 
 async def create_template(db: Database, body: Any, *, at: datetime) -> list[asyncpg.Record]:
     """A template, or the content of one for another channel. Raises Invalid, or Conflict if it exists."""
-    template = _read(parse_template, body)
-    key = _key_of(body)
+    template = read_body(parse_template, body)
+    key = key_of(body)
 
     async def work(tx: Connection) -> list[asyncpg.Record]:
         if not await store.insert_template(tx, key=key, channel=template.channel, definition=body, at=at):
@@ -195,9 +214,9 @@ async def create_template(db: Database, body: Any, *, at: datetime) -> list[asyn
 async def replace_template(db: Database, key: str, body: Any, *, at: datetime) -> list[asyncpg.Record]:
     """A new version, used from now on."""
     body = {"key": key, **body} if isinstance(body, dict) else body
-    template = _read(parse_template, body)
+    template = read_body(parse_template, body)
     if template.key != key:
-        raise _fault(["key"], "must be the key in the path")
+        raise fault(["key"], "must be the key in the path")
 
     async def work(tx: Connection) -> list[asyncpg.Record]:
         done = await store.add_template_version(tx, key=key, channel=template.channel, definition=body, at=at)
@@ -234,7 +253,7 @@ async def delete_template(db: Database, key: str) -> None:
 
 async def put_settings(db: Database, body: Any, *, at: datetime) -> Any:
     """Replace the settings. Raises Invalid."""
-    _read(parse_rules, body)
+    read_body(parse_rules, body)
     await store.put_settings(db, body, at=at)
     return await get_settings(db)
 

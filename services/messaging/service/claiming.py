@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from services.messaging.domain.addresses import address_for, address_hash
-from services.messaging.domain.decision import Defer, Earlier, History, Message, Refuse, Send
+from services.messaging.domain.decision import Defer, Earlier, History, Message, OnJourney, Refuse, Send
 from services.messaging.domain.delivery import Delivery
 from services.messaging.domain.reach import Suppression
+from services.messaging.service.journeying import read_journeys
 from services.messaging.service.judging import Catalogue, Draft, judge, request_for
 from services.messaging.service.outcomes import outcome
 from services.messaging.service.providers import MAILBOX, Providers
@@ -69,6 +70,7 @@ class Histories:
     changes: Mapping[UUID, tuple[str, datetime]]
     messages: Mapping[UUID, Sequence[Message]]
     suppressions: Callable[[str, str], Sequence[Suppression]]
+    journeys: Mapping[UUID, OnJourney]
 
     def of(self, due: Due) -> History:
         return History(
@@ -76,6 +78,7 @@ class Histories:
             last_change=self.changes.get(due.id),
             messages=self.messages.get(due.profile_id, ()),
             suppressions=self.suppressions,
+            journey=self.journeys.get(due.id),
         )
 
 
@@ -91,6 +94,7 @@ async def read_histories(
         changes=await store.read_last_changes(tx, due, catalogue.segments()),
         messages={} if window is None else await store.read_messages(tx, due, since=now - window),
         suppressions=await read_suppressions(tx, recipients, catalogue.channels(), secret),
+        journeys=await read_journeys(tx, due, catalogue.on_journeys()),
     )
 
 

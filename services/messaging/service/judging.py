@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.messaging.domain.addresses import address_hash
-from services.messaging.domain.campaign import Campaign, EventTrigger
+from services.messaging.domain.campaign import Broadcast, Campaign, JourneyTrigger, SegmentTrigger
 from services.messaging.domain.content import Content, Links, compose, values_for
 from services.messaging.domain.decision import History, Offer, Refuse, Request, Send, Verdict, decide
 from services.messaging.domain.emails import headers_for
@@ -50,7 +50,13 @@ class Catalogue:
     def segments(self) -> dict[UUID, str]:
         """By campaign: the segment whose membership its messages depend on."""
         triggers = {campaign.id: campaign.definition.trigger for campaign in self.campaigns.values()}
-        return {key: one.segment for key, one in triggers.items() if not isinstance(one, EventTrigger)}
+        return {key: one.segment for key, one in triggers.items() if isinstance(one, SegmentTrigger | Broadcast)}
+
+    def on_journeys(self) -> frozenset[UUID]:
+        """The campaigns that journeys send."""
+        return frozenset(
+            one.id for one in self.campaigns.values() if isinstance(one.definition.trigger, JourneyTrigger)
+        )
 
     def longest_cap(self) -> timedelta | None:
         """The longest window of a frequency cap; None without caps."""

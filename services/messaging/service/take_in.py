@@ -7,6 +7,7 @@ from services.messaging.domain.addresses import address_hash
 from services.messaging.domain.campaign import Campaign, events_used, segments_used
 from services.messaging.domain.goals import Hit, goals_met
 from services.messaging.domain.triggers import Fired, fired_by_change, fired_by_event
+from services.messaging.service.journeying import Heeded, Journeying
 from services.messaging.store import people, suppressions
 from services.messaging.store.catalogue import load_campaigns
 from services.messaging.store.triggers import Seen, insert_triggers, record_hits, remember_changes
@@ -27,11 +28,13 @@ class TakeIn:
     def __init__(self, clock: Clock, *, address_secret: str) -> None:
         self._clock = clock
         self._address_secret = address_secret
+        self._journeying = Journeying(clock)
 
     async def changes(self, tx: Connection, items: Sequence[Incoming]) -> bool:
         """Memberships changed: campaigns on them have a trigger, and the last change is remembered for later."""
         campaigns = await load_campaigns(tx)
-        used = segments_used(campaigns)
+        heeded = await self._journeying.heed(tx)
+        used = segments_used(campaigns) | heeded.segments
         read = (MembershipChanged.read(i.message) for i in items if kind_of(i.message) == "membership")
         changes = [change for change in read if change.segment in used]
         current = await people.meet(tx, {change.profile_id for change in changes})
@@ -45,12 +48,14 @@ class TakeIn:
         )
         fired = [one for change in changes for one in fired_by_change(campaigns, change)]
         await insert_triggers(tx, fired, current=current, at=self._clock.now())
-        return bool(fired)
+        moved = await self._journeying.changes(tx, heeded, changes, current)
+        return bool(fired) or moved
 
     async def resolved(self, tx: Connection, items: Sequence[Incoming]) -> bool:
         """Events, merges and erasures, each in its lane's order."""
         campaigns = await load_campaigns(tx)
-        names = events_used(campaigns)
+        heeded = await self._journeying.heed(tx)
+        names = events_used(campaigns) | heeded.events
         is_news = False
         events: list[EventResolved] = []
         for item in items:
@@ -61,25 +66,30 @@ class TakeIn:
             if isinstance(message, EventResolved):
                 events.append(message)
             elif isinstance(message, ProfilesMerged | ProfileErased):
-                await self._events(tx, campaigns, events)
+                await self._events(tx, campaigns, heeded, events)
                 events, is_news = [], True
                 await self._merge_or_erase(tx, message)
-        return await self._events(tx, campaigns, events) or is_news
+        return await self._events(tx, campaigns, heeded, events) or is_news
 
-    async def _events(self, tx: Connection, campaigns: Sequence[Campaign], events: Iterable[EventResolved]) -> bool:
-        """Whether any campaign has a trigger of them."""
+    async def _events(
+        self, tx: Connection, campaigns: Sequence[Campaign], heeded: Heeded, events: Sequence[EventResolved]
+    ) -> bool:
+        """Whether any campaign has a trigger of them, or any journey moves by them."""
         fired: list[Fired] = []
         hits: list[Hit] = []
         for event in events:
             fired += fired_by_event(campaigns, event)
             hits += goals_met(campaigns, event)
-        if not fired and not hits:
+        walking = [event for event in events if event.event.name in heeded.events]
+        if not fired and not hits and not walking:
             return False
-        current = await people.meet(tx, {one.profile_id for one in fired} | {hit.profile_id for hit in hits})
+        met = {one.profile_id for one in fired} | {hit.profile_id for hit in hits}
+        current = await people.meet(tx, met | {event.profile_id for event in walking})
         await insert_triggers(tx, fired, current=current, at=self._clock.now())
         now = [(hit, profile_id) for hit in hits if (profile_id := current[hit.profile_id]) is not None]
         await record_hits(tx, [hit.of(profile_id) for hit, profile_id in now])
-        return bool(fired)
+        moved = await self._journeying.events(tx, heeded, walking, current)
+        return bool(fired) or moved
 
     async def _merge_or_erase(self, tx: Connection, message: ProfilesMerged | ProfileErased) -> None:
         if isinstance(message, ProfileErased):
@@ -91,6 +101,7 @@ class TakeIn:
         current = await people.meet(tx, [message.profile_id, message.survivor_id])
         loser, survivor = current[message.profile_id], current[message.survivor_id]
         if loser is not None and survivor is not None and loser != survivor:
+            await self._journeying.merge(tx, loser=loser, survivor=survivor)
             await people.merge(tx, loser=loser, survivor=survivor)
 
     def _hashes(self, message: ProfileErased) -> Iterable[tuple[str, str]]:

@@ -19,8 +19,17 @@ _CAMPAIGN = "id, key, definition, status, runs, created_at, updated_at"
 
 def to_campaign(row: asyncpg.Record) -> Campaign:
     """The campaign of a row."""
-    runs = tuple((_instant(start), _instant(end) if end else None) for start, end in row["runs"])
-    return Campaign(row["id"], row["key"], parse_definition(row["definition"]), row["status"], runs)
+    return Campaign(row["id"], row["key"], parse_definition(row["definition"]), row["status"], read_runs(row["runs"]))
+
+
+def read_runs(json: Sequence[Sequence[str | None]]) -> tuple[tuple[datetime, datetime | None], ...]:
+    """From when to when something was running."""
+    return tuple((_instant(start), _instant(end) if end else None) for start, end in json if start)
+
+
+def whole_milliseconds(at: datetime) -> datetime:
+    """When something starts: SDKs stamp events so, and what is sent right after must not seem to have been before."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 def _instant(text: str) -> datetime:

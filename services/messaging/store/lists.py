@@ -95,7 +95,8 @@ async def find_current(db: Database, profile_id: UUID) -> UUID:
 
 
 async def read_pending(db: Database, now: datetime) -> tuple[int, datetime | None]:
-    """Messages that are due, and neither decided nor waiting to be retried, for their turn or for a start; consents to be told, broadcasts to be taken; and since when."""
+    """Messages that are due, and neither decided nor waiting to be retried, for their turn or for a start; consents to be told,
+    broadcasts to be taken, people in journeys who are to move; and since when."""
     row: Any = await db.fetchrow(
         """SELECT count(*) AS pending, min(since) AS since FROM (
              SELECT next_at AS since FROM sends
@@ -104,6 +105,8 @@ async def read_pending(db: Database, now: datetime) -> tuple[int, datetime | Non
                                          AND definition -> 'trigger' ?| ARRAY['at', 'local'])
              UNION ALL SELECT decided_at FROM sends WHERE lane = ANY($1::smallint[]) AND claimed_until IS NOT NULL
              UNION ALL SELECT created_at FROM consent_outbox WHERE lane = ANY($1::smallint[])
+             UNION ALL SELECT next_at FROM journey_runs JOIN journeys ON journeys.id = journey_id
+             WHERE lane = ANY($1::smallint[]) AND next_at <= $2 AND status = 'running'
              UNION ALL SELECT at FROM broadcasts JOIN campaigns ON campaigns.id = broadcasts.campaign_id
              WHERE status = 'running' AND done_at IS NULL AND at <= $2) AS open""",
         ALL,

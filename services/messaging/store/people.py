@@ -14,6 +14,8 @@ MOVED = {
     "deliveries": "id, send_id, campaign_id, campaign, channel, purpose, template, template_version, address, content, "
     "provider, status, answer, at",
     "memberships_seen": "segment, change, at",
+    "journey_runs": "id, journey_id, version, user_id, instance, entry_id, entry, entered_at, place, since, resting, answered, "
+    "heard, next_at, path, ended_at, reason",
     "consent_outbox": "id, purpose, channel, status, source, at, created_at",
 }
 """Tables whose rows follow a profile into its survivor's lane, with their other columns."""

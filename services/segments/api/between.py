@@ -7,16 +7,18 @@ from fastapi import APIRouter, Request, Response
 from services.segments.api.desk import desk_of
 from services.segments.api.membership import members_page
 from services.segments.service.catalogue import get_segment
-from services.segments.store.memberships import segments_of, sizes
-from services.segments.store.profiles import find_profile
+from services.segments.store.memberships import segment_keys_of, segments_of, sizes
+from services.segments.store.profiles import find_current, find_profile
 from shared.plumbing.auth import Internal
-from shared.plumbing.http import JsonResponse
+from shared.plumbing.http import JsonResponse, read_body
 from shared.plumbing.internal import read_progress
 from shared.plumbing.pages import Cursor, Limit
+from shared.schemas.membership_question import Belonging, MembershipsAnswer, MembershipsRequest
 
 
 def internal_routes() -> APIRouter:
-    """`GET /internal/progress`, `/internal/profiles/{id}/segments`, `/internal/segments/{key}` and its `/members`."""
+    """`GET /internal/progress`, `/internal/profiles/{id}/segments`, `/internal/memberships`, `/internal/segments/{key}` and its
+    `/members`."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/internal/progress", dependencies=[Internal])
@@ -31,6 +33,15 @@ def internal_routes() -> APIRouter:
         found = [] if profile is None else await segments_of(db, profile.id)
         items = [{"key": segment.key, "name": segment.name, "entered_at": segment.entered_at} for segment in found]
         return JsonResponse({"items": items})
+
+    @router.post("/internal/memberships", dependencies=[Internal])
+    async def of_profiles(request: Request) -> Response:
+        asked = await read_body(request, MembershipsRequest.read)
+        async with desk_of(request).db.snapshot() as tx:
+            current = await find_current(tx, asked.profile_ids)
+            keys = await segment_keys_of(tx, current.values())
+        items = [Belonging(profile_id=first, segments=keys.get(now, ())) for first, now in current.items()]
+        return JsonResponse(MembershipsAnswer(items=tuple(items)))
 
     @router.get("/internal/segments/{key}", dependencies=[Internal])
     async def size(request: Request, key: str) -> Response:

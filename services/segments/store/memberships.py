@@ -133,6 +133,17 @@ async def segments_of(db: Database, profile_id: UUID) -> list[SegmentOfProfile]:
     return [SegmentOfProfile(*row) for row in rows]
 
 
+async def segment_keys_of(tx: Connection, profiles: Iterable[UUID]) -> dict[UUID, tuple[str, ...]]:
+    """The keys of the segments that each of these profiles is in."""
+    rows = await tx.fetchmany(
+        """SELECT profile_id, array_agg(key ORDER BY key) AS keys
+           FROM memberships JOIN segments ON segments.id = segment_id
+           WHERE lane = $1 AND profile_id = ANY($2::uuid[]) GROUP BY profile_id""",
+        lanes_of(profiles),
+    )
+    return {row["profile_id"]: tuple(row["keys"]) for row in rows}
+
+
 async def remove_some(tx: Connection, segment_id: UUID, lane: int, *, limit: int) -> int:
     """Delete memberships of a segment that is gone. Returns how many."""
     status = await tx.execute(

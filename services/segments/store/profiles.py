@@ -149,6 +149,18 @@ async def find_profile(tx: Connection, profile_id: UUID) -> StoredProfile | None
     return None
 
 
+async def find_current(tx: Connection, ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """The living profile behind each of these ids; one that is missing was erased, or never was."""
+    wanted = {one: one for one in ids}
+    current: dict[UUID, UUID] = {}
+    while wanted:
+        found = {one.id: one for one in await find_profiles(tx, wanted.values())}
+        living = {first: found[now] for first, now in wanted.items() if now in found and not found[now].erased}
+        current |= {first: one.id for first, one in living.items() if one.merged_into is None}
+        wanted = {first: one.merged_into for first, one in living.items() if one.merged_into is not None}
+    return current
+
+
 async def insert_profiles(tx: Connection, profiles: Iterable[StoredProfile]) -> int:
     """How many were new; fewer than given when another transaction made one of them first."""
     rows = await tx.fetchmany(

@@ -29,6 +29,7 @@ class Neighbours(httpx.AsyncBaseTransport):
         self.consents_told: list[Any] = []
         self.asked = 0
         self.members: dict[str, list[Any]] = defaultdict(list)
+        self.inside: dict[str, set[UUID]] = defaultdict(set)
         self.no_segments: set[str] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -51,6 +52,8 @@ class Neighbours(httpx.AsyncBaseTransport):
         elif path == "/internal/consents":
             self.consents_told.append(body)
             answer = {}
+        elif path == "/internal/memberships":
+            answer = {"items": [self._belonging(asked) for asked in (body or {})["profile_ids"]]}
         elif path.split("/")[3] in self.no_segments:
             return httpx.Response(404, content=b'{"code": "not_found"}')
         elif len(path.split("/")) == 4:
@@ -58,6 +61,12 @@ class Neighbours(httpx.AsyncBaseTransport):
         else:
             answer = self._members(path, request)
         return httpx.Response(200, content=json.dumps(answer))
+
+    def _belonging(self, asked: str) -> Any:
+        now = UUID(asked)
+        while now in self.merged:
+            now = self.merged[now]
+        return {"profile_id": asked, "segments": sorted(key for key, inside in self.inside.items() if now in inside)}
 
     def _members(self, path: str, request: httpx.Request) -> Any:
         key = path.split("/")[3]
@@ -111,6 +120,7 @@ class Neighbours(httpx.AsyncBaseTransport):
         self, profile_id: UUID, segment: str, at: datetime, change: str = "entered", cause: str = "event"
     ) -> Any:
         """A membership changed."""
+        (self.inside[segment].add if change == "entered" else self.inside[segment].discard)(profile_id)
         message = {
             "kind": "membership",
             "id": new_id(),

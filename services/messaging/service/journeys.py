@@ -1,0 +1,164 @@
+"""Use cases of journeys, as people edit them, and what operators look at."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from services.messaging.clients.neighbours import Segments
+from services.messaging.domain.journey import Definition, Journey, campaigns_named, segments_named
+from services.messaging.domain.journey_reading import parse_journey
+from services.messaging.service.catalogue import fault, key_of, read_body
+from services.messaging.store import journeys as store
+from services.messaging.store import runs
+from services.messaging.store.catalogue import Fetcher, load_campaigns, whole_milliseconds
+from shared.plumbing.db import Connection, Database
+from shared.plumbing.errors import Conflict, NotFound
+from shared.plumbing.ids import new_id
+from shared.plumbing.lanes import LANES
+
+
+async def create_journey(db: Database, segments: Segments, body: Any, *, at: datetime) -> asyncpg.Record:
+    """A draft. Raises Invalid, Conflict if the key is taken, or Unavailable while segments can't say whether there is a segment."""
+    definition = read_body(parse_journey, body)
+    key = key_of(body)
+    await _check_segments(segments, definition)
+
+    async def work(tx: Connection) -> asyncpg.Record:
+        if not await store.insert_journey(tx, journey_id=new_id(), key=key, definition=body, at=at):
+            raise Conflict(f"There is a journey with the key {key!r} already.", code="key_taken")
+        return await get_journey(tx, key)
+
+    return await db.run(work)
+
+
+async def get_journey(tx: Fetcher, key: str, *, lock: bool = False) -> asyncpg.Record:
+    """Raises NotFound."""
+    row = await store.find_journey(tx, key, lock=lock)
+    if row is None:
+        raise NotFound(f"There is no journey with the key {key!r}.")
+    return row
+
+
+async def replace_journey(db: Database, segments: Segments, key: str, body: Any, *, at: datetime) -> asyncpg.Record:
+    """A new version, for those who enter from now on; those inside walk on by the one with which they entered."""
+    body = {"key": key, **body} if isinstance(body, dict) else body
+    definition = read_body(parse_journey, body)
+    if body["key"] != key:
+        raise fault(["key"], "must be the key in the path")
+    await _check_segments(segments, definition)
+
+    async def work(tx: Connection) -> asyncpg.Record:
+        row = await get_journey(tx, key, lock=True)
+        if row["status"] == "running":
+            await _check_campaigns(tx, key, definition)
+        await store.add_version(tx, journey_id=row["id"], definition=body, at=at)
+        return await get_journey(tx, key)
+
+    return await db.run(work)
+
+
+async def start_journey(db: Database, key: str, *, at: datetime) -> asyncpg.Record:
+    """Bring in who is brought in from now on, and let those inside go on. Raises Invalid for a campaign that does not run."""
+
+    async def work(tx: Connection) -> asyncpg.Record:
+        row = await get_journey(tx, key, lock=True)
+        if row["status"] != "running":
+            await _check_campaigns(tx, key, parse_journey(row["definition"]))
+            began = [*row["runs"], [whole_milliseconds(at), None]]
+            await store.set_status(tx, journey_id=row["id"], status="running", runs=began, at=at)
+            campaigns = [
+                one.id for one in await load_campaigns(tx) if getattr(one.definition.trigger, "journey", None) == key
+            ]
+            await runs.wake_held_up(tx, campaigns, range(LANES), at=at)
+        return await get_journey(tx, key)
+
+    return await db.run(work)
+
+
+async def pause_journey(db: Database, key: str, *, at: datetime) -> asyncpg.Record:
+    """Nobody enters or moves until it is started again."""
+
+    async def work(tx: Connection) -> asyncpg.Record:
+        row = await get_journey(tx, key, lock=True)
+        if row["status"] == "running":
+            await store.set_status(tx, journey_id=row["id"], status="paused", runs=_closed(row["runs"], at), at=at)
+        return await get_journey(tx, key)
+
+    return await db.run(work)
+
+
+async def delete_journey(db: Database, key: str, *, at: datetime) -> None:
+    """Whoever is inside leaves it. Raises NotFound, or Conflict while a campaign is sent by it."""
+
+    async def work(tx: Connection) -> None:
+        row = await get_journey(tx, key, lock=True)
+        users = await store.campaigns_of(tx, key)
+        if users:
+            raise Conflict(f"It sends the campaign {min(users)!r}.", code="in_use")
+        await store.set_status(tx, journey_id=row["id"], status="deleted", runs=_closed(row["runs"], at), at=at)
+
+    await db.run(work)
+
+
+def _closed(stretches: Iterable[Any], at: datetime) -> list[Any]:
+    return [[start, end or at] for start, end in stretches]
+
+
+async def _check_segments(segments: Segments, definition: Definition) -> None:
+    """Each must exist; it then stays, for segments deletes none that a journey names."""
+    known: dict[str, bool] = {}
+    for key, loc in segments_named(definition):
+        if key not in known:
+            known[key] = await segments.knows(key)
+        if not known[key]:
+            raise fault(loc, "there is no segment with this key")
+
+
+async def _check_campaigns(tx: Connection, journey: str, definition: Definition) -> None:
+    """Each must wait for this journey, and run."""
+    campaigns = await store.campaigns_of(tx, journey)
+    for key, loc in campaigns_named(definition):
+        if key not in campaigns:
+            raise fault(loc, f'there is no campaign with this key and the trigger {{"journey": "{journey}"}}')
+        if campaigns[key] != "running":
+            raise fault(loc, "this campaign does not run; start it first")
+
+
+async def journeys_on(db: Database, segment: str) -> list[str]:
+    """The keys of the journeys that name a segment, in the version of today or one in which somebody walks."""
+    journeys: list[Journey] = [one for one in await store.JourneyBook().load_all(db) if one.status != "deleted"]
+    walked = await runs.find_versions(db, [one.id for one in journeys])
+    return sorted(
+        one.key
+        for one in journeys
+        if any(
+            segment == key
+            for version in {one.version, *walked.get(one.id, ())}
+            for key, _ in segments_named(one.versions[version])
+        )
+    )
+
+
+async def report_on_journey(db: Database, row: asyncpg.Record) -> dict[str, Any]:
+    """How many entered, where they are, and why they left, by version and step."""
+    places: list[dict[str, Any]] = []
+    ended: dict[str, int] = {}
+    entered = walking = 0
+    for found in await runs.count_runs(db, row["id"]):
+        entered += found["people"]
+        if found["reason"] is None:
+            walking += found["people"]
+            places.append({"version": found["version"], "step": found["place"], "runs": found["people"]})
+        else:
+            ended[found["reason"]] = ended.get(found["reason"], 0) + found["people"]
+    return {
+        "journey": row["key"],
+        "status": row["status"],
+        "version": row["version"],
+        "entered": entered,
+        "walking": walking,
+        "places": sorted(places, key=lambda one: (one["version"], one["step"] or "")),
+        "ended": dict(sorted(ended.items())),
+    }
