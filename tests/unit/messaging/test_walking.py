@@ -247,7 +247,7 @@ def test_of_two_who_are_one_the_run_that_began_first_goes_on() -> None:
 STEPS: st.SearchStrategy[Any] = st.deferred(lambda: st.lists(STEP, min_size=1, max_size=3))
 NAMES = st.sampled_from(["A", "B"])
 DURATIONS = st.sampled_from(["PT30M", "PT1H", "PT5H"])
-STEP = st.one_of(
+STEP: st.SearchStrategy[Any] = st.one_of(
     st.builds(lambda n: {"send": f"c{n}"}, st.integers(0, 3)),
     st.builds(lambda d: {"wait": d}, DURATIONS),
     st.just({"wait_until": "09:00"}),
