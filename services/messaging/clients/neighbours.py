@@ -1,14 +1,21 @@
 """HTTP out: the other services that messaging asks and tells."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+import msgspec
+
 from shared.plumbing.http import Neighbour
 from shared.schemas.membership_question import MembershipsAnswer
+from shared.plumbing.log import get_logger
 from shared.schemas.message import Message
-from shared.schemas.recipients import ConsentChange, Recipient, RecipientsAnswer
+from shared.schemas.recipients import ConsentChange, Recipient
+
+log = get_logger()
 
 
 class Member(Message, frozen=True, kw_only=True):
@@ -19,6 +26,14 @@ class Member(Message, frozen=True, kw_only=True):
     entered_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What profiles says of people, by requested id. `unreadable`: those of whom it says what we can't read."""
+
+    people: Mapping[UUID, Recipient]
+    unreadable: frozenset[UUID]
+
+
 class Profiles:
     """Who somebody is now, and what they allow."""
 
@@ -26,14 +41,34 @@ class Profiles:
         self._neighbour = neighbour
 
     async def recipients(self, profile_ids: Sequence[UUID]) -> Mapping[UUID, Recipient]:
-        """By requested id; one that is missing was erased. Raises Unavailable when they can't be had."""
+        """By requested id; one that is missing was erased, or can't be read. Raises Unavailable when they can't be had."""
+        return (await self.ask(profile_ids)).people
+
+    async def ask(self, profile_ids: Sequence[UUID]) -> Asked:
+        """Likewise. Who can't be read is in nobody else's way."""
         answer = await self._neighbour.post("/internal/recipients", {"profile_ids": list(profile_ids)}, timeout=5)
-        found = RecipientsAnswer.of(answer)
-        return {recipient.requested_id: recipient for recipient in found.recipients}
+        people: dict[UUID, Recipient] = {}
+        unreadable: set[UUID] = set()
+        for item in answer["recipients"]:
+            try:
+                recipient = Recipient.of(item)
+            except msgspec.ValidationError:
+                unreadable |= _requested(item, profile_ids)
+            else:
+                people[recipient.requested_id] = recipient
+        if unreadable:
+            log.error("recipients_unreadable", count=len(unreadable))
+        return Asked(people, frozenset(unreadable))
 
     async def tell_consent(self, change: ConsentChange) -> None:
         """A recipient's own word. Idempotent by the change's id. Raises Unavailable."""
         await self._neighbour.post("/internal/consents", change)
+
+
+def _requested(item: Any, profile_ids: Sequence[UUID]) -> set[UUID]:
+    """Whom of these it is about, as far as that can be read."""
+    named = item.get("requested_id") if isinstance(item, dict) else None
+    return {one for one in profile_ids if str(one) == str(named)}
 
 
 class Segments:

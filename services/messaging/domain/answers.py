@@ -52,9 +52,11 @@ Answer = Accepted | Rejected | NotNow | Unsure
 
 @dataclass(frozen=True, slots=True)
 class TryAgain:
-    """Not final: once more at `at`."""
+    """Not final: once more at `at`. Meanwhile `reason` and the delivery's `status` stand: in doubt it may have arrived."""
 
     at: datetime
+    reason: str = "provider_error"
+    status: str = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +76,39 @@ class Final:
     suppress: str | None = None
 
 
+UNKNOWN = Final("unknown", "no_answer", "unknown")
+
+
 def after(
-    answer: Answer, *, attempts: int, now: datetime, give_up_at: datetime, chance: float, preferred: bool = False
+    answer: Answer,
+    *,
+    attempts: int,
+    now: datetime,
+    give_up_at: datetime,
+    chance: float,
+    preferred: bool = False,
+    in_doubt: bool = False,
 ) -> Final | TryAgain | NextChannel:
     """What comes of an answer to the try number `attempts`. `chance` in [0, 1) spreads the next tries.
 
     `preferred`: the person's other channels may be used instead, once it is certain that this one did not take it.
+    `in_doubt`: this or an earlier try may have been taken; nothing but a yes ends that.
     """
     match answer:
         case Accepted():
             return Final("sent", "sent", "sent")
+        case Rejected() if in_doubt:
+            return Final("unknown", "no_answer", "unknown", answer.suppress)
         case Rejected() if preferred:
             return NextChannel(answer.suppress)
         case Rejected():
             return Final("failed", "provider_error", "failed", answer.suppress)
         case Unsure():
-            return Final("unknown", "no_answer", "unknown")
+            return UNKNOWN
         case NotNow(wait=wait):
             at = next_try(attempts, now=now, give_up_at=give_up_at, chance=chance, wait=wait)
+            if in_doubt:
+                return UNKNOWN if at is None else TryAgain(at, "no_answer", "unknown")
             return Final("failed", "provider_error", "failed") if at is None else TryAgain(at)
 
 

@@ -20,6 +20,7 @@ DEFAULT_STALE_AFTER = timedelta(days=1)
 _FIELDS = (
     "name", "template", "variants", "channel", "delay", "holdout", "goal", "reentry", "stale_after", "topic",
     "local_time", "rate",
+    "when_capped",
 )  # fmt: skip
 
 
@@ -88,6 +89,7 @@ class Goal:
 class Definition:
     """`channel`: one of CHANNELS, `preferred` (in the person's order), or None (the template's own). `local_time`: of the
     day, where the person is; the message waits for it. `rate`: most messages in any minute, None for any number.
+    `wait_when_capped`: how long after it was first due a message may wait for the frequency caps; None: not at all.
     """
 
     trigger: Trigger
@@ -102,6 +104,7 @@ class Definition:
     stale_after: timedelta = DEFAULT_STALE_AFTER
     local_time: time | None = None
     rate: int | None = None
+    wait_when_capped: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,9 @@ def parse_definition(json: object, loc: Loc = ()) -> Definition:
         stale_after=reading.converted(found, "stale_after", loc, parse_duration) or DEFAULT_STALE_AFTER,
         local_time=reading.converted(found, "local_time", loc, parse_local_time),
         rate=reading.converted(found, "rate", loc, _rate),
+        wait_when_capped=_read_wait(found["when_capped"], (*loc, "when_capped"), reading)
+        if "when_capped" in found
+        else None,
     )
     reading.finish()
     return definition
@@ -252,6 +258,12 @@ def _read_goal(json: object, loc: Loc, reading: Reading) -> Goal:
     within = reading.converted(found, "within", loc, parse_duration)
     revenue = read_name(found, "revenue", loc, reading) if "revenue" in found else None
     return Goal(read_name(found, "event", loc, reading), within or timedelta(1), revenue)
+
+
+def _read_wait(json: object, loc: Loc, reading: Reading) -> timedelta | None:
+    found = reading.fields(json, loc) or {}
+    reading.keys(found, loc, required=("wait",))
+    return reading.converted(found, "wait", loc, parse_duration)
 
 
 def read_name(found: Object, key: str, loc: Loc, reading: Reading) -> str:

@@ -37,7 +37,8 @@ class Offer:
 @dataclass(frozen=True, slots=True)
 class Request:
     """Somebody may have to be told something. `due_at`: when it was due. `attempts`: how often a provider was tried. `tried`: the
-    channels on which it was refused for good.
+    channels on which it was refused for good. `in_doubt`: it may have arrived already. `unreadable`: what profiles says of the
+    person can't be read.
     """
 
     campaign: Campaign | None
@@ -51,6 +52,8 @@ class Request:
     default_zone: str
     paused_then: bool = False
     tried: Sequence[str] = ()
+    in_doubt: bool = False
+    unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,12 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What the profile was sent before, for frequency caps."""
+    """What the profile was sent before, or may have been, for frequency caps."""
 
     purpose: str
     channel: str
     at: datetime
+    delivery_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Final. `decision` is one of skipped, suppressed, held_out, failed."""
+    """Final. `decision` is one of skipped, suppressed, held_out, failed, unknown."""
 
     decision: str
     reason: str
@@ -124,6 +128,14 @@ Verdict = Send | Refuse | Defer
 
 def decide(request: Request, history: History, *, now: datetime) -> Verdict:
     """The verdict at `now`, apart from the template, which is rendered for those that are sent."""
+    verdict = _decide(request, history, now)
+    if request.in_doubt and isinstance(verdict, Refuse):
+        # It is not sent again, but may have arrived: to call it refused would be a guess.
+        return Refuse("unknown", "no_answer", verdict.facts | {"not_again": verdict.reason})
+    return verdict
+
+
+def _decide(request: Request, history: History, now: datetime) -> Verdict:
     campaign = request.campaign
     if campaign is not None and campaign.status == CANCELLED:
         return Refuse("skipped", CANCELLED, {})
@@ -139,6 +151,8 @@ def decide(request: Request, history: History, *, now: datetime) -> Verdict:
     if history.journey is not None and history.journey.paused:
         until = now + PAUSE_LOOK
         return Defer("journey_paused", until, {"until": until})
+    if request.unreadable:
+        return Refuse("failed", "unreadable_profile", {})
     if request.recipient is None:
         return Refuse("skipped", "no_profile", {})
     return _to_person(request, campaign, request.recipient, history, now)
@@ -201,7 +215,7 @@ def _to_person(request: Request, campaign: Campaign, recipient: Recipient, histo
         decision = "suppressed" if reached.reason == "suppressed" else "skipped"
         return Refuse(decision, reached.reason, reached.facts)
     if not campaign.transactional:
-        capped = _capped(request.rules.caps, definition.purpose, reached.channel, history.messages, now)
+        capped = _capped(request, campaign, reached.channel, history.messages, now)
         if capped is not None:
             return capped
         if in_control_group(request.rules.control, recipient.id):
@@ -259,16 +273,42 @@ def _template(request: Request, campaign: Campaign, channel: str) -> str:
 
 
 def _capped(
-    caps: Sequence[Cap], purpose: str, channel: str, messages: Sequence[Message], now: datetime
-) -> Refuse | None:
+    request: Request, campaign: Campaign, channel: str, messages: Sequence[Message], now: datetime
+) -> Refuse | Defer | None:
+    """The first cap that is reached; where the campaign waits, until none of them is, unless that is too late."""
+    definition = campaign.definition
+    reached = [cap for cap in request.rules.caps if cap.concerns(definition.purpose, channel)]
+    reached = [cap for cap in reached if _sent_within(cap, messages, now) >= cap.max]
+    if not reached:
+        return None
+    facts: dict[str, Any] = {"cap": reached[0].to_json(), "sent": _sent_within(reached[0], messages, now)}
+    if definition.wait_when_capped is None:
+        return Refuse("skipped", "frequency_cap", facts)
+    until = _allowed_at(reached, messages)
+    facts |= {"wait": format_duration(definition.wait_when_capped)}
+    if until is None or until > request.trigger_at + definition.delay + definition.wait_when_capped:
+        return Refuse("skipped", "frequency_cap", facts)
+    return Defer("frequency_cap", until, facts | {"until": until})
+
+
+def _counted(cap: Cap, messages: Sequence[Message]) -> list[datetime]:
+    """When the messages were sent that a cap counts."""
+    return sorted(m.at for m in messages if m.purpose == cap.purpose and cap.channel in (None, m.channel))
+
+
+def _sent_within(cap: Cap, messages: Sequence[Message], now: datetime) -> int:
+    return sum(1 for at in _counted(cap, messages) if at > now - cap.within)
+
+
+def _allowed_at(caps: Sequence[Cap], messages: Sequence[Message]) -> datetime | None:
+    """The first instant at which none of these is reached any more, if nothing else is sent; None if there is none."""
+    instants = []
     for cap in caps:
-        if cap.purpose != purpose or cap.channel not in (None, channel):
-            continue
-        counted = [m for m in messages if m.purpose == purpose and cap.channel in (None, m.channel)]
-        sent = sum(1 for m in counted if m.at > now - cap.within)
-        if sent >= cap.max:
-            return Refuse("skipped", "frequency_cap", {"cap": cap.to_json(), "sent": sent})
-    return None
+        if cap.max == 0:
+            return None
+        # With this message gone from its window, fewer than `max` are left in it.
+        instants.append(_counted(cap, messages)[-cap.max] + cap.within)
+    return max(instants)
 
 
 def _time_of_day(request: Request, recipient: Recipient, now: datetime) -> Refuse | Defer | None:

@@ -20,6 +20,10 @@ class Cap:
     within: timedelta
     channel: str | None = None
 
+    def concerns(self, purpose: str, channel: str) -> bool:
+        """Whether it may hold back a message of this purpose on this channel."""
+        return self.purpose == purpose and self.channel in (None, channel)
+
     def to_json(self) -> dict[str, object]:
         shown: dict[str, object] = {"purpose": self.purpose, "max": self.max, "within": format_duration(self.within)}
         return shown | ({"channel": self.channel} if self.channel else {})

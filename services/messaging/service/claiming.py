@@ -28,11 +28,13 @@ SuppressionsByAddress = Mapping[tuple[str, str], Sequence[Suppression]]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A due message with what is known and rendered before its transaction. `draft`: None if it would not be sent."""
+    """A due message with what is known and rendered before its transaction. `draft`: None if it would not be sent.
+    `unreadable`: what profiles says of the person can't be read."""
 
     due: Due
     recipient: Recipient | None
     draft: Draft | Refuse | None
+    unreadable: bool = False
 
 
 @dataclass(slots=True)
@@ -76,7 +78,7 @@ class Histories:
         return History(
             earlier=self.earlier.get(due.id),
             last_change=self.changes.get(due.id),
-            messages=self.messages.get(due.profile_id, ()),
+            messages=[one for one in self.messages.get(due.profile_id, ()) if one.delivery_id != due.delivery_id],
             suppressions=self.suppressions,
             journey=self.journeys.get(due.id),
         )
@@ -112,7 +114,7 @@ class Claims:
         """Decide all of them anew, with what the database knows."""
         claimed = Claimed()
         for one in prepared:
-            request = request_for(one.due, catalogue, one.recipient, self.default_zone)
+            request = request_for(one.due, catalogue, one.recipient, self.default_zone, unreadable=one.unreadable)
             verdict = judge(request, histories.of(one.due), now=now)
             match verdict:
                 case Refuse():
@@ -131,7 +133,8 @@ class Claims:
             claimed.again.append(one.due)
         else:
             purpose = catalogue.campaigns[one.due.campaign_id].definition.purpose
-            self._claim(claimed, one, draft, verdict.facts | {"purpose": purpose}, now)
+            facts = verdict.facts | {"purpose": purpose} | ({"in_doubt": True} if one.due.in_doubt else {})
+            self._claim(claimed, one, draft, facts, now)
 
     def _claim(self, claimed: Claimed, one: Prepared, draft: Draft, facts: dict[str, Any], now: datetime) -> None:
         provider = self.providers.of(draft.channel)

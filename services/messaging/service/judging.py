@@ -75,7 +75,9 @@ class Draft:
     headers: dict[str, str]
 
 
-def request_for(due: Due, catalogue: Catalogue, recipient: Recipient | None, default_zone: str) -> Request:
+def request_for(
+    due: Due, catalogue: Catalogue, recipient: Recipient | None, default_zone: str, *, unreadable: bool = False
+) -> Request:
     """What there is to decide."""
     campaign = catalogue.campaigns.get(due.campaign_id)
     variants = campaign.definition.variants if campaign else ()
@@ -96,6 +98,8 @@ def request_for(due: Due, catalogue: Catalogue, recipient: Recipient | None, def
         default_zone=default_zone,
         paused_then=due.trigger.get("paused") is True,
         tried=due.tried,
+        in_doubt=due.in_doubt,
+        unreadable=unreadable,
     )
 
 

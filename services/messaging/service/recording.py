@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.messaging.domain.addresses import address_hash
-from services.messaging.domain.answers import Answer, Final, NextChannel, NotNow, TryAgain, Unsure, after
+from services.messaging.domain.answers import Accepted, Answer, Final, NextChannel, NotNow, TryAgain, Unsure, after
 from services.messaging.domain.campaign import DEFAULT_STALE_AFTER
 from services.messaging.domain.delivery import Delivery
 from services.messaging.service.outcomes import outcome
@@ -68,7 +68,7 @@ class Recorder:
 
     async def record(self, delivery: Delivery, answer: Answer) -> None:
         """Returns when the answer is written down."""
-        orphan = Orphan(delivery.profile_id, delivery.send_id, delivery.id)
+        orphan = Orphan(delivery.profile_id, delivery.send_id, delivery.id, delivery.at)
         told = Told(orphan, answer, asyncio.get_running_loop().create_future())
         self._waiting.append(told)
         if self._writing is None or self._writing.done():
@@ -133,7 +133,8 @@ class Recorder:
         settled = []
         for orphan, given in answers:
             claim = claims.get(orphan.delivery_id)
-            if claim is not None:
+            # Of what was given up only a late yes is news: it ends the doubt, also where it is about to be sent again.
+            if claim is not None and (not claim.late or isinstance(given, Accepted)):
                 definition = campaigns.get(claim.campaign_id)
                 preferred = definition is not None and definition.channel == "preferred"
                 # What may have been taken must not go to another channel when it is given again, refused, or decided anew.
@@ -146,6 +147,7 @@ class Recorder:
                     give_up_at=claim.due_at + (definition.stale_after if definition else DEFAULT_STALE_AFTER),
                     chance=self._chance(),
                     preferred=preferred,
+                    in_doubt=claim.in_doubt or isinstance(given, Unsure),
                 )
                 settled.append((claim, answer, final))
         await self._save(tx, settled, at)
@@ -158,7 +160,7 @@ class Recorder:
         await write_answers(
             tx,
             [
-                (claim, final.status if isinstance(final, Final) else "failed", answer.text or None)
+                (claim, "failed" if isinstance(final, NextChannel) else final.status, answer.text or None)
                 for claim, answer, final in settled
             ],
         )
@@ -191,7 +193,7 @@ def _judged(claim: Claim, final: Final | TryAgain | NextChannel, answer: Answer,
         id=claim.id,
         state=_STATE_OF[type(final)],
         decision=final.decision if isinstance(final, Final) else "deferred",
-        reason=final.reason if isinstance(final, Final) else "provider_error",
+        reason="provider_error" if isinstance(final, NextChannel) else final.reason,
         facts=facts,
         due_at=claim.due_at,
         next_at=again,

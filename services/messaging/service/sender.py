@@ -15,7 +15,7 @@ from uuid import UUID
 
 from prometheus_client import Counter
 
-from services.messaging.clients.neighbours import Profiles
+from services.messaging.clients.neighbours import Asked, Profiles
 from services.messaging.domain.decision import History, Send
 from services.messaging.domain.fairness import one_each, take_turns
 from services.messaging.domain.reach import Suppressions
@@ -84,10 +84,11 @@ class Sender:
         if not due:
             return 0
         asked_at = self._elapsed()
-        recipients = await self._profiles.recipients([one.profile_id for one in due])
+        asked = await self._profiles.ask([one.profile_id for one in due])
+        recipients = asked.people
         settled, moved = _without_moved(due, recipients)
         suppressions = await self._suppressions(recipients, catalogue)
-        prepared = await asyncio.to_thread(self._prepare, settled, catalogue, recipients, suppressions)
+        prepared = await asyncio.to_thread(self._prepare, settled, catalogue, asked, suppressions)
         try:
             claimed = await self._db.run(lambda tx: self._claim(tx, prepared, moved, catalogue, asked_at))
         except Outdated:
@@ -147,7 +148,7 @@ class Sender:
         self,
         due: Sequence[Due],
         catalogue: Catalogue,
-        recipients: Mapping[UUID, Recipient],
+        asked: Asked,
         suppressions: Suppressions,
     ) -> list[Prepared]:
         """Render what would be sent if nothing else in the database stood against it."""
@@ -155,12 +156,13 @@ class Sender:
         history = History(suppressions=suppressions)
         prepared = []
         for one in due:
-            recipient = recipients.get(one.profile_id)
-            verdict = judge(request_for(one, catalogue, recipient, self._speech.default_zone), history, now=now)
+            recipient, unreadable = asked.people.get(one.profile_id), one.profile_id in asked.unreadable
+            request = request_for(one, catalogue, recipient, self._speech.default_zone, unreadable=unreadable)
+            verdict = judge(request, history, now=now)
             made = None
             if isinstance(verdict, Send) and recipient is not None:
                 made = draft(one, verdict, catalogue, recipient, speech=self._speech, now=now)
-            prepared.append(Prepared(one, recipient, made))
+            prepared.append(Prepared(one, recipient, made, unreadable))
         return prepared
 
     async def _claim(

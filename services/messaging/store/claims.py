@@ -12,16 +12,18 @@ from shared.plumbing.lanes import by_lane
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A claim to be settled. Its rows may have moved with the profile since."""
+    """A claim to be settled. Its rows may have moved with the profile since. `claimed_at` tells it from a later claim of the same
+    delivery."""
 
     profile_id: UUID
     send_id: UUID
     delivery_id: UUID
+    claimed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The claimed trigger and its delivery."""
+    """The claimed trigger and its delivery. `late`: it was given up already, as `unknown`."""
 
     lane: int
     id: UUID
@@ -39,16 +41,29 @@ class Claim:
     address: str
     template: str
     provider: str
+    late: bool
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether an earlier try of it may have been taken."""
+        return self.facts.get("in_doubt") is True
 
 
 async def lock_claims(tx: Connection, orphans: Sequence[tuple[int, Orphan]]) -> dict[UUID, Claim]:
-    """By delivery: the claims in these lanes that still are ones, locked."""
+    """By delivery: the claims in these lanes that still are ones, and those that were given up, locked. One that was claimed anew
+    meanwhile is neither."""
     rows = await tx.fetchmany(
         """SELECT sends.lane, sends.id, sends.campaign_id, sends.campaign, sends.profile_id, due_at, attempts, facts,
-                  variant, decided_at, deliveries.id AS delivery_id, channel, purpose, address, template, provider
-           FROM sends JOIN deliveries ON deliveries.lane = sends.lane AND deliveries.id = sends.delivery_id
-           WHERE sends.lane = $1 AND sends.id = ANY($2::uuid[]) AND state = 'claimed' ORDER BY sends.id FOR UPDATE""",
-        [(lane, sorted(orphan.send_id for _, orphan in group)) for lane, group in by_lane(orphans, lambda one: one[0])],
+                  variant, deliveries.at AS decided_at, deliveries.id AS delivery_id, channel, purpose, address, template,
+                  provider, state <> 'claimed' AS late
+           FROM unnest($2::uuid[], $3::timestamptz[]) AS asked (send_id, claimed_at)
+           JOIN sends ON sends.lane = $1 AND sends.id = asked.send_id
+           JOIN deliveries ON deliveries.lane = $1 AND deliveries.id = sends.delivery_id AND deliveries.at = asked.claimed_at
+           WHERE state = 'claimed' OR deliveries.status = 'unknown' ORDER BY sends.id FOR UPDATE OF sends, deliveries""",
+        [
+            (lane, [orphan.send_id for _, orphan in group], [orphan.claimed_at for _, orphan in group])
+            for lane, group in by_lane(orphans, lambda one: one[0])
+        ],
     )
     return {row["delivery_id"]: Claim(**row) for row in rows}
 
@@ -76,7 +91,7 @@ async def find_orphans(
 ) -> list[Orphan]:
     """Claims that nobody will answer: those past their time, and those of `owner`."""
     rows = await db.fetch(
-        """SELECT profile_id, id, delivery_id FROM sends
+        """SELECT profile_id, id, delivery_id, decided_at FROM sends
            WHERE lane = ANY($1::smallint[]) AND claimed_until IS NOT NULL AND (claimed_until < $2 OR claimed_by = $3)
            ORDER BY lane, id LIMIT $4""",
         list(lanes),
@@ -84,4 +99,4 @@ async def find_orphans(
         owner,
         limit,
     )
-    return [Orphan(row["profile_id"], row["id"], row["delivery_id"]) for row in rows]
+    return [Orphan(row["profile_id"], row["id"], row["delivery_id"], row["decided_at"]) for row in rows]

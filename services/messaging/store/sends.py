@@ -16,7 +16,7 @@ from shared.plumbing.lanes import by_lane, lane_of_text
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A trigger whose message is due."""
+    """A trigger whose message is due. `in_doubt`: it was given to a provider, and may have arrived."""
 
     lane: int
     id: UUID
@@ -31,6 +31,7 @@ class Due:
     attempts: int
     delivery_id: UUID | None
     tried: list[str]
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ class Judged:
 
 
 _DUE = """lane, id, campaign_id, campaign, profile_id, user_id, trigger_at, trigger, due_at, next_at, attempts,
-          delivery_id, tried"""
+          delivery_id, tried, delivery_id IS NOT NULL AND EXISTS (
+            SELECT FROM deliveries WHERE deliveries.lane = sends.lane AND deliveries.id = sends.delivery_id
+              AND deliveries.status = 'unknown') AS in_doubt"""
 
 
 async def anything_due(db: Database, *, lanes: Sequence[int], now: datetime) -> bool:
@@ -107,14 +110,18 @@ async def lock_due(tx: Connection, due: Sequence[Due]) -> set[UUID]:
 
 
 async def read_earlier(tx: Connection, due: Sequence[Due]) -> dict[UUID, Earlier]:
-    """By send: the newest other message of the same campaign that the profile had, is having, or was held out from."""
+    """By send: the newest other message of the same campaign that the profile had, is having, may have had, or was held out
+    from."""
     rows = await tx.fetchmany(
         """SELECT asked.id, other.decision, other.at
            FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS asked (id, profile_id, campaign_id),
            LATERAL (SELECT coalesce(decision, 'sending') AS decision, decided_at AS at FROM sends
                     WHERE lane = $1 AND profile_id = asked.profile_id AND campaign_id = asked.campaign_id
                       AND id <> asked.id
-                      AND (decision IN ('sent', 'held_out', 'unknown') OR claimed_until IS NOT NULL)
+                      AND (decision IN ('sent', 'held_out', 'unknown') OR claimed_until IS NOT NULL
+                           OR (next_at IS NOT NULL AND delivery_id IN (
+                                 SELECT id FROM deliveries WHERE lane = $1 AND profile_id = asked.profile_id
+                                   AND status = 'unknown')))
                     ORDER BY decided_at DESC LIMIT 1) AS other""",
         [
             (lane, [one.id for one in group], [one.profile_id for one in group], [one.campaign_id for one in group])
@@ -150,13 +157,13 @@ async def read_last_changes(
 async def read_messages(tx: Connection, due: Sequence[Due], *, since: datetime) -> dict[UUID, list[Message]]:
     """By profile: what it was sent, or may have been, since then."""
     rows = await tx.fetchmany(
-        """SELECT profile_id, purpose, channel, at FROM deliveries
+        """SELECT profile_id, purpose, channel, at, id FROM deliveries
            WHERE lane = $1 AND profile_id = ANY($2::uuid[]) AND at > $3 AND status IN ('sent', 'sending', 'unknown')""",
         [(lane, [one.profile_id for one in group], since) for lane, group in by_lane(due, lambda one: one.lane)],
     )
     found: dict[UUID, list[Message]] = {}
     for row in rows:
-        found.setdefault(row["profile_id"], []).append(Message(row["purpose"], row["channel"], row["at"]))
+        found.setdefault(row["profile_id"], []).append(Message(row["purpose"], row["channel"], row["at"], row["id"]))
     return found
 
 

@@ -1,6 +1,6 @@
 """What an answer makes of a message, when it is tried again, who comes first, and chance that stays."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -29,6 +29,26 @@ LATER = NOW + timedelta(days=1)
 )
 def test_what_an_answer_makes_of_a_message(answer: Accepted, expected: Final) -> None:
     assert after(answer, attempts=1, now=NOW, give_up_at=LATER, chance=0.5) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "give_up_at", "expected"),
+    [
+        (Accepted(), LATER, Final("sent", "sent", "sent")),
+        (Rejected("no"), LATER, Final("unknown", "no_answer", "unknown")),
+        (Rejected("no", bounced=True), LATER, Final("unknown", "no_answer", "unknown", "bounced")),
+        (NotNow("busy"), LATER, TryAgain(NOW + timedelta(seconds=5), "no_answer", "unknown")),
+        (NotNow("busy"), NOW, Final("unknown", "no_answer", "unknown")),
+    ],
+)
+def test_only_a_yes_ends_the_doubt_whether_an_earlier_try_was_taken(
+    answer: Accepted, give_up_at: datetime, expected: Final
+) -> None:
+    for preferred in (False, True):
+        found = after(
+            answer, attempts=1, now=NOW, give_up_at=give_up_at, chance=0.5, preferred=preferred, in_doubt=True
+        )
+        assert found == expected
 
 
 def test_whoever_is_not_taken_in_time_has_failed() -> None:

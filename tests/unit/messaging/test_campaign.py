@@ -49,11 +49,13 @@ def test_everything_that_can_be_said() -> None:
             "reentry": "P90D",
             "stale_after": "PT2S",
             "topic": "news",
+            "when_capped": {"wait": "P3D"},
         }
     )
     assert isinstance(found.trigger, EventTrigger)
     assert found.goal == Goal("Order Completed", timedelta(days=7), "total")
     assert (found.reentry, found.holdout) == (timedelta(days=90), Decimal("0.1"))
+    assert found.wait_when_capped == timedelta(days=3)
 
 
 def test_a_broadcast_has_its_time() -> None:

@@ -88,8 +88,22 @@ def test_a_missing_address_comes_after_consent_and_before_caps() -> None:
 def test_a_deleted_campaign_and_an_erased_person_are_told_nothing() -> None:
     assert verdict(campaign=None) == ("skipped", "campaign_not_running")
     assert verdict(recipient=None) == ("skipped", "no_profile")
+    assert verdict(recipient=None, unreadable=True) == ("failed", "unreadable_profile")
     assert verdict(paused_then=True) == ("skipped", "campaign_not_running")
     assert verdict(offers=()) == ("failed", "template_error")
+
+
+@pytest.mark.parametrize("hindrance", HINDRANCES, ids=lambda one: one[0])
+def test_what_may_have_arrived_stays_unknown_where_it_is_not_sent_again(hindrance: Any) -> None:
+    _, (decision, reason), stop, who, known, more = hindrance
+    fields: dict[str, Any] = more | ({"rules": rules(**more["rules"])} if "rules" in more else {})
+    doubted = request(campaign=campaign(**stop), recipient=person(**who), in_doubt=True, **fields)
+    found = decide(doubted, History(**known), now=NOW)
+    if decision == "deferred":
+        assert isinstance(found, Defer)
+    else:
+        assert isinstance(found, Refuse)
+        assert (found.decision, found.reason, found.facts["not_again"]) == ("unknown", "no_answer", reason)
 
 
 @pytest.mark.parametrize("hindrance", HINDRANCES[:4] + HINDRANCES[6:7], ids=lambda one: one[0])
