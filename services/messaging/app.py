@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from services.messaging.api import ROUTERS
 from services.messaging.api.hooks import PATH
 from services.messaging.clients.carriers import Carrier, carriers_of
-from services.messaging.clients.neighbours import Profiles, Segments, load_api_keys
+from services.messaging.clients.neighbours import Events, Profiles, Segments, load_api_keys
 from services.messaging.config import Settings
 from services.messaging.domain.links import Linker
 from services.messaging.domain.local_time import zone_names
@@ -90,6 +90,7 @@ async def _start(
     frame.feed = FeedServer(frame.db, frame.wake, consumers=("events",))
     app.state.profiles = Profiles(profiles)
     app.state.segments = Segments(segments)
+    app.state.events = Events(events)
     take_in = TakeIn(frame.clock, address_secret=app.state.speech.address_secret)
     frame.parked = {"changes": take_in.changes, "resolved": take_in.resolved}
     for carrier in app.state.carriers.values():

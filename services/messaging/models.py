@@ -134,6 +134,7 @@ sends = Table(
     Index("sends_campaign", "lane", "campaign", "id"),
 )
 # What was said: the full content, to whom, by which provider and with which answer. The local mailbox is those of provider `mailbox`.
+# `household`: the key of the one that the person belonged to then.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -153,8 +154,31 @@ deliveries = Table(
     Column("status", Text, nullable=False),
     Column("answer", Text),
     Column("at", AT, nullable=False),
+    Column("household", Text),
     PrimaryKeyConstraint("lane", "id"),
     Index("deliveries_profile", "lane", "profile_id", "at"),
+)
+# Households by a keyed hash of their name, in its lane: what claims for different members are serialised by.
+households = Table(
+    "households",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("household", Text, nullable=False),
+    PrimaryKeyConstraint("lane", "household"),
+)
+# What was sent to members of households, for frequency caps; in the household's lane. It names nobody.
+household_messages = Table(
+    "household_messages",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("delivery_id", ID, nullable=False),
+    Column("household", Text, nullable=False),
+    Column("campaign_id", ID, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("at", AT, nullable=False),
+    PrimaryKeyConstraint("lane", "delivery_id"),
+    Index("household_messages_sent", "lane", "household", "at"),
 )
 # The last change seen of each profile in the segments that campaigns use.
 memberships_seen = Table(

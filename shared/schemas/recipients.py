@@ -12,19 +12,23 @@ from shared.schemas.resolved import Identifier, LifeEvent
 
 
 class RecipientsRequest(Message, frozen=True, kw_only=True):
-    """Up to 1,000 profile ids."""
+    """Up to 1,000 profile ids. `history`: with every consent there ever was, not only those that decide now."""
 
     profile_ids: Annotated[tuple[UUID, ...], msgspec.Meta(max_length=1000)]
+    history: bool = False
 
 
 class Consent(Message, frozen=True, kw_only=True):
-    """One recorded consent. `channel` may be `any`. `status`: granted, denied, withdrawn."""
+    """One recorded consent. `channel` may be `any`. `status`: granted, denied, withdrawn. Only in a history: when it was recorded,
+    and since when it counts no more."""
 
     purpose: str
     channel: str
     status: str
     at: datetime
     source: str | None = None
+    recorded_at: datetime | None = None
+    lifted_at: datetime | None = None
 
 
 class Device(Message, frozen=True, kw_only=True):

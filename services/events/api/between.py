@@ -5,16 +5,17 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from services.events.service.lag import own_progress
-from services.events.service.listing import read_again
+from services.events.service.listing import read_again, read_named
 from shared.plumbing.auth import Internal
 from shared.plumbing.http import JsonResponse, read_body
 from shared.plumbing.pages import Limit
+from shared.schemas.history import EventsRequest
 from shared.schemas.keys import ApiKeys
 from shared.schemas.replay import LogRequest
 
 
 def internal_routes() -> APIRouter:
-    """`GET /internal/keys`, `/internal/progress`, `/internal/profiles/{id}/events`, `POST /internal/log`."""
+    """`GET /internal/keys`, `/internal/progress`, `/internal/profiles/{id}/events`, `POST /internal/log`, `/internal/events`."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/internal/keys", dependencies=[Internal])
@@ -34,5 +35,10 @@ def internal_routes() -> APIRouter:
     async def part_of_log(request: Request) -> Response:
         part = await read_body(request, LogRequest.read)
         return JsonResponse({"items": await read_again(request.app.state.frame.db, part)})
+
+    @router.post("/internal/events", dependencies=[Internal])
+    async def named(request: Request) -> Response:
+        part = await read_body(request, EventsRequest.read)
+        return JsonResponse(await read_named(request.app.state.frame.db, part))
 
     return router

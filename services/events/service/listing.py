@@ -8,19 +8,23 @@ from uuid import UUID
 import asyncpg
 
 from services.events.domain.dedup import dedup_key, key_lane
-from services.events.store.listing import Place, list_log, list_profile, received_of_keys, source_names
+from services.events.store.listing import Place, list_log, list_named, list_profile, received_of_keys, source_names
 from services.events.store.people import find_group, owners_of
 from services.events.store.reading import read_part
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Database
 from shared.plumbing.json import Raw
 from shared.plumbing.pages import page
+from shared.schemas.history import EventsPage, EventsRequest
 from shared.schemas.replay import LogRequest
+from shared.schemas.resolved import Event, EventResolved, LogPosition
 
 COLUMNS = (
     "message_id", "source", "type", "name", "user_id", "anonymous_id", "previous_id", "profile_id", "timestamp",
     "original_timestamp", "sent_at", "received_at", "imported",
 )  # fmt: skip
+
+EVENT = ("name", "type", "source", "message_id", "timestamp", "received_at", "user_id", "anonymous_id")
 
 
 class Listing:
@@ -64,6 +68,26 @@ async def read_again(db: Database, part: LogRequest) -> list[dict[str, Any]]:
         {"seq": item.seq, "owner": owners.get((item.lane, item.seq)), "message": Raw(item.message.encode())}
         for item in items
     ]
+
+
+async def read_named(db: Database, part: EventsRequest) -> EventsPage:
+    """A part of the events of a name, as they were resolved."""
+    after = None if part.after is None else Place(*part.after)
+    rows = await list_named(db, part.name, since=part.since, until=part.before, after=after, limit=part.limit)
+    owners = await owners_of(db, [(row["lane"], row["seq"]) for row in rows])
+    items = [_resolved(row, owner) for row in rows if (owner := owners.get((row["lane"], row["seq"]))) is not None]
+    last = rows[-1] if len(rows) == part.limit else None
+    return EventsPage(items=tuple(items), next=None if last is None else (last["timestamp"], last["lane"], last["seq"]))
+
+
+def _resolved(row: asyncpg.Record, owner: UUID) -> EventResolved:
+    event = Event(
+        properties=row["payload"].get("properties", {}),
+        context=row["payload"].get("context", {}),
+        **{name: row[name] for name in EVENT},
+    )
+    log = LogPosition(lane=row["lane"], seq=row["seq"], received_at=row["received_at"])
+    return EventResolved(profile_id=owner, event=event, log=log, imported=row["imported"])
 
 
 def _page(rows: list[asyncpg.Record], limit: int, *, owners: Mapping[tuple[int, int], UUID]) -> dict[str, Any]:

@@ -79,6 +79,25 @@ async def list_log(
     )
 
 
+async def list_named(
+    db: Database, name: str, *, since: datetime, until: datetime, after: Place | None, limit: int
+) -> list[asyncpg.Record]:
+    """Events of a name with a timestamp from `since` on and before `until`, oldest first."""
+    place = after or Place(since, -1, -1)
+    return await db.fetch(
+        f"""SELECT {COLUMNS}, log.profile_id FROM log
+            WHERE log.name = $1 AND log.timestamp >= $2 AND log.timestamp < $3
+              AND (log.timestamp, log.lane, log.seq) > ($2, $4, $5)
+            ORDER BY log.timestamp, log.lane, log.seq LIMIT $6""",
+        name,
+        place.timestamp,
+        until,
+        place.lane,
+        place.seq,
+        limit,
+    )
+
+
 async def list_profile(
     db: Database, profile_ids: Sequence[UUID], *, equal: dict[str, str], before: Place | None, limit: int
 ) -> list[asyncpg.Record]:

@@ -58,6 +58,8 @@ async def create(request: Request, body: JsonBody) -> Response:
     `template`, or `variants` with weights; `channel`: one of the template's, or `preferred` (the person's order, first that is
     consented to, not suppressed and has an address). `purpose`: `transactional` needs no consent and yields to no cap,
     holdout, quiet hours or contact window. `topic`: a person who set it to false is skipped (`topic_opt_out`).
+    `when_capped`: `{"wait": "P3D"}` defers whom a frequency cap holds back to the first instant at which all caps allow it, if that is
+    within this time of when it was first due; else, and without it, they are skipped.
     `reentry`: a person who was sent the message or held out from it is not again (`once`), is (`always`), or is after a time.
     """
     frame, segments = frame_of(request), request.app.state.segments

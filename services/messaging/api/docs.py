@@ -150,6 +150,44 @@ PREVIEW_SHOWN: dict[str, Any] = {
     "text": "Hi Ada!\n",
     "html": "<p>Hi Ada!</p>",
 }
+DECISION_OF: dict[str, Any] = {
+    "profile_id": "0195f3a0-7f00-7000-8000-000000000003",
+    "user_id": "ada",
+    "decision": "skipped",
+    "reason": "no_consent",
+    "facts": {"purpose": "marketing", "consents": {"email": None}},
+}
+DRY_RUN: dict[str, Any] = {"limit": 1000}
+DRY_RUN_SHOWN: dict[str, Any] = {
+    "campaign": "win-back",
+    "segment": "lapsed",
+    "as_of": "2026-11-21T10:00:00Z",
+    "looked_at": 2,
+    "of": 2,
+    "decisions": {"sent": 1, "skipped": 1},
+    "reasons": {"sent": 1, "no_consent": 1},
+    "items": [DECISION_OF],
+    "next": None,
+}
+BACKTEST: dict[str, Any] = {"campaign": CAMPAIGN, "since": "P30D"}
+BACKTEST_SHOWN: dict[str, Any] = {
+    "campaign": "win-back",
+    "since": "2026-11-20T10:00:00Z",
+    "until": "2026-11-21T10:00:00Z",
+    "complete": True,
+    "triggers": 120,
+    "decisions": {"sent": 90, "skipped": 20, "held_out": 10},
+    "reasons": {"sent": 90, "no_consent": 20, "holdout": 10},
+    "waited": {"quiet_hours": 31},
+    "days": [
+        {"day": "2026-11-20", "sent": 50, "held_out": 6, "not_sent": 12},
+        {"day": "2026-11-21", "sent": 40, "held_out": 4, "not_sent": 8},
+    ],
+    "people": {"triggered": 110, "messaged": 85},
+    "per_person": {"max": 2, "mean": 1.06, "histogram": {"1": 80, "2": 5}},
+    "sample": [{**DECISION_OF, "at": "2026-11-20T12:00:00Z"}],
+    "assumptions": ["The campaign ran all the time, and every message was taken by its provider at once."],
+}
 TEST: dict[str, Any] = PREVIEW | {"to": "me@shop.example"}
 TEST_SHOWN: dict[str, Any] = {
     "id": "0195f3a0-7f00-7000-8000-000000000006",

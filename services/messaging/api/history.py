@@ -68,7 +68,7 @@ async def decisions(
 
     `reason`: `sent`, `campaign_not_running`, `reentry`, `stale`, `not_qualified`, `journey_exited`, `journey_paused`, `no_consent`, `topic_opt_out`, `suppressed`,
     `no_address`, `frequency_cap`, `control_group`, `holdout`, `quiet_hours`, `contact_window`, `no_window`, `template_error`, `provider_error`,
-    `no_answer`, `no_profile`, `delay`, `redriven`, `internal_error`.
+    `no_answer`, `no_profile`, `unreadable_profile`, `delay`, `redriven`, `internal_error`.
     """
     return await list_of(request, asked, lists.list_decisions, dict, decisions=None if decision is None else [decision])
 

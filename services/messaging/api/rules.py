@@ -44,7 +44,8 @@ async def get_settings(request: Request) -> Response:
     responses=docs.answers(docs.SETTINGS, also={422: "`errors` names each fault with its path"}),
 )
 async def put_settings(request: Request, body: JsonBody) -> Response:
-    """A cap counts the messages sent to a person within its time, of its purpose and (if given) channel. Quiet hours are in
+    """A cap counts the messages sent to a person within its time, of its purpose and (if given) channel; with `"per":
+    "household"` those to everybody with the same trait `household_id`. Quiet hours are in
     the person's local time. `control_group`: the share of all people who are told nothing by any campaign, drawn once by the
     person (`held_out`, `control_group`). `topics`: those of `opt_in` need the person's yes (`topic_not_chosen`), the others hold
     until a no. None of them holds back what is transactional."""

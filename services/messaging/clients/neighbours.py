@@ -1,6 +1,6 @@
 """HTTP out: the other services that messaging asks and tells."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,12 +8,16 @@ from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
+from msgspec import structs
 
 from shared.plumbing.http import Neighbour
-from shared.schemas.membership_question import MembershipsAnswer
 from shared.plumbing.log import get_logger
+from shared.schemas.history import ChangesPage, ChangesRequest, EventsPage, EventsRequest
+from shared.schemas.membership import MembershipChanged
+from shared.schemas.membership_question import MembershipsAnswer
 from shared.schemas.message import Message
 from shared.schemas.recipients import ConsentChange, Recipient
+from shared.schemas.resolved import EventResolved
 
 log = get_logger()
 
@@ -44,9 +48,10 @@ class Profiles:
         """By requested id; one that is missing was erased, or can't be read. Raises Unavailable when they can't be had."""
         return (await self.ask(profile_ids)).people
 
-    async def ask(self, profile_ids: Sequence[UUID]) -> Asked:
-        """Likewise. Who can't be read is in nobody else's way."""
-        answer = await self._neighbour.post("/internal/recipients", {"profile_ids": list(profile_ids)}, timeout=5)
+    async def ask(self, profile_ids: Sequence[UUID], *, history: bool = False) -> Asked:
+        """Likewise; `history`: with every consent there ever was. Who can't be read is in nobody else's way."""
+        asked = {"profile_ids": list(profile_ids)} | ({"history": True} if history else {})
+        answer = await self._neighbour.post("/internal/recipients", asked, timeout=5)
         people: dict[UUID, Recipient] = {}
         unreadable: set[UUID] = set()
         for item in answer["recipients"]:
@@ -86,9 +91,11 @@ class Segments:
         answer = await self._neighbour.find(f"/internal/segments/{quote(segment, safe='')}")
         return None if answer is None else int(answer["size"])
 
-    async def members(self, segment: str, cursor: str | None, *, limit: int) -> tuple[list[Member], str | None]:
-        """A page of the members, and the cursor of the next (None at the end). Raises Unavailable."""
-        params = {"limit": limit} | ({"cursor": cursor} if cursor else {})
+    async def members(
+        self, segment: str, cursor: str | None, *, limit: int, at: datetime | None = None
+    ) -> tuple[list[Member], str | None]:
+        """A page of the members (of then, with `at`), and the cursor of the next (None at the end). Raises Unavailable."""
+        params = {"limit": limit} | ({"cursor": cursor} if cursor else {}) | ({"at": at.isoformat()} if at else {})
         answer = await self._neighbour.get(_members_of(segment), **params)
         return [Member.of(item) for item in answer["items"]], answer["next"]
 
@@ -96,6 +103,34 @@ class Segments:
         """The keys of the segments that each of these belongs to. Raises Unavailable."""
         answer = await self._neighbour.post("/internal/memberships", {"profile_ids": list(profile_ids)}, timeout=5)
         return {one.profile_id: frozenset(one.segments) for one in MembershipsAnswer.of(answer).items}
+
+    async def changes(self, segment: str, *, since: datetime, before: datetime) -> AsyncIterator[MembershipChanged]:
+        """Who came and went in a time, in each profile's order. Raises Unavailable."""
+        asked, more = ChangesRequest(since=since, before=before), True
+        while more:
+            answer = await self._neighbour.post(f"/internal/segments/{quote(segment, safe='')}/changes", asked)
+            page = ChangesPage.of(answer)
+            for change in page.items:
+                yield change
+            more = page.next is not None
+            asked = structs.replace(asked, after=page.next or asked.after)
+
+
+class Events:
+    """What happened."""
+
+    def __init__(self, neighbour: Neighbour) -> None:
+        self._neighbour = neighbour
+
+    async def named(self, name: str, *, since: datetime, before: datetime) -> AsyncIterator[EventResolved]:
+        """The events of a name in a time, by timestamp. Raises Unavailable."""
+        asked, more = EventsRequest(name=name, since=since, before=before), True
+        while more:
+            page = EventsPage.of(await self._neighbour.post("/internal/events", asked))
+            for event in page.items:
+                yield event
+            more = page.next is not None
+            asked = structs.replace(asked, after=page.next)
 
 
 def _members_of(segment: str) -> str:

@@ -85,11 +85,13 @@ class OnJourney:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What messaging itself knows of the profile. `last_change`: of the trigger's segment, None if never seen."""
+    """What messaging itself knows of the profile. `last_change`: of the trigger's segment, None if never seen. `household`: what
+    all who live there were sent, None for somebody who stands for themselves."""
 
     earlier: Earlier | None = None
     last_change: tuple[str, datetime] | None = None
     messages: Sequence[Message] = ()
+    household: Sequence[Message] | None = None
     suppressions: Suppressions = field(default=lambda _channel, _address: ())
     journey: OnJourney | None = None
 
@@ -215,7 +217,7 @@ def _to_person(request: Request, campaign: Campaign, recipient: Recipient, histo
         decision = "suppressed" if reached.reason == "suppressed" else "skipped"
         return Refuse(decision, reached.reason, reached.facts)
     if not campaign.transactional:
-        capped = _capped(request, campaign, reached.channel, history.messages, now)
+        capped = _capped(request, campaign, reached.channel, history, now)
         if capped is not None:
             return capped
         if in_control_group(request.rules.control, recipient.id):
@@ -273,41 +275,44 @@ def _template(request: Request, campaign: Campaign, channel: str) -> str:
 
 
 def _capped(
-    request: Request, campaign: Campaign, channel: str, messages: Sequence[Message], now: datetime
+    request: Request, campaign: Campaign, channel: str, history: History, now: datetime
 ) -> Refuse | Defer | None:
     """The first cap that is reached; where the campaign waits, until none of them is, unless that is too late."""
     definition = campaign.definition
     reached = [cap for cap in request.rules.caps if cap.concerns(definition.purpose, channel)]
-    reached = [cap for cap in reached if _sent_within(cap, messages, now) >= cap.max]
+    reached = [cap for cap in reached if _sent_within(cap, history, now) >= cap.max]
     if not reached:
         return None
-    facts: dict[str, Any] = {"cap": reached[0].to_json(), "sent": _sent_within(reached[0], messages, now)}
+    facts: dict[str, Any] = {"cap": reached[0].to_json(), "sent": _sent_within(reached[0], history, now)}
     if definition.wait_when_capped is None:
         return Refuse("skipped", "frequency_cap", facts)
-    until = _allowed_at(reached, messages)
+    until = _allowed_at(reached, history)
     facts |= {"wait": format_duration(definition.wait_when_capped)}
     if until is None or until > request.trigger_at + definition.delay + definition.wait_when_capped:
         return Refuse("skipped", "frequency_cap", facts)
     return Defer("frequency_cap", until, facts | {"until": until})
 
 
-def _counted(cap: Cap, messages: Sequence[Message]) -> list[datetime]:
+def _counted(cap: Cap, history: History) -> list[datetime]:
     """When the messages were sent that a cap counts."""
+    messages = history.messages
+    if cap.per_household and history.household is not None:
+        messages = history.household
     return sorted(m.at for m in messages if m.purpose == cap.purpose and cap.channel in (None, m.channel))
 
 
-def _sent_within(cap: Cap, messages: Sequence[Message], now: datetime) -> int:
-    return sum(1 for at in _counted(cap, messages) if at > now - cap.within)
+def _sent_within(cap: Cap, history: History, now: datetime) -> int:
+    return sum(1 for at in _counted(cap, history) if at > now - cap.within)
 
 
-def _allowed_at(caps: Sequence[Cap], messages: Sequence[Message]) -> datetime | None:
+def _allowed_at(caps: Sequence[Cap], history: History) -> datetime | None:
     """The first instant at which none of these is reached any more, if nothing else is sent; None if there is none."""
     instants = []
     for cap in caps:
         if cap.max == 0:
             return None
         # With this message gone from its window, fewer than `max` are left in it.
-        instants.append(_counted(cap, messages)[-cap.max] + cap.within)
+        instants.append(_counted(cap, history)[-cap.max] + cap.within)
     return max(instants)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message to one address. `status`: sending, sent, failed, unknown."""
+    """A message to one address. `status`: sending, sent, failed, unknown. `household`: the key of the person's."""
 
     lane: int
     id: UUID
@@ -25,3 +25,4 @@ class Delivery:
     provider: str
     status: str
     at: datetime
+    household: str | None = None

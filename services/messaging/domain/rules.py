@@ -13,12 +13,14 @@ from shared.language.reading import Loc, Object, Reading
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """At most `max` messages of a purpose (on a channel, or on all together) to a person within a time."""
+    """At most `max` messages of a purpose (on a channel, or on all together) to a person within a time; `per_household`: to all
+    who live together."""
 
     purpose: str
     max: int
     within: timedelta
     channel: str | None = None
+    per_household: bool = False
 
     def concerns(self, purpose: str, channel: str) -> bool:
         """Whether it may hold back a message of this purpose on this channel."""
@@ -26,7 +28,8 @@ class Cap:
 
     def to_json(self) -> dict[str, object]:
         shown: dict[str, object] = {"purpose": self.purpose, "max": self.max, "within": format_duration(self.within)}
-        return shown | ({"channel": self.channel} if self.channel else {})
+        shown |= {"channel": self.channel} if self.channel else {}
+        return shown | ({"per": "household"} if self.per_household else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def parse_rules(json: object, loc: Loc = ()) -> Rules:
 
 def _read_cap(json: object, loc: Loc, reading: Reading) -> Cap:
     found = reading.fields(json, loc) or {}
-    reading.keys(found, loc, required=("purpose", "max", "within"), optional=("channel",))
+    reading.keys(found, loc, required=("purpose", "max", "within"), optional=("channel", "per"))
     purpose = reading.text(found, "purpose", loc)
     if purpose == TRANSACTIONAL:
         reading.fault((*loc, "purpose"), "transactional messages are never capped")
@@ -69,7 +72,8 @@ def _read_cap(json: object, loc: Loc, reading: Reading) -> Cap:
         most = 0
     within = reading.converted(found, "within", loc, parse_duration)
     channel = reading.choice(found, "channel", loc, CHANNELS)
-    return Cap(purpose, most if isinstance(most, int) else 0, within or timedelta(1), channel)
+    per_household = reading.choice(found, "per", loc, ("person", "household")) == "household"
+    return Cap(purpose, most if isinstance(most, int) else 0, within or timedelta(1), channel, per_household)
 
 
 def _read_quiet(json: object, loc: Loc, reading: Reading) -> Span | None:

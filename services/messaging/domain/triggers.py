@@ -59,6 +59,11 @@ def is_change(trigger: Trigger, change: MembershipChanged) -> bool:
     )
 
 
+def left_by_merging(change: MembershipChanged) -> bool:
+    """The one that is gone leaves its segments; that says nothing of the survivor, whose own changes say it."""
+    return change.change == "left" and change.cause.get("kind") == "merge"
+
+
 def fired_by_event(campaigns: Iterable[Campaign], resolved: EventResolved) -> list[Fired]:
     """By an event that came after the start, whenever it happened; by imported ones only where that is asked for.
 

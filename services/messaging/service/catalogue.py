@@ -75,23 +75,32 @@ def key_of(body: Any) -> str:
     return key
 
 
-async def _check_segment(segments: Segments, definition: Definition) -> None:
+async def read_draft(db: Database, segments: Segments, body: Any, *, within: Sequence[str]) -> Definition:
+    """What `create_campaign` would take, without making it; `within` is where in the body it stands. Raises likewise."""
+    definition = _read(parse_definition, body, (*BODY, *within))
+    await _check_segment(segments, definition, within)
+    async with db.snapshot() as tx:
+        await _check_templates(tx, body, definition, within)
+    return definition
+
+
+async def _check_segment(segments: Segments, definition: Definition, within: Sequence[str] = ()) -> None:
     """The segment must exist; it then stays, for segments deletes none that a campaign names."""
     trigger = definition.trigger
     if isinstance(trigger, SegmentTrigger | Broadcast) and not await segments.knows(trigger.segment):
-        raise fault(["trigger", "segment"], "there is no segment with this key")
+        raise fault([*within, "trigger", "segment"], "there is no segment with this key")
 
 
-async def _check_templates(tx: Connection, body: Any, definition: Definition) -> None:
+async def _check_templates(tx: Connection, body: Any, definition: Definition, within: Sequence[str] = ()) -> None:
     """Every template must exist, in the channel that is asked for."""
     found = await store.load_templates(tx, [variant.template for variant in definition.variants])
     for position, variant in enumerate(definition.variants):
         loc: list[str | int] = ["template"] if "template" in body else ["variants", position, "template"]
         channels = [one.channel for one in found if one.key == variant.template]
         if not channels:
-            raise fault(loc, "there is no template with this key")
+            raise fault([*within, *loc], "there is no template with this key")
         if definition.channel not in (None, "preferred", *channels):
-            raise fault(["channel"], f"the template {variant.template!r} has no content for it")
+            raise fault([*within, "channel"], f"the template {variant.template!r} has no content for it")
 
 
 async def _check_journey(tx: Connection, definition: Definition) -> None:

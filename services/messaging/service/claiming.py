@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from services.messaging.domain.addresses import address_for, address_hash
+from services.messaging.domain.campaign import TRANSACTIONAL
 from services.messaging.domain.decision import Defer, Earlier, History, Message, OnJourney, Refuse, Send
 from services.messaging.domain.delivery import Delivery
 from services.messaging.domain.reach import Suppression
@@ -15,6 +16,7 @@ from services.messaging.service.judging import Catalogue, Draft, judge, request_
 from services.messaging.service.outcomes import outcome
 from services.messaging.service.providers import MAILBOX, Providers
 from services.messaging.store import sends as store
+from services.messaging.store.households import read_household_messages
 from services.messaging.store.sends import Due, Judged
 from shared.plumbing.db import Connection
 from shared.plumbing.feed import Entry
@@ -29,12 +31,13 @@ SuppressionsByAddress = Mapping[tuple[str, str], Sequence[Suppression]]
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A due message with what is known and rendered before its transaction. `draft`: None if it would not be sent.
-    `unreadable`: what profiles says of the person can't be read."""
+    `unreadable`: what profiles says of the person can't be read. `household`: the key of theirs."""
 
     due: Due
     recipient: Recipient | None
     draft: Draft | Refuse | None
     unreadable: bool = False
+    household: str | None = None
 
 
 @dataclass(slots=True)
@@ -73,15 +76,28 @@ class Histories:
     messages: Mapping[UUID, Sequence[Message]]
     suppressions: Callable[[str, str], Sequence[Suppression]]
     journeys: Mapping[UUID, OnJourney]
+    households: dict[str, list[Message]] = field(default_factory=dict)
 
-    def of(self, due: Due) -> History:
+    def of(self, one: Prepared) -> History:
+        due, home = one.due, one.household
         return History(
             earlier=self.earlier.get(due.id),
             last_change=self.changes.get(due.id),
-            messages=[one for one in self.messages.get(due.profile_id, ()) if one.delivery_id != due.delivery_id],
+            messages=_but(due.delivery_id, self.messages.get(due.profile_id, ())),
+            household=None if home is None else _but(due.delivery_id, self.households.get(home, ())),
             suppressions=self.suppressions,
             journey=self.journeys.get(due.id),
         )
+
+    def note(self, household: str | None, message: Message) -> None:
+        """It is sent to a member of a household: whoever else of it is decided in the same transaction comes after."""
+        if household is not None:
+            self.households.setdefault(household, []).append(message)
+
+
+def _but(delivery_id: UUID | None, messages: Sequence[Message]) -> list[Message]:
+    """Those that are not the message itself, which may be on its way for the second time."""
+    return [one for one in messages if delivery_id is None or one.delivery_id != delivery_id]
 
 
 async def read_histories(
@@ -90,6 +106,7 @@ async def read_histories(
     """Everything that `decide` must know and others may have changed."""
     due = [one.due for one in prepared]
     window = catalogue.longest_cap()
+    homes = households_of(prepared) if catalogue.caps_households() else set()
     recipients = [one.recipient for one in prepared if one.recipient]
     return Histories(
         earlier=await store.read_earlier(tx, due),
@@ -97,7 +114,13 @@ async def read_histories(
         messages={} if window is None else await store.read_messages(tx, due, since=now - window),
         suppressions=await read_suppressions(tx, recipients, catalogue.channels(), secret),
         journeys=await read_journeys(tx, due, catalogue.on_journeys()),
+        households={} if window is None else await read_household_messages(tx, homes, since=now - window),
     )
+
+
+def households_of(prepared: Iterable[Prepared]) -> set[str]:
+    """The keys of the households of these people."""
+    return {one.household for one in prepared if one.household is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +138,25 @@ class Claims:
         claimed = Claimed()
         for one in prepared:
             request = request_for(one.due, catalogue, one.recipient, self.default_zone, unreadable=one.unreadable)
-            verdict = judge(request, histories.of(one.due), now=now)
+            verdict = judge(request, histories.of(one), now=now)
             match verdict:
                 case Refuse():
                     claimed.judged.append(_refused(one, verdict, now))
                 case Defer():
                     claimed.judged.append(_deferred(one, verdict, now))
                 case Send():
-                    self._send(claimed, one, verdict, catalogue, now)
+                    self._send(claimed, one, verdict, catalogue, histories, now)
         return claimed
 
-    def _send(self, claimed: Claimed, one: Prepared, verdict: Send, catalogue: Catalogue, now: datetime) -> None:
+    def _send(
+        self,
+        claimed: Claimed,
+        one: Prepared,
+        verdict: Send,
+        catalogue: Catalogue,
+        histories: Histories,
+        now: datetime,
+    ) -> None:
         draft = one.draft
         if isinstance(draft, Refuse):
             claimed.judged.append(_refused(one, draft, now))
@@ -135,6 +166,7 @@ class Claims:
             purpose = catalogue.campaigns[one.due.campaign_id].definition.purpose
             facts = verdict.facts | {"purpose": purpose} | ({"in_doubt": True} if one.due.in_doubt else {})
             self._claim(claimed, one, draft, facts, now)
+            histories.note(one.household, Message(purpose, draft.channel, now, draft.delivery_id))
 
     def _claim(self, claimed: Claimed, one: Prepared, draft: Draft, facts: dict[str, Any], now: datetime) -> None:
         provider = self.providers.of(draft.channel)
@@ -155,7 +187,7 @@ class Claims:
             delivery_id=draft.delivery_id,
             decided_at=now,
         )
-        delivery = _delivery(one.due, draft, facts["purpose"], provider.name if provider else MAILBOX, now)
+        delivery = _delivery(one, draft, facts["purpose"], provider.name if provider else MAILBOX, now)
         claimed.judged.append(judged)
         claimed.deliveries.append(delivery)
         if sent:
@@ -200,7 +232,8 @@ def _deferred(one: Prepared, verdict: Defer, now: datetime) -> Judged:
     )
 
 
-def _delivery(due: Due, draft: Draft, purpose: str, provider: str, now: datetime) -> Delivery:
+def _delivery(one: Prepared, draft: Draft, purpose: str, provider: str, now: datetime) -> Delivery:
+    due = one.due
     content = {
         "subject": draft.content.subject,
         "text": draft.content.text,
@@ -224,6 +257,7 @@ def _delivery(due: Due, draft: Draft, purpose: str, provider: str, now: datetime
         provider=provider,
         status="sent" if provider == MAILBOX else "sending",
         at=now,
+        household=one.household if purpose != TRANSACTIONAL else None,
     )
 
 

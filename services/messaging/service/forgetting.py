@@ -8,7 +8,13 @@ from uuid import UUID
 
 from services.messaging.domain.retention import forgettable_decisions, forgettable_messages
 from services.messaging.store.catalogue import load_campaigns, load_rules
-from services.messaging.store.retention import FIRST, Walked, forget_decisions, forget_messages
+from services.messaging.store.retention import (
+    FIRST,
+    Walked,
+    forget_decisions,
+    forget_household_messages,
+    forget_messages,
+)
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.leases import Leases
@@ -49,6 +55,7 @@ class Forgetter:
         for walk in (
             lambda tx, after: forget_decisions(tx, lane, after=after, campaigns=campaigns, limit=self._page),
             lambda tx, after: forget_messages(tx, lane, after=after, before=before, limit=self._page),
+            lambda tx, after: forget_household_messages(tx, lane, after=after, before=before, limit=self._page),
         ):
             deleted += await self._walk(lane, walk, until=now - self._kept)
         return deleted

@@ -58,6 +58,10 @@ class Catalogue:
             one.id for one in self.campaigns.values() if isinstance(one.definition.trigger, JourneyTrigger)
         )
 
+    def caps_households(self) -> bool:
+        """Whether a frequency cap counts what all who live together were sent."""
+        return any(cap.per_household for cap in self.rules.caps)
+
     def longest_cap(self) -> timedelta | None:
         """The longest window of a frequency cap; None without caps."""
         return max((cap.within for cap in self.rules.caps), default=None)

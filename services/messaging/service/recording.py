@@ -15,6 +15,7 @@ from services.messaging.service.sender import decisions_total
 from services.messaging.store import people
 from services.messaging.store.catalogue import load_campaigns
 from services.messaging.store.claims import Claim, Orphan, find_orphans, lock_claims, write_answers
+from services.messaging.store.households import discount_deliveries
 from services.messaging.store.sends import Judged, write_judged
 from services.messaging.store.suppressions import suppress
 from shared.plumbing.clock import Clock
@@ -164,6 +165,8 @@ class Recorder:
                 for claim, answer, final in settled
             ],
         )
+        not_sent = [claim for claim, _, final in settled if isinstance(final, NextChannel) or final.status == "failed"]
+        await discount_deliveries(tx, [(claim.household, claim.delivery_id) for claim in not_sent])
         ended = [(claim, final) for claim, _, final in settled if not isinstance(final, TryAgain)]
         for claim, final in ended:
             if final.suppress is not None:

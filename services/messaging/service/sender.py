@@ -18,13 +18,22 @@ from prometheus_client import Counter
 from services.messaging.clients.neighbours import Asked, Profiles
 from services.messaging.domain.decision import History, Send
 from services.messaging.domain.fairness import one_each, take_turns
+from services.messaging.domain.households import household_key
 from services.messaging.domain.reach import Suppressions
-from services.messaging.service.claiming import Claimed, Claims, Prepared, read_histories, read_suppressions
+from services.messaging.service.claiming import (
+    Claimed,
+    Claims,
+    Prepared,
+    households_of,
+    read_histories,
+    read_suppressions,
+)
 from services.messaging.service.judging import Catalogue, Speech, draft, judge, request_for
 from services.messaging.service.pacing import Pacing
 from services.messaging.service.providers import Providers, channels_of
 from services.messaging.store import sends as store
 from services.messaging.store.catalogue import load_campaigns, load_rules, load_templates
+from services.messaging.store.households import count_deliveries, lock_households
 from services.messaging.store.sends import Due
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
@@ -162,7 +171,8 @@ class Sender:
             made = None
             if isinstance(verdict, Send) and recipient is not None:
                 made = draft(one, verdict, catalogue, recipient, speech=self._speech, now=now)
-            prepared.append(Prepared(one, recipient, made, unreadable))
+            home = household_key(self._speech.address_secret, recipient) if recipient else None
+            prepared.append(Prepared(one, recipient, made, unreadable, home))
         return prepared
 
     async def _claim(
@@ -179,12 +189,15 @@ class Sender:
         campaigns = {one.id: one for one in await load_campaigns(tx)}
         fresh = replace(catalogue, campaigns=campaigns, rules=await load_rules(tx))
         known = [one for one in prepared if one.due.id in locked and _same_words(one.due, catalogue, fresh)]
+        if fresh.caps_households():
+            await lock_households(tx, households_of(known))
         now = self._clock.now()
         histories = await read_histories(tx, known, fresh, secret=self._speech.address_secret, now=now)
         claimed = self._claims.judge_all(known, fresh, histories, now=now)
         await store.postpone(tx, [one for one in moved if one.id in locked], until=now + POSTPONED)
         await store.write_judged(tx, claimed.judged)
         await store.write_deliveries(tx, claimed.deliveries)
+        await count_deliveries(tx, claimed.deliveries)
         await append(tx, claimed.entries, at=now)
         if self._elapsed() - asked_at > FRESH:
             raise Outdated

@@ -1,12 +1,11 @@
 """What the feeds bring: changes of memberships, events, merges, erasures. All of it may name a profile merged away."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from services.messaging.domain.addresses import address_hash
 from services.messaging.domain.campaign import Campaign, events_used, segments_used
 from services.messaging.domain.goals import Hit, goals_met
-from services.messaging.domain.triggers import Fired, fired_by_change, fired_by_event
+from services.messaging.domain.triggers import Fired, fired_by_change, fired_by_event, left_by_merging
 from services.messaging.service.journeying import Heeded, Journeying
 from services.messaging.store import people, suppressions
 from services.messaging.store.catalogue import load_campaigns
@@ -43,7 +42,7 @@ class TakeIn:
             [
                 Seen(profile_id, change.segment, change.change, change.at)
                 for change in changes
-                if (profile_id := current[change.profile_id]) is not None and not _left_by_merging(change)
+                if (profile_id := current[change.profile_id]) is not None and not left_by_merging(change)
             ],
         )
         fired = [one for change in changes for one in fired_by_change(campaigns, change)]
@@ -108,9 +107,3 @@ class TakeIn:
         for address in message.addresses:
             channel = CHANNEL_OF.get(address.namespace, "push")
             yield channel, address_hash(self._address_secret, channel, address.value)
-
-
-def _left_by_merging(change: MembershipChanged) -> bool:
-    """The one that is gone leaves its segments; that says nothing of the survivor, whose own changes say it."""
-    cause: dict[str, Any] = change.cause
-    return change.change == "left" and cause.get("kind") == "merge"

@@ -41,6 +41,7 @@ class Claim:
     address: str
     template: str
     provider: str
+    household: str | None
     late: bool
 
     @property
@@ -55,7 +56,7 @@ async def lock_claims(tx: Connection, orphans: Sequence[tuple[int, Orphan]]) -> 
     rows = await tx.fetchmany(
         """SELECT sends.lane, sends.id, sends.campaign_id, sends.campaign, sends.profile_id, due_at, attempts, facts,
                   variant, deliveries.at AS decided_at, deliveries.id AS delivery_id, channel, purpose, address, template,
-                  provider, state <> 'claimed' AS late
+                  provider, household, state <> 'claimed' AS late
            FROM unnest($2::uuid[], $3::timestamptz[]) AS asked (send_id, claimed_at)
            JOIN sends ON sends.lane = $1 AND sends.id = asked.send_id
            JOIN deliveries ON deliveries.lane = $1 AND deliveries.id = sends.delivery_id AND deliveries.at = asked.claimed_at

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from services.messaging.store.households import discount_deliveries
 from shared.plumbing.db import Connection
 from shared.plumbing.lanes import by_lane, lane_of
 
@@ -12,7 +13,7 @@ MOVED = {
     "claimed_until, claimed_by, decision, reason, facts, variant, delivery_id, decided_at, converted_at, revenue, tried, "
     "first_due_at, created_at",
     "deliveries": "id, send_id, campaign_id, campaign, channel, purpose, template, template_version, address, content, "
-    "provider, status, answer, at",
+    "provider, status, answer, at, household",
     "memberships_seen": "segment, change, at",
     "journey_runs": "id, journey_id, version, user_id, instance, entry_id, entry, entered_at, place, since, resting, answered, "
     "heard, next_at, path, ended_at, reason",
@@ -84,7 +85,13 @@ async def merge(tx: Connection, *, loser: UUID, survivor: UUID) -> None:
 
 async def erase(tx: Connection, profile_ids: Sequence[UUID], *, at: datetime) -> None:
     """Delete everything of a person. What remains is that these random ids stand for nobody."""
-    for profile_id in sorted(profile_ids, key=lambda one: (lane_of(one), one)):
+    ordered = sorted(profile_ids, key=lambda one: (lane_of(one), one))
+    counted = await tx.fetchmany(
+        "SELECT household, id FROM deliveries WHERE lane = $1 AND profile_id = $2 AND household IS NOT NULL",
+        [(lane_of(profile_id), profile_id) for profile_id in ordered],
+    )
+    await discount_deliveries(tx, [(row["household"], row["id"]) for row in counted])
+    for profile_id in ordered:
         for table in (*MOVED, "feed", "parked"):
             await tx.execute(
                 f"DELETE FROM {table} WHERE lane = $1 AND profile_id = $2", lane_of(profile_id), profile_id

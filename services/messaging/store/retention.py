@@ -65,6 +65,23 @@ async def forget_messages(tx: Connection, lane: int, *, after: UUID, before: dat
     return _walked(row)
 
 
+async def forget_household_messages(tx: Connection, lane: int, *, after: UUID, before: datetime, limit: int) -> Walked:
+    """Delete what was noted of messages from before this instant, among the next of a lane."""
+    row = await tx.fetchrow(
+        """WITH page AS (SELECT delivery_id, at FROM household_messages WHERE lane = $1 AND delivery_id > $2
+                         ORDER BY delivery_id LIMIT $3),
+             gone AS (DELETE FROM household_messages USING page WHERE household_messages.lane = $1
+                        AND household_messages.delivery_id = page.delivery_id AND household_messages.at < $4 RETURNING 1)
+           SELECT (SELECT count(*) FROM gone) AS deleted, min(at) AS oldest,
+                  (array_agg(delivery_id ORDER BY delivery_id DESC))[1] AS last FROM page""",
+        lane,
+        after,
+        limit,
+        before,
+    )
+    return _walked(row)
+
+
 def _walked(row: asyncpg.Record | None) -> Walked:
     assert row is not None
     return Walked(row["deleted"], row["last"], row["oldest"])

@@ -234,17 +234,18 @@ async def write_deliveries(tx: Connection, deliveries: Sequence[Delivery]) -> No
     """Keep what is said; another try of the same delivery replaces what was kept of it."""
     await tx.executemany(
         """INSERT INTO deliveries (lane, id, send_id, campaign_id, campaign, profile_id, channel, purpose, template,
-                                   template_version, address, content, provider, status, at)
+                                   template_version, address, content, provider, status, at, household)
            SELECT $1, id, send_id, campaign_id, campaign, profile_id, channel, purpose, template,
-                  template_version, address, content::jsonb, provider, status, at
+                  template_version, address, content::jsonb, provider, status, at, household
            FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::text[],
-                       $10::int[], $11::text[], $12::text[], $13::text[], $14::text[], $15::timestamptz[])
+                       $10::int[], $11::text[], $12::text[], $13::text[], $14::text[], $15::timestamptz[],
+                       $16::text[])
              AS new (id, send_id, campaign_id, campaign, profile_id, channel, purpose, template,
-                     template_version, address, content, provider, status, at)
+                     template_version, address, content, provider, status, at, household)
            ON CONFLICT (lane, id) DO UPDATE SET
              channel = excluded.channel, template = excluded.template, template_version = excluded.template_version,
              address = excluded.address, content = excluded.content, provider = excluded.provider,
-             status = excluded.status, at = excluded.at, answer = NULL""",
+             status = excluded.status, at = excluded.at, household = excluded.household, answer = NULL""",
         [(lane, *_delivery_columns(group)) for lane, group in by_lane(deliveries, lambda one: one.lane)],
     )
 
@@ -266,6 +267,7 @@ def _delivery_columns(group: Sequence[Delivery]) -> tuple[list[Any], ...]:
             one.provider,
             one.status,
             one.at,
+            one.household,
         )
         for one in group
     ]

@@ -31,7 +31,8 @@ async def recipients(request: Request) -> Response:
     """Who these people are now, and what they allow."""
     body = await read_body(request, RecipientsRequest.read)
     book = desk_of(request).book
-    return JsonResponse(await read_recipients(book.db, body.profile_ids, now=book.clock.now()))
+    answer = await read_recipients(book.db, body.profile_ids, now=book.clock.now(), history=body.history)
+    return JsonResponse(answer)
 
 
 @router.get("/internal/lookup")

@@ -69,12 +69,15 @@ async def list_profiles(db: Database, *, after: tuple[int, UUID] | None, limit: 
     return profiles
 
 
-async def read_recipients(db: Database, profile_ids: Sequence[UUID], *, now: datetime) -> RecipientsAnswer:
-    """Who these people are now, and what they allow."""
+async def read_recipients(
+    db: Database, profile_ids: Sequence[UUID], *, now: datetime, history: bool = False
+) -> RecipientsAnswer:
+    """Who these people are now, and what they allow; `history`: and ever said."""
+    read_consents = records_store.read_all_consents if history else records_store.read_standing_consents
     async with db.snapshot() as tx:
         people = await read_people(tx, profile_ids)
         living = {profile.id for profile in people.values()}
-        consents = await records_store.read_standing_consents(tx, living)
+        consents = await read_consents(tx, living)
         preferences = await records_store.read_preferences(tx, living)
         devices = await devices_store.read_devices(tx, living)
     recipients = [

@@ -253,6 +253,21 @@ async def read_standing_consents(tx: Connection, profile_ids: Iterable[UUID]) ->
     return {profile_id: standing(consents) for profile_id, consents in found.items()}
 
 
+async def read_all_consents(tx: Connection, profile_ids: Iterable[UUID]) -> dict[UUID, tuple[Consent, ...]]:
+    """Every word of each profile, with when it was recorded and lifted."""
+    rows = await tx.fetch(
+        """SELECT profile_id, purpose, channel, status, at, source, recorded_at, lifted_at FROM consents
+           WHERE lane = ANY($1::smallint[]) AND profile_id = ANY($2::uuid[]) ORDER BY profile_id, at, id""",
+        *_where(profile_ids),
+    )
+    found: dict[UUID, tuple[Consent, ...]] = {}
+    for row in rows:
+        values = dict(row)
+        profile_id = values.pop("profile_id")
+        found[profile_id] = (*found.get(profile_id, ()), Consent(**values))
+    return found
+
+
 async def read_preferences(tx: "Database | Connection", profile_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
     """The preferences of each profile that has any."""
     rows = await tx.fetch(

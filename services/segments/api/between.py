@@ -1,24 +1,27 @@
 """Between the deployment's own services: how far this one is, a profile's segments, a segment's members."""
 
+from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from services.segments.api.desk import desk_of
-from services.segments.api.membership import members_page
+from services.segments.api.membership import members_now_or_then
 from services.segments.service.catalogue import get_segment
+from services.segments.store.changes import changes_between
 from services.segments.store.memberships import segment_keys_of, segments_of, sizes
 from services.segments.store.profiles import find_current, find_profile
 from shared.plumbing.auth import Internal
 from shared.plumbing.http import JsonResponse, read_body
 from shared.plumbing.internal import read_progress
 from shared.plumbing.pages import Cursor, Limit
+from shared.schemas.history import ChangesRequest
 from shared.schemas.membership_question import Belonging, MembershipsAnswer, MembershipsRequest
 
 
 def internal_routes() -> APIRouter:
     """`GET /internal/progress`, `/internal/profiles/{id}/segments`, `/internal/memberships`, `/internal/segments/{key}` and its
-    `/members`."""
+    `/members` and `/changes`."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/internal/progress", dependencies=[Internal])
@@ -50,7 +53,15 @@ def internal_routes() -> APIRouter:
         return JsonResponse({"key": key, "size": (await sizes(db, [segment.id])).get(segment.id, 0)})
 
     @router.get("/internal/segments/{key}/members", dependencies=[Internal])
-    async def members(request: Request, key: str, limit: Limit = 100, cursor: Cursor = None) -> Response:
-        return JsonResponse(await members_page(desk_of(request).db, key, limit=limit, cursor=cursor))
+    async def members(
+        request: Request, key: str, at: datetime | None = None, limit: Limit = 100, cursor: Cursor = None
+    ) -> Response:
+        return JsonResponse(await members_now_or_then(desk_of(request).db, key, at, limit=limit, cursor=cursor))
+
+    @router.post("/internal/segments/{key}/changes", dependencies=[Internal])
+    async def changes(request: Request, key: str) -> Response:
+        part, db = await read_body(request, ChangesRequest.read), desk_of(request).db
+        segment = await get_segment(db, key)
+        return JsonResponse(await changes_between(db, segment.id, key, part))
 
     return router

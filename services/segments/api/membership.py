@@ -68,11 +68,7 @@ async def preview_(request: Request, body: PreviewRequest) -> Response:
     dependencies=[Reader],
 )
 async def members(request: Request, key: str, at: At = None, limit: Limit = 100, cursor: Cursor = None) -> Response:
-    db = desk_of(request).db
-    place = read_cursor(cursor, _read_past_place) or (0, LAST, at)
-    if place[2] is None:
-        return JsonResponse(await members_page(db, key, limit=limit, cursor=cursor))
-    return JsonResponse(await _past_members_page(db, key, place[2], place[:2], limit=limit))
+    return JsonResponse(await members_now_or_then(desk_of(request).db, key, at, limit=limit, cursor=cursor))
 
 
 @router.get(
@@ -108,6 +104,16 @@ async def explain(request: Request, key: str, person: Annotated[Person, Query()]
             tx, key=key, profile_id=profile_id, now=desk.clock.now(), default_zone=desk.default_zone
         )
     return JsonResponse(tree)
+
+
+async def members_now_or_then(
+    db: Database, key: str, at: datetime | None, *, limit: int, cursor: str | None
+) -> dict[str, Any]:
+    """A page of the members of now, or of an instant. Raises NotFound."""
+    place = read_cursor(cursor, _read_past_place) or (0, LAST, at)
+    if place[2] is None:
+        return await members_page(db, key, limit=limit, cursor=cursor)
+    return await _past_members_page(db, key, place[2], place[:2], limit=limit)
 
 
 async def members_page(db: Database, key: str, *, limit: int, cursor: str | None) -> dict[str, Any]:

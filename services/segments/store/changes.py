@@ -13,7 +13,9 @@ from shared.plumbing import json
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.feed import BEHIND, Item
 from shared.plumbing.ids import new_id
-from shared.plumbing.lanes import by_lane, take_sequences
+from shared.plumbing.lanes import LANES, by_lane, take_sequences
+from shared.schemas.history import ChangesPage, ChangesRequest
+from shared.schemas.membership import MembershipChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,33 @@ async def read_changes(db: Database, cursors: Mapping[int, int], limit: int) -> 
         limit,
     )
     return [Item(row["lane"], row["seq"] or row["head"], _message(row)) for row in rows]
+
+
+async def changes_between(db: Database, segment_id: UUID, key: str, part: ChangesRequest) -> ChangesPage:
+    """A segment's changes in a time, lane by lane in their order."""
+    first, seq = part.after
+    rows = await db.fetch(
+        """SELECT next.lane, next.seq, next.id, next.segment_id, next.version, next.profile_id, next.user_id, next.change,
+                  next.at, next.cause
+           FROM unnest($2::smallint[], $3::bigint[]) AS after (lane, seq),
+           LATERAL (SELECT * FROM changes
+                    WHERE changes.lane = after.lane AND segment_id = $1 AND changes.seq > after.seq AND at >= $4 AND at < $5
+                    ORDER BY changes.seq LIMIT $6) AS next
+           ORDER BY next.lane, next.seq LIMIT $6""",
+        segment_id,
+        list(range(first, LANES)),
+        [seq if lane == first else 0 for lane in range(first, LANES)],
+        part.since,
+        part.before,
+        part.limit,
+    )
+    items = [MembershipChanged(segment=key, **_but(row, "lane", "seq")) for row in rows]
+    more = len(rows) == part.limit
+    return ChangesPage(items=tuple(items), next=(rows[-1]["lane"], rows[-1]["seq"]) if more else None)
+
+
+def _but(row: Record, *names: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
 
 
 async def find_oldest_change(db: Database, cursors: Mapping[int, int]) -> datetime | None:

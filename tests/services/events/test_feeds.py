@@ -8,9 +8,12 @@ from uuid import UUID
 
 import pytest
 
+from shared.plumbing.auth import derive
 from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import lane_of
-from tests.services.events.conftest import Connection, Events, running, track
+from shared.schemas.history import EventsPage
+from shared.schemas.resolved import EventResolved
+from tests.services.events.conftest import SECRET, Connection, Events, running, track
 from tests.services.events.neighbours import Neighbours
 from tests.support.waiting import until
 
@@ -91,6 +94,34 @@ async def test_merged_profiles_are_listed_as_one_whichever_came_first(joined: Ev
     await resolve(joined, neighbours, a, track("late", "a"))
     await until(lambda: _has(joined, c, 4))
     assert {item["profile_id"] for item in await joined.items(f"/v1/events?profile_id={a}")} == {str(c)}
+
+
+async def test_the_events_of_a_name_and_a_time_are_handed_on_with_whose_they_are(
+    joined: Events, neighbours: Neighbours
+) -> None:
+    """To messaging, which sees by them what a campaign would have done."""
+    ann, bea = new_id(), new_id()
+    for day in range(1, 6):
+        at = f"2026-11-0{day}T00:00:00Z"
+        more: dict[str, Any] = {"properties": {"n": day}, "context": {"ip": "0.0.0.0"}}
+        await resolve(joined, neighbours, ann if day % 2 else bea, track("A", timestamp=at, **more))
+    await resolve(joined, neighbours, ann, track("B", timestamp="2026-11-03T00:00:00Z"))
+    await joined.send(track("A", timestamp="2026-11-03T00:00:00Z"))  # nobody knows whose
+    neighbours.append("profiles", lane_of(bea), merge(bea, ann))
+    await until(lambda: _has(joined, bea, 6))
+    found: list[EventResolved] = []
+    body: dict[str, Any] = {"name": "A", "since": "2026-11-02T00:00:00Z", "before": "2026-11-05T00:00:00Z", "limit": 2}
+    token = derive(SECRET, "internal")
+    while True:
+        page = EventsPage.of(await joined.call("POST", "/internal/events", body, key=token))
+        found += page.items
+        if page.next is None:
+            break
+        body["after"] = page.next
+    assert [one.event.properties for one in found] == [{"n": 2}, {"n": 3}, {"n": 4}]
+    assert {one.profile_id for one in found} == {ann}
+    assert found[0].event.context["ip"] == "0.0.0.0"
+    await joined.call("POST", "/internal/events", body, status=401)
 
 
 async def test_an_erased_person_leaves_no_trace_also_not_in_what_comes_later(

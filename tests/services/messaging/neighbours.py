@@ -19,12 +19,13 @@ READER = "a reading key for the tests of messaging"
 
 class Neighbours(httpx.AsyncBaseTransport):
     """Answers for `http://events`, `http://profiles` and `http://segments`. `down`: those that do not, as
-    `profiles`, or only a path of theirs, as `profiles/internal/consents`."""
+    `profiles`, or only a path of theirs, as `profiles/internal/consents`. `consents`: every word of whoever gave several."""
 
     def __init__(self) -> None:
         self.down: set[str] = set()
         self.feeds: dict[str, dict[int, list[Any]]] = {"profiles": defaultdict(list), "segments": defaultdict(list)}
         self.people: dict[UUID, dict[str, Any]] = {}
+        self.consents: dict[UUID, list[Any]] = {}
         self.merged: dict[UUID, UUID] = {}
         self.consents_told: list[Any] = []
         self.asked = 0
@@ -49,6 +50,10 @@ class Neighbours(httpx.AsyncBaseTransport):
             answer = await self._feed(host, body)
         elif path == "/internal/recipients":
             answer = self._recipients(body)
+        elif path == "/internal/events":
+            answer = self._events(body)
+        elif path.endswith("/changes"):
+            answer = self._changes(path.split("/")[3], body)
         elif path == "/internal/consents":
             self.consents_told.append(body)
             answer = {}
@@ -75,6 +80,33 @@ class Neighbours(httpx.AsyncBaseTransport):
         end = begin + min(2, int(request.url.params["limit"]))
         return {"items": found[begin:end], "next": str(end) if len(found) > end else None}
 
+    def _events(self, body: Any) -> Any:
+        """Two at a time."""
+        told = [one for lane in self.feeds["profiles"].values() for one in lane if one["kind"] == "event"]
+        found = sorted(
+            (datetime.fromisoformat(one["event"]["timestamp"]), number, one)
+            for number, one in enumerate(told)
+            if one["event"]["name"] == body["name"]
+        )
+        since, before = (datetime.fromisoformat(body[name]) for name in ("since", "before"))
+        after = (datetime.fromisoformat(body["after"][0]), body["after"][1]) if body.get("after") else (since, -1)
+        rest = [one for one in found if since <= one[0] < before and one[:2] > after]
+        last = [*rest[1][:2], 0] if len(rest) > 2 else None
+        return {"items": [one for *_, one in rest[:2]], "next": last}
+
+    def _changes(self, segment: str, body: Any) -> Any:
+        """Two at a time."""
+        since, before = (datetime.fromisoformat(body[name]) for name in ("since", "before"))
+        rest = [
+            (lane, seq, one)
+            for lane, told in sorted(self.feeds["segments"].items())
+            for seq, one in enumerate(told, start=1)
+            if one["segment"] == segment
+            and since <= datetime.fromisoformat(one["at"]) < before
+            and [lane, seq] > body["after"]
+        ]
+        return {"items": [one for *_, one in rest[:2]], "next": list(rest[1][:2]) if len(rest) > 2 else None}
+
     async def _feed(self, host: str, body: Any) -> Any:
         for _ in range(max(1, int(min(body["wait"], 5) / 0.01))):
             items = [
@@ -96,6 +128,8 @@ class Neighbours(httpx.AsyncBaseTransport):
                 current = self.merged[current]
             if current in self.people:
                 found.append({**self.people[current], "requested_id": asked, "id": current})
+                if body.get("history") and current in self.consents:
+                    found[-1]["consents"] = self.consents[current]
         return {"recipients": found, "as_of": "2026-01-01T00:00:00Z"}
 
     def add_person(self, **fields: Any) -> UUID:

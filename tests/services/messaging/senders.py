@@ -59,7 +59,13 @@ async def make_sender(
         for lease in leases.values():
             stack.push_async_callback(lease.release)
         secret = speech.address_secret
-        recorder = Recorder(db, clock=messaging.clock, address_secret=secret, committed=nothing)
+        recorder = Recorder(
+            db,
+            clock=messaging.clock,
+            address_secret=secret,
+            committed=nothing,
+            repeatable=[one.name for one in (carriers or {}).values() if one.repeatable],
+        )
         providers = Providers(carriers or {}, record=recorder.record)
         sender = Sender(
             db,

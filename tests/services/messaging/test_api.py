@@ -204,6 +204,7 @@ ROUTES = [
     ("POST", "/v1/campaigns/x/start", "write"),
     ("POST", "/v1/campaigns/x/pause", "write"),
     ("GET", "/v1/campaigns/x/report", "read"),
+    ("POST", "/v1/campaigns/x/dry-run", "read"),
     ("GET", "/v1/decisions", "read"),
     ("GET", "/v1/deliveries", "read"),
     ("GET", "/v1/mailbox", "read"),

@@ -126,6 +126,11 @@ class TestConsent:
         [consent] = answer["recipients"][0]["consents"]
         assert consent["status"] == "denied"
         assert len((await standing.call("GET", f"/v1/profiles/{profile_id}/consents"))["items"]) == 3
+        body = {"profile_ids": [profile_id], "history": True}
+        answer = RecipientsAnswer.of(await standing.call("POST", "/internal/recipients", body))
+        consents = answer.recipients[0].consents
+        assert [consent.status for consent in consents] == ["granted", "granted", "denied"]
+        assert all(consent.recorded_at and not consent.lifted_at for consent in consents)
 
     async def test_one_dated_ahead_counts_as_given_now(self, standing: Standing) -> None:
         profile_id = await standing.make("u1")

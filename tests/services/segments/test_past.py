@@ -184,3 +184,37 @@ async def test_a_lists_versions_have_no_condition(segments: Standing) -> None:
 
 
 _TIMES = ("created_at", "live_at", "replaced_at")
+
+
+async def test_the_changes_of_a_time_are_handed_on_in_pages(segments: Standing) -> None:
+    """To messaging, which sees by them what a campaign would have done."""
+    await segments.define("s", RECENT)
+    for _ in range(4):
+        now = segments.clock.now()
+        await segments.take(*(did(f"p{n}", "Order Completed", now, profile=known(f"p{n}")) for n in range(5)))
+        await segments.later(hours=30)
+    recorded = await segments.items("/v1/segments/s/changes")
+    times = sorted({change["at"] for change in recorded})
+    since, before = times[2], times[-2]
+    found: list[Any] = []
+    after: Any = [0, 0]
+    while after is not None:
+        body = {"since": since, "before": before, "after": after, "limit": 3}
+        page = await segments.call("POST", "/internal/segments/s/changes", body, internal=True)
+        found += page["items"]
+        after = page.get("next")
+    assert sorted((one["profile_id"], one["change"], one["at"]) for one in found) == sorted(
+        (one["profile_id"], one["change"], one["at"]) for one in recorded if since <= one["at"] < before
+    )
+    assert len({one["id"] for one in found}) == len(found) > 3
+    await segments.call("POST", "/internal/segments/none/changes", body, internal=True, status=404)
+
+
+async def test_members_at_an_instant_for_the_other_services(segments: Standing) -> None:
+    await segments.define("s", RECENT)
+    await segments.take(did("ann", "Order Completed", segments.clock.now(), profile=known("ann")))
+    then = segments.clock.now().isoformat()
+    await segments.later(hours=30)
+    for query, names in ((f"?at={then.replace('+', '%2B')}", ["ann"]), ("", [])):
+        page = await segments.call("GET", f"/internal/segments/s/members{query}", internal=True)
+        assert [item["user_id"] for item in page["items"]] == names
