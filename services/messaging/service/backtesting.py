@@ -32,7 +32,8 @@ LONGEST = 30.0
 """Seconds, after which what was found is told."""
 DAY = timedelta(days=1)
 ASSUMPTIONS = (
-    "The campaign ran all the time, and every message was taken by its provider at once.",
+    "The campaign ran all the time, and every message was taken by its provider at once; a rate is heeded for broadcasts only.",
+    "Those who were members when it began are not told (`existing`).",
     "Consents are those that were recorded by each instant.",
     "Traits, preferences, devices, households, settings and campaigns are as of now. Templates are not rendered.",
     "Suppressions count from when they were last made, and those that were lifted since do not count.",

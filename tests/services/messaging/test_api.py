@@ -205,6 +205,7 @@ ROUTES = [
     ("POST", "/v1/campaigns/x/pause", "write"),
     ("GET", "/v1/campaigns/x/report", "read"),
     ("POST", "/v1/campaigns/x/dry-run", "read"),
+    ("POST", "/v1/campaigns/backtest", "read"),
     ("GET", "/v1/decisions", "read"),
     ("GET", "/v1/deliveries", "read"),
     ("GET", "/v1/mailbox", "read"),
