@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from services.messaging.clients.neighbours import Asked, Events, Profiles, Segments
-from services.messaging.domain.campaign import Broadcast, Campaign, EventTrigger
+from services.messaging.domain.campaign import Broadcast, Campaign, EventTrigger, SegmentTrigger
 from services.messaging.domain.decision import Earlier, Message, Offer
 from services.messaging.domain.households import household_key
 from services.messaging.domain.reach import Suppression
@@ -170,6 +170,7 @@ class Walk:
             async for event in self.backtest.events.named(trigger.event, since=day, before=after):
                 for fired in fired_by_event([self.campaign], event):
                     yield Met(fired, event.event.received_at)
+        if not isinstance(trigger, SegmentTrigger | Broadcast):
             return
         if isinstance(trigger, Broadcast) and day <= trigger.at < after:
             async for fired in self._members(trigger):

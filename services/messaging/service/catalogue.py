@@ -77,7 +77,7 @@ def key_of(body: Any) -> str:
 
 async def read_draft(db: Database, segments: Segments, body: Any, *, within: Sequence[str]) -> Definition:
     """What `create_campaign` would take, without making it; `within` is where in the body it stands. Raises likewise."""
-    definition = _read(parse_definition, body, (*BODY, *within))
+    definition = read_body(parse_definition, body, (*BODY, *within))
     await _check_segment(segments, definition, within)
     async with db.snapshot() as tx:
         await _check_templates(tx, body, definition, within)

@@ -52,8 +52,6 @@ class Neighbours(httpx.AsyncBaseTransport):
             answer = self._recipients(body)
         elif path == "/internal/events":
             answer = self._events(body)
-        elif path.endswith("/changes"):
-            answer = self._changes(path.split("/")[3], body)
         elif path == "/internal/consents":
             self.consents_told.append(body)
             answer = {}
@@ -61,11 +59,15 @@ class Neighbours(httpx.AsyncBaseTransport):
             answer = {"items": [self._belonging(asked) for asked in (body or {})["profile_ids"]]}
         elif path.split("/")[3] in self.no_segments:
             return httpx.Response(404, content=b'{"code": "not_found"}')
-        elif len(path.split("/")) == 4:
-            answer = {"size": len(self.members[path.split("/")[3]])}
         else:
-            answer = self._members(path, request)
+            answer = self._segment(path, request, body)
         return httpx.Response(200, content=json.dumps(answer))
+
+    def _segment(self, path: str, request: httpx.Request, body: Any) -> Any:
+        key, *what = path.split("/")[3:]
+        if what == ["changes"]:
+            return self._changes(key, body)
+        return self._members(path, request) if what else {"size": len(self.members[key])}
 
     def _belonging(self, asked: str) -> Any:
         now = UUID(asked)
