@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.deployment import CHECKOUT, Deployment
 
-PAGES = ("messages.md", "preferences.md", "segments.md", "life-of-an-event.md", "sending-events.md")
+PAGES = ("messages.md", "preferences.md", "journeys.md", "segments.md", "life-of-an-event.md", "sending-events.md")
 
 
 def _examples() -> str:
@@ -48,4 +48,5 @@ async def test_the_readmes_examples_work_when_pasted(tmp_path: Path) -> None:
     assert '"subject":"Danke, Ben"' in output, "a language"
     assert 'font-weight: bold;\\">150 EUR</p>' in output, "MJML with its styles inlined"
     assert '"segment":"good-customers","channel":"email"' in output, "a check of a template"
+    assert '"walking":0,"places":[],"ended":{"finished":1}' in output, "a journey"
     assert '"to":"me@shop.example","provider":"mailbox","status":"sent"' in output, "a test message"

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.messaging.domain.campaign import Campaign
+from services.messaging.domain.journey import Journey
 from services.messaging.domain.rules import Rules
 
 
@@ -33,6 +34,18 @@ def _had_before(campaign: Campaign, now: datetime, kept: timedelta) -> datetime 
     reentry = definition.reentry if isinstance(definition.reentry, timedelta) else kept
     goal = definition.goal.within if definition.goal else kept
     return now - max(kept, reentry, goal)
+
+
+def forgettable_runs(journeys: Iterable[Journey], *, now: datetime, kept: timedelta) -> dict[UUID, datetime]:
+    """By journey: before when a run must have ended to go. A journey that brings people in once knows them for ever."""
+    found = {}
+    for journey in journeys:
+        reentry = journey.definition.reentry
+        if journey.status == "deleted" or reentry == "always":
+            found[journey.id] = now - kept
+        elif isinstance(reentry, timedelta):
+            found[journey.id] = now - max(kept, reentry)
+    return found
 
 
 def forgettable_messages(rules: Rules, *, now: datetime, kept: timedelta) -> datetime:

@@ -1,4 +1,4 @@
-"""Old decisions and messages are forgotten: a lane a day, in small transactions, under the lane's lease."""
+"""Old decisions, messages and runs of journeys are forgotten: a lane a day, in small transactions, under the lane's lease."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,14 +6,16 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from services.messaging.domain.retention import forgettable_decisions, forgettable_messages
+from services.messaging.domain.retention import forgettable_decisions, forgettable_messages, forgettable_runs
 from services.messaging.store.catalogue import load_campaigns, load_rules
+from services.messaging.store.journeys import JourneyBook
 from services.messaging.store.retention import (
     FIRST,
     Walked,
     forget_decisions,
     forget_household_messages,
     forget_messages,
+    forget_runs,
 )
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
@@ -36,6 +38,7 @@ class Forgetter:
         self._clock = clock
         self._kept = kept
         self._page = page
+        self._book = JourneyBook()
         self._walked_at: dict[int, datetime] = {}
 
     async def step(self) -> int:
@@ -50,10 +53,12 @@ class Forgetter:
 
     async def _forget(self, lane: int, now: datetime) -> int:
         campaigns = forgettable_decisions(await load_campaigns(self._db), now=now, kept=self._kept)
+        runs = forgettable_runs(await self._book.load(self._db), now=now, kept=self._kept)
         before = forgettable_messages(await load_rules(self._db), now=now, kept=self._kept)
         deleted = 0
         for walk in (
             lambda tx, after: forget_decisions(tx, lane, after=after, campaigns=campaigns, limit=self._page),
+            lambda tx, after: forget_runs(tx, lane, after=after, journeys=runs, limit=self._page),
             lambda tx, after: forget_messages(tx, lane, after=after, before=before, limit=self._page),
             lambda tx, after: forget_household_messages(tx, lane, after=after, before=before, limit=self._page),
         ):

@@ -3,7 +3,7 @@
 Ids are in the order of creation, so a walk by id meets the oldest first and may end where a whole page is too new.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -45,6 +45,27 @@ async def forget_decisions(
         [one.campaign_id for one in campaigns],
         [one.before for one in campaigns],
         [one.had_before for one in campaigns],
+    )
+    return _walked(row)
+
+
+async def forget_runs(
+    tx: Connection, lane: int, *, after: UUID, journeys: Mapping[UUID, datetime], limit: int
+) -> Walked:
+    """Delete those that ended before the instant of their journey, among the next runs of a lane."""
+    row = await tx.fetchrow(
+        """WITH page AS (SELECT id, entered_at FROM journey_runs WHERE lane = $1 AND id > $2 ORDER BY id LIMIT $3),
+             gone AS (DELETE FROM journey_runs USING page, unnest($4::uuid[], $5::timestamptz[]) AS forgettable (journey_id, before)
+                      WHERE journey_runs.lane = $1 AND journey_runs.id = page.id
+                        AND journey_runs.journey_id = forgettable.journey_id AND ended_at < before
+                      RETURNING 1)
+           SELECT (SELECT count(*) FROM gone) AS deleted, min(entered_at) AS oldest,
+                  (array_agg(id ORDER BY id DESC))[1] AS last FROM page""",
+        lane,
+        after,
+        limit,
+        list(journeys),
+        list(journeys.values()),
     )
     return _walked(row)
 

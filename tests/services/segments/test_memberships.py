@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.services.segments.standing import NOW, Standing
-from tests.services.segments.told import birthday, changed, did, known, person
+from tests.services.segments.told import birthday, changed, did, known, merged, person
 
 BOUGHT = {"event": "Order Completed", "op": ">=", "value": 1}
 
@@ -166,3 +166,18 @@ async def test_a_profiles_segments_are_told_to_profiles(segments: Standing) -> N
     found = await segments.call("GET", f"/internal/profiles/{person('ann')}/segments", internal=True)
     assert [item["key"] for item in found["items"]] == ["buyers"]
     await segments.call("GET", f"/internal/profiles/{person('ann')}/segments", status=401)
+
+
+async def test_where_people_belong_is_told_to_messaging_through_merges(segments: Standing) -> None:
+    await segments.define("buyers", BOUGHT)
+    await segments.take(
+        did("ann", "Order Completed", profile=known("ann")),
+        did("bob", "Page Viewed", profile=known("bob")),
+        merged("bob", "ann"),
+        did("eve", "Page Viewed", profile=known("eve")),
+    )
+    asked = {"profile_ids": [person("ann"), person("bob"), person("eve"), person("nobody")]}
+    found = await segments.call("POST", "/internal/memberships", asked, internal=True)
+    belong = {item["profile_id"]: item["segments"] for item in found["items"]}
+    assert belong == {str(person("ann")): ["buyers"], str(person("bob")): ["buyers"], str(person("eve")): []}
+    await segments.call("POST", "/internal/memberships", asked, status=401)
