@@ -7,13 +7,14 @@ import httpx
 from fastapi import FastAPI
 
 from services.messaging.api import ROUTERS
-from services.messaging.api.hooks import PATH
 from services.messaging.clients.carriers import Carrier, carriers_of
 from services.messaging.clients.neighbours import Events, Profiles, Segments, load_api_keys
+from services.messaging.clients.sources import sources_of
 from services.messaging.config import Settings
 from services.messaging.domain.links import Linker
 from services.messaging.domain.local_time import zone_names
 from services.messaging.domain.template import SENDER
+from services.messaging.domain.tracking import Tracker
 from services.messaging.service.broadcasting import Broadcaster
 from services.messaging.service.forgetting import Forgetter
 from services.messaging.service.judging import Speech
@@ -57,9 +58,12 @@ def create_app(
     ticking = clock or (ShiftedClock(settings.clock_offset) if settings.clock_offset else SystemClock())
 
     carriers = carriers_of(settings, ticking.now)  # also where only HTTP is served: test messages go out from there
+    sources = sources_of(settings, transport)
 
     async def start(app: FastAPI, frame: Frame) -> LoadKeys:
         app.state.speech, app.state.carriers, app.state.twilio = speech, carriers, twilio_of(settings)
+        app.state.sources, app.state.tracker = sources, tracker_of(settings)
+        frame.on_stop.push_async_callback(sources.sns.close)
         return await _start(app, frame, settings, transport)
 
     return build_app(
@@ -102,10 +106,10 @@ async def _start(
 
 
 def twilio_of(settings: Settings) -> tuple[str, str] | None:
-    """Where Twilio calls back, and the token that it signs with."""
+    """What the addresses begin with that Twilio calls back at, and the token that it signs with."""
     if settings.twilio_account is None or settings.twilio_token is None:
         return None
-    return f"{settings.link_base}{PATH}", settings.twilio_token.get_secret_value()
+    return settings.link_base, settings.twilio_token.get_secret_value()
 
 
 def speech_of(settings: Settings) -> Speech:
@@ -119,7 +123,13 @@ def speech_of(settings: Settings) -> Speech:
         address_secret=derive(settings.secret, "addresses"),
         sender=settings.mail_from,
         default_zone=settings.default_timezone,
+        tracker=tracker_of(settings) if settings.tracking else None,
     )
+
+
+def tracker_of(settings: Settings) -> Tracker:
+    """Also where nothing is tracked any more: links of earlier messages still lead on."""
+    return Tracker(derive(settings.secret, "tracking"), settings.link_base)
 
 
 def _start_loops(frame: Frame, settings: Settings, app: FastAPI, feeds: dict[str, Neighbour], take_in: TakeIn) -> None:

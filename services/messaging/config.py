@@ -83,6 +83,22 @@ class Settings(CommonSettings):
         gt=0,
         description="Messages a second for each provider reached by HTTP, of all workers together; default: any number",
     )
+    tracking: bool = Field(
+        default=False,
+        description="Notice opens and clicks of e-mail by an image and redirected links of our own; campaigns may leave it out",
+    )
+    ses_topics: str | None = Field(
+        default=None, description="ARNs of the SNS topics to which SES publishes its events, separated by commas"
+    )
+    sendgrid_verification_key: str | None = Field(
+        default=None, description="Verification key of SendGrid's signed event webhook"
+    )
+    mailgun_signing_key: SecretStr | None = Field(default=None, description="HTTP webhook signing key of Mailgun")
+    postmark_secret: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Secret in the address of Postmark's webhooks: made by you, 16 characters or more",
+    )
     messages_kept_days: int = Field(
         default=400,
         ge=90,

@@ -270,3 +270,33 @@ journey_runs = Table(
     Index("journey_runs_profile", "lane", "profile_id", "journey_id"),
     Index("journey_runs_journey", "lane", "journey_id", "id"),
 )
+# What happened to messages after they were sent, as providers and our own links tell it. `machine`: why it is taken for a machine's
+# doing. `key`: the same for the same happening, however often it is told.
+delivery_events = Table(
+    "delivery_events",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("delivery_id", ID, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("profile_id", ID, nullable=False),
+    Column("campaign_id", ID, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at", AT, nullable=False),
+    Column("machine", Text),
+    Column("detail", JSONB, nullable=False),
+    Column("created_at", AT, nullable=False),
+    PrimaryKeyConstraint("lane", "delivery_id", "key"),
+    Index("delivery_events_profile", "lane", "profile_id"),
+    Index("delivery_events_campaign", "lane", "campaign_id"),
+)
+# Tokens of webhooks that are signed without their content, each good for one: for a day. The lane is the token's.
+hook_tokens = Table(
+    "hook_tokens",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("at", AT, nullable=False),
+    PrimaryKeyConstraint("lane", "token"),
+    Index("hook_tokens_at", "lane", "at"),
+)

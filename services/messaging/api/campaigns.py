@@ -182,6 +182,8 @@ async def report(request: Request, key: str) -> Response:
     show an effect of the size seen (0: it is shown; null: nothing can be said). Without a goal it is null.
 
     Conversions are counted once for each message: the first goal event within the goal's time after it was first due.
+    `attributed`: what came after its messages by the model that is named, here the last touch. `messages`: to how many messages what
+    happened; what only machines opened or clicked is counted apart.
     """
     db = frame_of(request).db
     return JsonResponse(await report_on(db, await catalogue.get_campaign(db, key)))

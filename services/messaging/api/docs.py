@@ -73,6 +73,16 @@ DELIVERY: dict[str, Any] = {
     "status": "sent",
     "answer": "2.0.0 OK",
     "at": "2026-11-21T10:00:00Z",
+    "events": [
+        {"kind": "delivered", "at": "2026-11-21T10:00:03Z", "machine_reason": None},
+        {
+            "kind": "clicked",
+            "at": "2026-11-21T11:20:00Z",
+            "machine_reason": None,
+            "url": "https://shop.example/new",
+            "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+        },
+    ],
 }
 SUPPRESSION: dict[str, Any] = {"channel": "email", "address": "ada@example.com", "reason": "asked by phone"}
 SUPPRESSION_SHOWN: dict[str, Any] = SUPPRESSION | {
@@ -117,6 +127,18 @@ REPORT: dict[str, Any] = {
         "revenue_interval": None,
         "people_needed": 615,
         "variants": {},
+    },
+    "attributed": {"model": "last_touch", "in_words": "…", "conversions": 8, "revenue": 400.5},
+    "messages": {
+        "delivered": 88,
+        "bounced": 2,
+        "bounced_for_good": 1,
+        "complained": 0,
+        "unsubscribed": 1,
+        "opened": 40,
+        "opened_by_machines_only": 21,
+        "clicked": 12,
+        "clicked_by_machines_only": 3,
     },
     "triggers": 120,
     "decisions": {"sent": 90, "held_out": 10, "skipped": 20},

@@ -1,6 +1,6 @@
 """What was decided, what was said, and the local mailbox."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,7 +12,9 @@ from services.messaging.api import docs
 from services.messaging.api.campaigns import frame_of
 from services.messaging.service.providers import MAILBOX
 from services.messaging.store import lists
+from services.messaging.store.delivery_events import list_events
 from shared.plumbing.auth import Reader
+from shared.plumbing.db import Database
 from shared.plumbing.http import ExactRoute, JsonResponse
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
@@ -34,8 +36,8 @@ class Asked:
 async def list_of(
     request: Request,
     asked: Asked,
-    read: Callable[..., Awaitable[list[asyncpg.Record]]],
-    item: Callable[[asyncpg.Record], dict[str, Any]],
+    read: Callable[..., Awaitable[list[Any]]],
+    item: Callable[[Any], dict[str, Any]],
     **which: object,
 ) -> Response:
     """A page of decisions or deliveries."""
@@ -73,7 +75,7 @@ async def decisions(
     return await list_of(request, asked, lists.list_decisions, dict, decisions=None if decision is None else [decision])
 
 
-def _delivery(row: asyncpg.Record) -> dict[str, Any]:
+def _delivery(row: Mapping[str, Any]) -> dict[str, Any]:
     shown = dict(row)
     content = shown.pop("content")
     return shown | {"to": shown.pop("address"), "subject": content["subject"], "locale": content.get("locale")}
@@ -87,8 +89,22 @@ def _delivery(row: asyncpg.Record) -> dict[str, Any]:
     responses=docs.items(docs.DELIVERY),
 )
 async def deliveries(request: Request, asked: Annotated[Asked, Depends()]) -> Response:
-    """`status`: `sending`, `sent`, `failed`, `unknown`; `test` of a test message, which counts nowhere."""
-    return await list_of(request, asked, lists.list_deliveries, _delivery, provider=None)
+    """`status`: `sending`, `sent`, `failed`, `unknown`; `test` of a test message, which counts nowhere.
+
+    `events`: what happened to it since, as providers and our own links tell it: `delivered`, `bounced` (`bounce`: `hard` or `soft`),
+    `complained`, `unsubscribed`, `opened`, `clicked`; with a `machine_reason` where a machine did it.
+    """
+    return await list_of(request, asked, _with_events, _delivery, provider=None)
+
+
+async def _with_events(db: Database, **which: Any) -> list[Any]:
+    rows = await lists.list_deliveries(db, **which)
+    events = await list_events(db, rows)
+    return [dict(row) | {"events": [_event(one) for one in events.get(row["id"], ())]} for row in rows]
+
+
+def _event(row: asyncpg.Record) -> dict[str, Any]:
+    return {"kind": row["kind"], "at": row["at"], "machine_reason": row["machine"], **row["detail"]}
 
 
 def _mail(row: asyncpg.Record) -> dict[str, Any]:

@@ -33,9 +33,9 @@ async def twilio(request: Request) -> Response:
     account = request.app.state.twilio
     if account is None:
         raise NotFound("Text messages are not sent by Twilio here.")
-    url, token = account
+    base, token = account
     form = {name: str(value) for name, value in (await request.form()).items()}
-    if not is_signed(url, form, request.headers.get("X-Twilio-Signature", ""), token):
+    if not is_signed(f"{base}{PATH}", form, request.headers.get("X-Twilio-Signature", ""), token):
         raise Forbidden("This is not signed by the account.")
     asked, number = asked_by(form), form.get("From", "")
     if asked is not None and number:

@@ -10,6 +10,7 @@ from services.messaging.clients.smtp import Server, SmtpProvider
 from services.messaging.clients.twilio import TwilioAccount, TwilioProvider
 from services.messaging.clients.webhook import WebhookProvider, key_of
 from services.messaging.config import Settings
+from services.messaging.domain.provider_events.twilio import STATUS_PATH
 
 Carrier: TypeAlias = SmtpProvider | TwilioProvider | FcmProvider | WebhookProvider
 
@@ -54,4 +55,7 @@ def _posting(settings: Settings, now: Callable[[], datetime]) -> Callable[[], Po
 def _twilio(settings: Settings, account: str) -> TwilioAccount:
     if settings.twilio_token is None or settings.twilio_from is None:
         raise ValueError("REGULARS_TWILIO_ACCOUNT needs REGULARS_TWILIO_TOKEN and REGULARS_TWILIO_FROM")
-    return TwilioAccount(settings.twilio_url, account, settings.twilio_token.get_secret_value(), settings.twilio_from)
+    token = settings.twilio_token.get_secret_value()
+    # Twilio refuses an address that it cannot reach, such as one of this machine.
+    status_url = f"{settings.link_base}{STATUS_PATH}" if settings.public_url else None
+    return TwilioAccount(settings.twilio_url, account, token, settings.twilio_from, status_url)

@@ -13,7 +13,7 @@ import aiosmtplib
 
 from services.messaging.domain.answers import Accepted, Answer, NotNow, Rejected, Unsure, smtp_answer
 from services.messaging.domain.delivery import Delivery
-from services.messaging.domain.emails import Mail, write_mail
+from services.messaging.domain.emails import Mail, marks_for, write_mail
 
 Security = Literal["auto", "starttls", "tls", "none"]
 
@@ -55,7 +55,8 @@ class SmtpProvider:
         """The server's answer to one message, within the timeout."""
         try:
             content = delivery.content
-            mail = write_mail(content["headers"], text=content["text"], html=content["html"])
+            headers = content["headers"] | marks_for(self._server.host, delivery.id)
+            mail = write_mail(headers, text=content["text"], html=content["html"])
         except (ValueError, LookupError) as error:
             return Rejected(f"The message can't be written as e-mail ({type(error).__name__}).")
         attempt = _Attempt()

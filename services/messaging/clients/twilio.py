@@ -8,18 +8,21 @@ from services.messaging.clients.posting import Posting
 from services.messaging.domain.answers import Answer
 from services.messaging.domain.delivery import Delivery
 from services.messaging.domain.provider_answers import twilio_answer
+from services.messaging.domain.provider_events.event import DELIVERY
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
 class TwilioAccount:
-    """`sender`: a number, a short code, or the id of a messaging service (`MG…`)."""
+    """`sender`: a number, a short code, or the id of a messaging service (`MG…`). `status_url`: where what becomes
+    of messages is to be told."""
 
     url: str
     account: str
     token: str = field(repr=False)
     sender: str
+    status_url: str | None = None
 
 
 class TwilioProvider:
@@ -41,6 +44,8 @@ class TwilioProvider:
         account = self._account
         sender = "MessagingServiceSid" if account.sender.startswith("MG") else "From"
         form = {"To": delivery.address, sender: account.sender, "Body": delivery.content["text"]}
+        if account.status_url is not None:
+            form["StatusCallback"] = f"{account.status_url}?{urlencode({DELIVERY: str(delivery.id)})}"
         return await self._posting.post(self._url, urlencode(form).encode(), self._headers, twilio_answer)
 
     async def close(self) -> None:

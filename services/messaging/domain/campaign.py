@@ -19,8 +19,7 @@ CHANNELS = ("email", "sms", "push", "webhook")
 DEFAULT_STALE_AFTER = timedelta(days=1)
 _FIELDS = (
     "name", "template", "variants", "channel", "delay", "holdout", "goal", "reentry", "stale_after", "topic",
-    "local_time", "rate",
-    "when_capped",
+    "local_time", "rate", "when_capped", "tracking",
 )  # fmt: skip
 
 
@@ -90,6 +89,7 @@ class Definition:
     """`channel`: one of CHANNELS, `preferred` (in the person's order), or None (the template's own). `local_time`: of the
     day, where the person is; the message waits for it. `rate`: most messages in any minute, None for any number.
     `wait_when_capped`: how long after it was first due a message may wait for the frequency caps; None: not at all.
+    `tracking`: whether opens and clicks may be noticed, where the deployment does that at all.
     """
 
     trigger: Trigger
@@ -105,6 +105,7 @@ class Definition:
     local_time: time | None = None
     rate: int | None = None
     wait_when_capped: timedelta | None = None
+    tracking: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,7 @@ def parse_definition(json: object, loc: Loc = ()) -> Definition:
         wait_when_capped=_read_wait(found["when_capped"], (*loc, "when_capped"), reading)
         if "when_capped" in found
         else None,
+        tracking=reading.choice(found, "tracking", loc, (True, False)) is not False,
     )
     reading.finish()
     return definition

@@ -10,6 +10,7 @@ from email.utils import format_datetime, formataddr
 from uuid import UUID
 
 from services.messaging.domain.content import Content, Links, one_line
+from services.messaging.domain.provider_events.event import DELIVERY
 
 _NAMED = re.compile(r"([^<>]*)<([^<>]*)>")
 _SPECIAL = re.compile(r"[\x00-\x20\x7f<>()\[\],;:\"\\\\]")
@@ -30,6 +31,22 @@ def headers_for(
         "List-Unsubscribe": f"<{links.unsubscribe}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     }
+
+
+_MARKS = {
+    "amazonaws.com": ("X-SES-MESSAGE-TAGS", "{name}={id}"),
+    "sendgrid.net": ("X-SMTPAPI", '{{"unique_args":{{"{name}":"{id}"}}}}'),
+    "mailgun.org": ("X-Mailgun-Variables", '{{"{name}":"{id}"}}'),
+    "postmarkapp.com": ("X-PM-Metadata-{name}", "{id}"),
+}
+
+
+def marks_for(host: str, delivery_id: UUID) -> dict[str, str]:
+    """The header by which the provider behind this mail server names the delivery in what it tells later; none for other servers."""
+    for domain, (header, value) in _MARKS.items():
+        if f".{host.lower().rstrip('.')}".endswith(f".{domain}"):
+            return {header.format(name=DELIVERY): value.format(name=DELIVERY, id=delivery_id)}
+    return {}
 
 
 @dataclass(frozen=True, slots=True)

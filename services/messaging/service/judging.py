@@ -1,7 +1,7 @@
 """From a due trigger to its verdict and its rendered message: everything that needs no database."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from services.messaging.domain.links import LinkContent, Linker
 from services.messaging.domain.liquid_box import TemplateFault
 from services.messaging.domain.rules import Rules
 from services.messaging.domain.template import Template
+from services.messaging.domain.tracking import Tracker
 from services.messaging.store.sends import Due
 from shared.plumbing.ids import new_id
 from shared.plumbing.log import get_logger
@@ -24,12 +25,13 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """How this deployment speaks. `address_secret` keys the hashes of addresses."""
+    """How this deployment speaks. `address_secret` keys the hashes of addresses; `tracker`: None where nothing is tracked."""
 
     linker: Linker
     address_secret: str
     sender: str
     default_zone: str
+    tracker: Tracker | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,8 @@ def draft(
         return Refuse("failed", "template_error", {"template": template.key, "error": str(fault)})
     headers = {}
     if verdict.channel == "email":
+        if speech.tracker and content.html and catalogue.campaigns[due.campaign_id].definition.tracking:
+            content = replace(content, html=speech.tracker.tracked(content.html, delivery_id))
         headers = headers_for(
             content=content,
             delivery_id=delivery_id,

@@ -21,10 +21,12 @@ def outcome(
     at: datetime,
     properties: dict[str, Any],
     name: str | None = None,
+    key: str | None = None,
 ) -> Entry:
-    """`what` happened to a delivery (`Sent`, `Failed` …), to be appended to the feed; told twice it counts once."""
+    """`what` happened to a delivery (`Sent`, `Failed` …), to be appended to the feed; told twice it counts once. `key`: of what
+    may happen more than once."""
     message = OutcomeRecorded(
-        message_id=f"{delivery_id}:{what.lower()}",
+        message_id=f"{delivery_id}:{key or what.lower()}",
         profile_id=profile_id,
         name=name or f"{_NAMES[channel]} {what}",
         properties={"delivery_id": str(delivery_id), "channel": channel} | properties,

@@ -10,8 +10,18 @@ import asyncpg
 
 from services.messaging.domain.campaign import parse_definition
 from services.messaging.domain.effect import Effect, Group, Interval, effect_of, in_words
-from services.messaging.store.lists import count_control, count_decisions, count_people
+from services.messaging.store.delivery_events import count_events
+from services.messaging.store.lists import count_control, count_decisions, count_last_touch, count_people
 from shared.plumbing.db import Database
+
+LAST_TOUCH = (
+    "The first goal event after each message, within the goal's time, counts for the last message sent before it, of all campaigns "
+    "that hoped for that event. It says what came after, not what came of it: that says the effect."
+)
+HAPPENED = (
+    "delivered", "bounced", "bounced_for_good", "complained", "unsubscribed",
+    "opened", "opened_by_machines_only", "clicked", "clicked_by_machines_only",
+)  # fmt: skip
 
 
 async def report_on(db: Database, campaign: asyncpg.Record) -> dict[str, Any]:
@@ -28,6 +38,8 @@ async def report_on(db: Database, campaign: asyncpg.Record) -> dict[str, Any]:
         "campaign": campaign["key"],
         "status": campaign["status"],
         "effect": await _effect_on_people(db, campaign),
+        "attributed": await _last_touch(db, campaign),
+        "messages": _messages(await count_events(db, campaign["id"])),
         "triggers": sum(row["triggers"] for row in rows),
         "decisions": dict(decisions),
         "reasons": dict(reasons),
@@ -35,6 +47,22 @@ async def report_on(db: Database, campaign: asyncpg.Record) -> dict[str, Any]:
         "variants": {name: _brought([r for r in told if r["variant"] == name], "sent") for name in variants},
         "holdout": _brought([row for row in rows if row["decision"] == "held_out"], "held_out"),
     }
+
+
+async def _last_touch(db: Database, campaign: asyncpg.Record) -> dict[str, Any] | None:
+    """None where nothing is hoped for."""
+    row = await count_last_touch(db, campaign["id"])
+    if parse_definition(campaign["definition"]).goal is None or row is None:
+        return None
+    return {"model": "last_touch", "in_words": LAST_TOUCH, "conversions": row["orders"], "revenue": row["revenue"]}
+
+
+def _messages(rows: list[asyncpg.Record]) -> dict[str, int]:
+    """To how many messages it happened. What only machines did is counted apart."""
+    found = {row["kind"]: row["messages"] for row in rows}
+    found |= {f"{row['kind']}_by_machines_only": row["machines"] for row in rows}
+    found["bounced_for_good"] = sum(row["hard"] for row in rows)
+    return {name: found.get(name, 0) for name in HAPPENED}
 
 
 def _brought(rows: list[asyncpg.Record], name: str) -> dict[str, Any]:

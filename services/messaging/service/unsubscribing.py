@@ -3,8 +3,6 @@
 from datetime import datetime
 from uuid import UUID
 
-import asyncpg
-
 from services.messaging.domain.campaign import TRANSACTIONAL
 from services.messaging.domain.links import LinkContent
 from services.messaging.domain.reach import NON_TRANSACTIONAL
@@ -15,7 +13,7 @@ from services.messaging.store.lists import find_delivery
 from services.messaging.store.outbox import put_consent
 from services.messaging.store.suppressions import suppress
 from shared.plumbing.db import Connection, Database
-from shared.plumbing.feed import append
+from shared.plumbing.feed import Entry, append
 from shared.plumbing.ids import new_id
 from shared.schemas.recipients import ConsentChange
 
@@ -38,12 +36,51 @@ async def unsubscribe(db: Database, link: LinkContent, *, everywhere: bool, at: 
         if delivery is not None:
             # The row that claims lock: a claim that began before is waited for, one that begins after sees this.
             profile_id = (await people.meet(tx, [delivery["profile_id"]]))[delivery["profile_id"]]
-        address = delivery["address"] if delivery and profile_id else None
-        await _suppress(tx, link, address=address, at=at)
-        if delivery is not None and profile_id is not None:
-            await _tell(tx, link, delivery, profile_id, everywhere=everywhere, at=at)
+        if delivery is None or profile_id is None:
+            await _suppress(tx, link, address=None, at=at)
+            return
+        about = {"campaign": delivery["campaign"], "template": delivery["template"]}
+        entry = await unsubscribe_in(
+            tx, link, profile_id, address=delivery["address"], about=about, everywhere=everywhere, at=at
+        )
+        await append(tx, [entry], at=at)
 
     await db.run(work)
+
+
+async def unsubscribe_in(
+    tx: Connection,
+    link: LinkContent,
+    profile_id: UUID,
+    *,
+    address: str,
+    about: dict[str, str],
+    everywhere: bool = False,
+    source: str = SOURCE,
+    at: datetime,
+) -> Entry:
+    """The same in a transaction that holds the profile's row; what is to be told of it. `about`: campaign and template."""
+    await _suppress(tx, link, address=address, at=at)
+    purpose = MARKETING if link.purpose == TRANSACTIONAL else link.purpose
+    change = ConsentChange(
+        id=new_id(),
+        profile_id=profile_id,
+        purpose=purpose,
+        channel="any" if everywhere else link.channel,
+        status="withdrawn",
+        source=source,
+        at=at,
+    )
+    await put_consent(tx, change, at=at)
+    return outcome(
+        "Unsubscribed",
+        name="Unsubscribed",
+        delivery_id=link.delivery_id,
+        profile_id=profile_id,
+        channel=link.channel,
+        at=at,
+        properties=about | {"purpose": purpose},
+    )
 
 
 async def _suppress(tx: Connection, link: LinkContent, *, address: str | None, at: datetime) -> None:
@@ -57,29 +94,3 @@ async def _suppress(tx: Connection, link: LinkContent, *, address: str | None, a
         yields=True,
         at=at,
     )
-
-
-async def _tell(
-    tx: Connection, link: LinkContent, delivery: asyncpg.Record, profile_id: UUID, *, everywhere: bool, at: datetime
-) -> None:
-    purpose = MARKETING if link.purpose == TRANSACTIONAL else link.purpose
-    change = ConsentChange(
-        id=new_id(),
-        profile_id=profile_id,
-        purpose=purpose,
-        channel="any" if everywhere else link.channel,
-        status="withdrawn",
-        source=SOURCE,
-        at=at,
-    )
-    await put_consent(tx, change, at=at)
-    told = outcome(
-        "Unsubscribed",
-        name="Unsubscribed",
-        delivery_id=link.delivery_id,
-        profile_id=profile_id,
-        channel=link.channel,
-        at=at,
-        properties={"campaign": delivery["campaign"], "template": delivery["template"], "purpose": purpose},
-    )
-    await append(tx, [told], at=at)

@@ -165,3 +165,19 @@ async def count_control(db: Database, *, since: datetime) -> list[asyncpg.Record
         ALL,
         since,
     )
+
+
+async def count_last_touch(db: Database, campaign_id: UUID) -> asyncpg.Record | None:
+    """Of a campaign: the goal events that came after one of its messages and after no later message of any campaign that
+    hoped for the same event; each counts once."""
+    return await db.fetchrow(
+        """SELECT count(*) AS orders, coalesce(sum(revenue), 0) AS revenue FROM sends AS mine
+           WHERE lane = ANY($1::smallint[]) AND campaign_id = $2 AND decision = 'sent' AND decided_at <= converted_at
+             AND NOT EXISTS (
+               SELECT FROM sends AS other
+               WHERE other.lane = mine.lane AND other.profile_id = mine.profile_id AND other.decision = 'sent'
+                 AND other.converted_at = mine.converted_at AND other.decided_at <= other.converted_at
+                 AND (other.decided_at, other.id) > (mine.decided_at, mine.id))""",
+        ALL,
+        campaign_id,
+    )

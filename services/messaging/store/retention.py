@@ -71,11 +71,13 @@ async def forget_runs(
 
 
 async def forget_messages(tx: Connection, lane: int, *, after: UUID, before: datetime, limit: int) -> Walked:
-    """Delete those from before this instant that are not on their way, among the next messages of a lane."""
+    """Delete those from before this instant that are not on their way, with what happened to them, among the next messages of a lane."""
     row = await tx.fetchrow(
         """WITH page AS (SELECT id, at FROM deliveries WHERE lane = $1 AND id > $2 ORDER BY id LIMIT $3),
              gone AS (DELETE FROM deliveries USING page WHERE deliveries.lane = $1 AND deliveries.id = page.id
-                        AND status <> 'sending' AND deliveries.at < $4 RETURNING 1)
+                        AND status <> 'sending' AND deliveries.at < $4 RETURNING deliveries.id),
+             events AS (DELETE FROM delivery_events USING gone
+                        WHERE delivery_events.lane = $1 AND delivery_events.delivery_id = gone.id)
            SELECT (SELECT count(*) FROM gone) AS deleted, min(at) AS oldest,
                   (array_agg(id ORDER BY id DESC))[1] AS last FROM page""",
         lane,

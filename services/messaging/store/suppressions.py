@@ -33,7 +33,8 @@ async def suppress(
             ON CONFLICT (lane, channel, address_hash, scope) DO UPDATE SET
               address = coalesce(excluded.address, suppressions.address), reason = CASE
                 WHEN suppressions.yields OR NOT excluded.yields THEN excluded.reason ELSE suppressions.reason END,
-              yields = excluded.yields AND suppressions.yields, created_at = excluded.created_at
+              yields = excluded.yields AND suppressions.yields,
+              created_at = greatest(suppressions.created_at, excluded.created_at)
             RETURNING {_SHOWN}""",
         lane_of_text(channel, address_hash),
         channel,

@@ -19,7 +19,8 @@ READER = "a reading key for the tests of messaging"
 
 class Neighbours(httpx.AsyncBaseTransport):
     """Answers for `http://events`, `http://profiles` and `http://segments`. `down`: those that do not, as
-    `profiles`, or only a path of theirs, as `profiles/internal/consents`. `consents`: every word of whoever gave several."""
+    `profiles`, or only a path of theirs, as `profiles/internal/consents`. `consents`: every word of whoever gave several.
+    `outside`: what is found at addresses of the world."""
 
     def __init__(self) -> None:
         self.down: set[str] = set()
@@ -32,10 +33,16 @@ class Neighbours(httpx.AsyncBaseTransport):
         self.members: dict[str, list[Any]] = defaultdict(list)
         self.inside: dict[str, set[UUID]] = defaultdict(set)
         self.no_segments: set[str] = set()
+        self.outside: dict[str, bytes] = {}
+        self.fetched: list[str] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(0)
         host, path = request.url.host, request.url.path
+        if "." in host:
+            self.fetched.append(str(request.url))
+            found = self.outside.get(str(request.url))
+            return httpx.Response(404 if found is None else 200, content=found or b"")
         if self.down & {host, host + path}:
             raise httpx.ConnectError("out of reach", request=request)
         body = json.loads(await request.aread()) if request.method == "POST" else None

@@ -11,6 +11,7 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from services.messaging.clients.smtp import Server, SmtpProvider
 from services.messaging.domain.answers import Accepted, NotNow, Rejected, Unsure
+from shared.plumbing.ids import new_id
 from tests.services.messaging.conftest import Messaging, NewMessaging
 from tests.services.messaging.post import Post, answering, hang_up
 from tests.services.messaging.senders import make_sender
@@ -274,7 +275,7 @@ async def test_a_kept_connection_that_the_server_closed_is_replaced(new_messagin
 
 def delivery(address: str = "ada@example.com", sender: str = "Shop <s@shop.example>") -> Any:
     headers = {"From": sender, "To": address, "Subject": "x"}
-    return SimpleNamespace(address=address, content={"headers": headers, "text": "x", "html": None})
+    return SimpleNamespace(id=new_id(), address=address, content={"headers": headers, "text": "x", "html": None})
 
 
 async def test_a_server_that_says_nothing_is_given_up_in_time() -> None:

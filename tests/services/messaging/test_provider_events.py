@@ -1,0 +1,274 @@
+"""What providers tell of messages: believed if signed, kept once, and followed by what must follow."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.plumbing import json
+from shared.plumbing.ids import new_id
+from tests.services.messaging.conftest import Messaging, NewMessaging
+from tests.services.messaging.neighbours import consent
+from tests.services.messaging.providers import CERTIFICATE_URL, CONFIRM_URL, Providers, post, twilio
+from tests.services.messaging.receiver import Receiver
+
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+
+
+@pytest.fixture(scope="module")
+def providers() -> Providers:
+    return Providers()
+
+
+async def mailed(messaging: Messaging, key: str = "hello", **campaign: Any) -> tuple[UUID, Any]:
+    """Somebody who was sent a message, and its delivery."""
+    await messaging.campaign(key, reentry="always", **campaign)
+    ada = messaging.near.add_person(user_id="ada")
+    await messaging.enter(ada)
+    await messaging.settle()
+    [delivery] = await messaging.items(f"/v1/deliveries?campaign={key}")
+    return ada, delivery
+
+
+def event(messaging: Messaging, delivery: Any, kind: str, *, after: float = 60, **more: Any) -> dict[str, Any]:
+    """As SendGrid tells it, some seconds from now."""
+    at = int((messaging.clock.now() + timedelta(seconds=after)).timestamp())
+    return {"event": kind, "delivery_id": delivery["id"], "timestamp": at, "sg_event_id": str(new_id())} | more
+
+
+async def outcomes(messaging: Messaging) -> list[tuple[str, Any]]:
+    """What was told to the others since the message was sent: names and properties, each once, as events counts it."""
+    rows = await messaging.rows("SELECT message FROM feed ORDER BY lane, seq")
+    told = {one["message_id"]: one for row in rows if (one := json.loads(row["message"]))["name"] != "Email Sent"}
+    return [(one["name"], one["properties"]) for one in told.values()]
+
+
+async def events_of(messaging: Messaging) -> list[tuple[str, str | None]]:
+    [delivery] = await messaging.items("/v1/deliveries?limit=1")
+    return [(one["kind"], one["machine_reason"]) for one in delivery["events"]]
+
+
+async def test_a_hard_bounce_suppresses_the_address_once(new_messaging: NewMessaging, providers: Providers) -> None:
+    messaging = await new_messaging(**providers.settings)
+    ada, delivery = await mailed(messaging)
+    bounce = event(messaging, delivery, "bounce", type="bounce", reason="550 5.1.1 unknown", after=0)
+    delivered = event(messaging, delivery, "delivered", after=-1)
+    assert (await providers.sendgrid(messaging, bounce, delivered)).status_code == 200
+    [suppression] = await messaging.items("/v1/suppressions")
+    assert (suppression["address"], suppression["reason"], suppression["purpose"]) == (
+        "ada@example.com",
+        "bounced",
+        None,
+    )
+    assert [name for name, _ in await outcomes(messaging)] == ["Email Bounced", "Email Delivered"]
+    assert await events_of(messaging) == [("delivered", None), ("bounced", None)], "by their time"
+
+    await messaging.call("DELETE", f"/v1/suppressions/{suppression['id']}", status=204)
+    for _ in range(2):
+        await providers.sendgrid(messaging, bounce, bounce | {"sg_event_id": "told anew"}, delivered)
+    assert await messaging.items("/v1/suppressions") == [], "what was known has no second effect"
+    assert len(await outcomes(messaging)) == len(await events_of(messaging)) == 2
+    await messaging.enter(ada)
+    await messaging.settle()
+    assert len(await messaging.mailbox()) == 2
+
+
+async def test_a_soft_bounce_is_kept_and_suppresses_nobody(new_messaging: NewMessaging, providers: Providers) -> None:
+    messaging = await new_messaging(**providers.settings)
+    _, delivery = await mailed(messaging)
+    await providers.sendgrid(messaging, event(messaging, delivery, "bounce", type="blocked"))
+    assert [(name, told["bounce"]) for name, told in await outcomes(messaging)] == [("Email Bounced", "soft")]
+    assert await messaging.items("/v1/suppressions") == []
+
+
+async def test_a_complaint_stops_what_waits(new_messaging: NewMessaging, providers: Providers) -> None:
+    messaging = await new_messaging(**providers.settings)
+    ada, delivery = await mailed(messaging)
+    await messaging.campaign("later", delay="PT1H", trigger={"event": "Asked"})
+    messaging.near.event(ada, "Asked", messaging.clock.now())
+    await messaging.settle()
+    await providers.mailgun(messaging, {"event": "complained", "user-variables": {"delivery_id": delivery["id"]}})
+    messaging.step(timedelta(hours=1))
+    await messaging.settle()
+    [decision] = await messaging.decisions("campaign=later")
+    assert (decision["decision"], decision["facts"]["suppressions"]["email"]["reason"]) == ("suppressed", "complained")
+    assert ("Email Marked as Spam", "hello") in [(name, told["campaign"]) for name, told in await outcomes(messaging)]
+
+
+async def test_whoever_unsubscribes_at_the_provider_is_unsubscribed(
+    new_messaging: NewMessaging, providers: Providers
+) -> None:
+    messaging = await new_messaging(**providers.settings)
+    ada, delivery = await mailed(messaging)
+    told = {
+        "RecordType": "SubscriptionChange",
+        "SuppressSending": True,
+        "Origin": "Recipient",
+        "SuppressionReason": "ManualSuppression",
+        "ChangedAt": messaging.clock.now().isoformat(),
+        "Metadata": {"delivery_id": delivery["id"]},
+    }
+    for _ in range(2):
+        assert (await providers.postmark(messaging, told)).status_code == 200
+    await messaging.settle()
+    [suppression] = await messaging.items("/v1/suppressions")
+    assert (suppression["reason"], suppression["purpose"]) == ("unsubscribed", "marketing")
+    [change] = messaging.near.consents_told
+    assert (change["profile_id"], change["status"], change["source"]) == (str(ada), "withdrawn", "provider")
+    assert [name for name, _ in await outcomes(messaging)] == ["Unsubscribed"]
+
+
+async def test_machines_are_told_apart_on_the_feed_and_in_the_report(
+    new_messaging: NewMessaging, providers: Providers
+) -> None:
+    messaging = await new_messaging(**providers.settings)
+    _, delivery = await mailed(messaging)
+    messaging.step(timedelta(minutes=1))
+    links = [
+        event(messaging, delivery, "click", url=f"https://shop.example/{n}", useragent=AGENT, after=-40 + n)
+        for n in (1, 2)
+    ]
+    await providers.sendgrid(messaging, links[0])
+    await providers.sendgrid(messaging, links[1], event(messaging, delivery, "open", useragent="Mozilla/5.0", after=0))
+    assert await events_of(messaging) == [
+        ("clicked", "several_links"),
+        ("clicked", "several_links"),
+        ("opened", "apple_mail_privacy"),
+    ]
+    told = await outcomes(messaging)
+    assert [(name, one.get("machine"), one.get("machine_reason")) for name, one in told] == [
+        ("Email Link Clicked", None, None),
+        ("Email Link Clicked", True, "several_links"),
+        ("Email Opened", True, "apple_mail_privacy"),
+    ]
+    assert told[0][1]["link_url"] == "https://shop.example/1"
+    report = await messaging.call("GET", "/v1/campaigns/hello/report")
+    assert (report["messages"]["opened"], report["messages"]["opened_by_machines_only"]) == (0, 1)
+    await providers.sendgrid(messaging, event(messaging, delivery, "open", useragent=AGENT, after=0))
+    report = await messaging.call("GET", "/v1/campaigns/hello/report")
+    assert report["messages"] == {
+        "delivered": 0,
+        "bounced": 0,
+        "bounced_for_good": 0,
+        "complained": 0,
+        "unsubscribed": 0,
+        "opened": 1,
+        "opened_by_machines_only": 0,
+        "clicked": 0,
+        "clicked_by_machines_only": 1,
+    }
+
+
+async def test_ses_is_believed_where_sns_signed_for_our_topic(
+    new_messaging: NewMessaging, providers: Providers
+) -> None:
+    messaging = await new_messaging(**providers.settings)
+    messaging.near.outside = {CERTIFICATE_URL: providers.certificate(messaging), CONFIRM_URL: b"<xml/>"}
+    confirmation = {"Type": "SubscriptionConfirmation", "Token": "t", "SubscribeURL": CONFIRM_URL}
+    assert (await providers.ses(messaging, **confirmation)).status_code == 200
+    assert messaging.near.fetched == [CERTIFICATE_URL, CONFIRM_URL]
+    elsewhere = confirmation | {"SubscribeURL": "https://sns.evil.example/"}
+    assert (await providers.ses(messaging, **elsewhere)).status_code == 403
+
+    _, delivery = await mailed(messaging)
+    mail = {"tags": {"delivery_id": [delivery["id"]]}}
+    at = messaging.clock.now().isoformat()
+    told = json.dumps_text({"eventType": "Delivery", "mail": mail, "delivery": {"timestamp": at}})
+    assert (await providers.ses(messaging, Message=told, TopicArn="arn:aws:sns:eu-central-1:6:evil")).status_code == 403
+    assert (
+        await providers.ses(messaging, Message=told, SigningCertURL="https://evil.example/c.pem")
+    ).status_code == 403
+    assert await events_of(messaging) == []
+    assert (await providers.ses(messaging, Message=told)).status_code == 200
+    assert await events_of(messaging) == [("delivered", None)]
+    assert messaging.near.fetched == [CERTIFICATE_URL, CONFIRM_URL], "nothing was fetched from anybody else"
+
+
+async def test_a_token_of_mailgun_is_good_for_one_event(new_messaging: NewMessaging, providers: Providers) -> None:
+    messaging = await new_messaging(**providers.settings)
+    _, delivery = await mailed(messaging)
+    told = {"event": "delivered", "id": "1", "user-variables": {"delivery_id": delivery["id"]}}
+    for _ in range(2):
+        assert (await providers.mailgun(messaging, told, token="once")).status_code == 200
+    replayed = await providers.mailgun(messaging, told | {"event": "complained"}, token="once")
+    assert replayed.status_code == 403
+    assert await events_of(messaging) == [("delivered", None)]
+    messaging.clock.step(timedelta(days=3))
+    await providers.mailgun(messaging, told, token="once")
+    assert len(await messaging.rows("SELECT * FROM hook_tokens")) == 1
+
+
+async def test_text_messages_ask_to_be_told_and_a_dead_number_is_suppressed(
+    new_messaging: NewMessaging, providers: Providers
+) -> None:
+    async with Receiver((201, {"sid": "SM1"})).open() as api:
+        account = {"twilio_url": api.url, "twilio_account": "AC1", "twilio_token": "t", "twilio_from": "+15005550006"}
+        messaging = await new_messaging(**providers.settings, **account)
+        await messaging.campaign(template={"channel": "sms", "body": "Hi"})
+        phone = {"traits": {"phone": "+491711234567"}, "consents": [consent(channel="sms")]}
+        await messaging.enter(messaging.near.add_person(**phone))
+        await messaging.settle()
+        [delivery] = await messaging.items("/v1/deliveries")
+        callback = f"https://shop.example/hooks/twilio/status?delivery_id={delivery['id']}"
+        assert api.posted[0].form["StatusCallback"] == callback
+        form = {"MessageSid": "SM1", "MessageStatus": "undelivered", "ErrorCode": "30005", "To": "+491711234567"}
+        assert (await twilio(messaging, delivery["id"], token="wrong", **form)).status_code == 403
+        assert (await twilio(messaging, new_id(), token="t", **form)).status_code == 200
+        assert await messaging.items("/v1/suppressions") == []
+        assert (await twilio(messaging, delivery["id"], token="t", **form)).status_code == 200
+        assert [one["reason"] for one in await messaging.items("/v1/suppressions")] == ["bounced"]
+        assert "SMS Bounced" in [name for name, _ in await outcomes(messaging)]
+
+
+async def test_what_is_not_signed_is_refused_and_leaves_nothing(
+    new_messaging: NewMessaging, providers: Providers
+) -> None:
+    messaging = await new_messaging(**providers.settings)
+    _, delivery = await mailed(messaging)
+    bounce = event(messaging, delivery, "bounce", type="bounce")
+    told = {"event": "complained", "user-variables": {"delivery_id": delivery["id"]}}
+    assert (await providers.sendgrid(messaging, bounce, forged=True)).status_code == 403
+    assert (await providers.mailgun(messaging, told, key="another key")).status_code == 403
+    assert (await providers.postmark(messaging, {"RecordType": "Open"}, secret="another secret")).status_code == 403
+    assert (await post(messaging, "/hooks/ses", b'{"TopicArn": "arn:other"}')).status_code == 403
+    assert (await post(messaging, "/hooks/mailgun", b"not json")).status_code == 400
+    assert (await post(messaging, "/hooks/mailgun", b"[" + b"1," * 600_000)).status_code == 413
+    for table in ("delivery_events", "hook_tokens", "suppressions"):
+        assert await messaging.rows(f"SELECT * FROM {table}") == []
+
+
+async def test_who_is_not_named_in_the_settings_is_not_listened_to(messaging: Messaging) -> None:
+    for name in ("ses", "sendgrid", "mailgun", "postmark", "twilio/status"):
+        assert (await post(messaging, f"/hooks/{name}", b"{}")).status_code == 404, name
+
+
+async def test_what_happened_moves_with_a_merge_and_goes_with_an_erasure(
+    new_messaging: NewMessaging, providers: Providers
+) -> None:
+    messaging = await new_messaging(**providers.settings)
+    ada, delivery = await mailed(messaging)
+    await providers.sendgrid(messaging, event(messaging, delivery, "delivered"))
+    survivor = messaging.near.add_person()
+    messaging.near.merge(ada, survivor, messaging.clock.now())
+    await messaging.settle()
+    opened = event(messaging, delivery, "open", useragent=AGENT)
+    await providers.sendgrid(messaging, opened, event(messaging, delivery, "delivered"))
+    rows = await messaging.rows("SELECT kind, profile_id FROM delivery_events ORDER BY kind")
+    assert [tuple(row) for row in rows] == [("delivered", survivor), ("opened", survivor)]
+    messaging.near.erase(survivor, messaging.clock.now(), ada)
+    await messaging.settle()
+    assert (await providers.sendgrid(messaging, event(messaging, delivery, "spamreport"))).status_code == 200
+    for table in ("delivery_events", "suppressions", "feed"):
+        assert await messaging.rows(f"SELECT * FROM {table}") == [], table
+
+
+async def test_what_becomes_of_a_test_message_counts_nowhere(new_messaging: NewMessaging, providers: Providers) -> None:
+    messaging = await new_messaging(**providers.settings)
+    ada = messaging.near.add_person()
+    await messaging.call("POST", "/v1/templates", {"key": "hello", "channel": "email", "body": "Hi"}, status=201)
+    body = {"profile_id": ada, "to": "author@shop.example"}
+    sent = await messaging.call("POST", "/v1/templates/hello/test", body)
+    await providers.sendgrid(messaging, event(messaging, sent, "spamreport"))
+    assert await events_of(messaging) == [("complained", None)]
+    assert await messaging.items("/v1/suppressions") == await outcomes(messaging) == []
