@@ -6,8 +6,8 @@ from sqlalchemy.dialects import postgresql
 
 from shared.plumbing.migrate import distribute
 
-revision = "0004"
-down_revision = "0003"
+revision = "0007"
+down_revision = "0006"
 
 
 def upgrade() -> None:
