@@ -7,8 +7,8 @@ from services.messaging.api.hooks import router as hooks
 from services.messaging.api.internal import ROUTERS as INTERNAL
 from services.messaging.api.journeys import router as journeys
 from services.messaging.api.links import router as links
-from services.messaging.api.rehearsals import router as rehearsals
 from services.messaging.api.provider_hooks import router as provider_hooks
+from services.messaging.api.rehearsals import router as rehearsals
 from services.messaging.api.rules import router as rules
 from services.messaging.api.templates import router as templates
 from services.messaging.api.tracking import router as tracking

@@ -6,8 +6,8 @@ from sqlalchemy.dialects import postgresql
 
 from shared.plumbing.migrate import distribute
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 
 def upgrade() -> None:
