@@ -15,6 +15,7 @@ from services.messaging.domain.links import Linker
 from services.messaging.domain.local_time import zone_names
 from services.messaging.domain.template import SENDER
 from services.messaging.domain.tracking import Tracker
+from services.messaging.domain.turnstile import Turnstile
 from services.messaging.service.broadcasting import Broadcaster
 from services.messaging.service.forgetting import Forgetter
 from services.messaging.service.judging import Speech
@@ -61,6 +62,7 @@ def create_app(
     sources = sources_of(settings, transport)
 
     async def start(app: FastAPI, frame: Frame) -> LoadKeys:
+        app.state.turnstile = Turnstile()
         app.state.speech, app.state.carriers, app.state.twilio = speech, carriers, twilio_of(settings)
         app.state.sources, app.state.tracker = sources, tracker_of(settings)
         frame.on_stop.push_async_callback(sources.sns.close)
@@ -201,6 +203,7 @@ def _sending(frame: Frame, settings: Settings, app: FastAPI) -> Sending:
         leases=leases,
         wake=frame.wake,
         freed=providers.freed,
+        clock=frame.clock,
     )
 
 

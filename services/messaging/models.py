@@ -207,7 +207,8 @@ suppressions = Table(
     Column("created_at", AT, nullable=False),
     PrimaryKeyConstraint("lane", "channel", "address_hash", "scope"),
 )
-# Consents withdrawn by a link, on their way to profiles.
+# Consents given and withdrawn by links, on their way to profiles. `told_at`: profiles has it; it is kept a moment longer, for
+# answers of profiles that are from before.
 consent_outbox = Table(
     "consent_outbox",
     metadata,
@@ -220,7 +221,24 @@ consent_outbox = Table(
     Column("source", Text, nullable=False),
     Column("at", AT, nullable=False),
     Column("created_at", AT, nullable=False),
+    Column("told_at", AT),
     PrimaryKeyConstraint("lane", "id"),
+    Index("consent_outbox_profile", "lane", "profile_id"),
+)
+# Preferences changed by links, likewise. `topics`: those that were changed. `contact_windows`: all of them, or null.
+preference_outbox = Table(
+    "preference_outbox",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("id", ID, nullable=False),
+    Column("profile_id", ID, nullable=False),
+    Column("topics", JSONB, nullable=False),
+    Column("contact_windows", JSONB),
+    Column("at", AT, nullable=False),
+    Column("created_at", AT, nullable=False),
+    Column("told_at", AT),
+    PrimaryKeyConstraint("lane", "id"),
+    Index("preference_outbox_profile", "lane", "profile_id"),
 )
 # Broadcasts on their way: how far the members of the segment are taken, and how many are.
 broadcasts = Table(

@@ -9,7 +9,8 @@ from services.messaging.service.forgetting import Forgetter
 from services.messaging.service.mover import Mover
 from services.messaging.service.recording import Recorder
 from services.messaging.service.sender import Outdated, Sender
-from services.messaging.service.telling import tell_consents
+from services.messaging.service.telling import tell_words
+from shared.plumbing.clock import Clock
 from shared.plumbing.db import TRY_AGAIN, Database, is_unavailable
 from shared.plumbing.errors import Unavailable
 from shared.plumbing.lanes import LANES
@@ -40,6 +41,7 @@ class Sending:
         leases: Leases,
         wake: Wake,
         freed: asyncio.Event,
+        clock: Clock,
     ) -> None:
         self._db = db
         self._profiles = profiles
@@ -51,6 +53,7 @@ class Sending:
         self._leases = leases
         self._wake = wake
         self._freed = freed
+        self._clock = clock
         self._begun = False
 
     async def run(self) -> None:
@@ -66,9 +69,9 @@ class Sending:
                 await _first_of([hint.wait, self._freed.wait], timeout=LOOK_EVERY)
 
     async def tell(self) -> None:
-        """Tell profiles of withdrawn consents, until cancelled."""
+        """Tell profiles what recipients said, until cancelled."""
         while True:
-            await tell_consents(self._db, self._profiles, self._leases)
+            await tell_words(self._db, self._profiles, self._leases, self._clock)
             await asyncio.sleep(LOOK_EVERY)
 
     async def broadcast(self) -> None:

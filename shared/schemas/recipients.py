@@ -60,6 +60,18 @@ class RecipientsAnswer(Message, frozen=True, kw_only=True):
     as_of: datetime
 
 
+class PreferencesChange(Message, frozen=True, kw_only=True):
+    """A recipient's own word on the preference page (`POST /internal/preferences`, idempotent: one that is not newer than the
+    preferences is let go). `topics`: those that are changed. `contact_windows`: all of them, or None where they stay.
+    """
+
+    id: UUID
+    profile_id: UUID
+    topics: dict[str, bool] = field(default_factory=dict)
+    contact_windows: tuple[dict[str, Any], ...] | None = None
+    at: datetime
+
+
 class ConsentChange(Message, frozen=True, kw_only=True):
     """A recipient's own word by a link in a message, told to profiles (`POST /internal/consents`, idempotent by `id`)."""
 

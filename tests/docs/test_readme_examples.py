@@ -46,6 +46,8 @@ async def test_the_readmes_examples_work_when_pasted(tmp_path: Path) -> None:
     assert '"subject":"Thank you, Ben"' in output
     assert '"status":"withdrawn"' in output
     assert '"subject":"Danke, Ben"' in output, "a language"
+    assert '<html lang="de">' in output, "a page"
+    assert '"topics":{"wine":true}' in output, "what was chosen on it"
     assert 'font-weight: bold;\\">150 EUR</p>' in output, "MJML with its styles inlined"
     assert '"segment":"good-customers","channel":"email"' in output, "a check of a template"
     assert '"walking":0,"places":[],"ended":{"finished":1}' in output, "a journey"

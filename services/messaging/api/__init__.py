@@ -7,6 +7,7 @@ from services.messaging.api.hooks import router as hooks
 from services.messaging.api.internal import ROUTERS as INTERNAL
 from services.messaging.api.journeys import router as journeys
 from services.messaging.api.links import router as links
+from services.messaging.api.preferences import router as preferences
 from services.messaging.api.provider_hooks import router as provider_hooks
 from services.messaging.api.rehearsals import router as rehearsals
 from services.messaging.api.rules import router as rules
@@ -22,6 +23,7 @@ ROUTERS = (
     dead_letters,
     rules,
     links,
+    preferences,
     hooks,
     provider_hooks,
     tracking,

@@ -16,7 +16,7 @@ from shared.schemas.history import ChangesPage, ChangesRequest, EventsPage, Even
 from shared.schemas.membership import MembershipChanged
 from shared.schemas.membership_question import MembershipsAnswer
 from shared.schemas.message import Message
-from shared.schemas.recipients import ConsentChange, Recipient
+from shared.schemas.recipients import ConsentChange, PreferencesChange, Recipient
 from shared.schemas.resolved import EventResolved
 
 log = get_logger()
@@ -44,14 +44,14 @@ class Profiles:
     def __init__(self, neighbour: Neighbour) -> None:
         self._neighbour = neighbour
 
-    async def recipients(self, profile_ids: Sequence[UUID]) -> Mapping[UUID, Recipient]:
+    async def recipients(self, profile_ids: Sequence[UUID], *, timeout: float = 5) -> Mapping[UUID, Recipient]:
         """By requested id; one that is missing was erased, or can't be read. Raises Unavailable when they can't be had."""
-        return (await self.ask(profile_ids)).people
+        return (await self.ask(profile_ids, timeout=timeout)).people
 
-    async def ask(self, profile_ids: Sequence[UUID], *, history: bool = False) -> Asked:
+    async def ask(self, profile_ids: Sequence[UUID], *, history: bool = False, timeout: float = 5) -> Asked:
         """Likewise; `history`: with every consent there ever was. Who can't be read is in nobody else's way."""
         asked = {"profile_ids": list(profile_ids)} | ({"history": True} if history else {})
-        answer = await self._neighbour.post("/internal/recipients", asked, timeout=5)
+        answer = await self._neighbour.post("/internal/recipients", asked, timeout=timeout)
         people: dict[UUID, Recipient] = {}
         unreadable: set[UUID] = set()
         for item in answer["recipients"]:
@@ -68,6 +68,10 @@ class Profiles:
     async def tell_consent(self, change: ConsentChange) -> None:
         """A recipient's own word. Idempotent by the change's id. Raises Unavailable."""
         await self._neighbour.post("/internal/consents", change)
+
+    async def tell_preferences(self, change: PreferencesChange) -> None:
+        """A recipient's own word. Told twice it counts once. Raises Unavailable."""
+        await self._neighbour.post("/internal/preferences", change)
 
 
 def _requested(item: Any, profile_ids: Sequence[UUID]) -> set[UUID]:

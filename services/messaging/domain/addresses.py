@@ -35,6 +35,15 @@ def can_be_address(channel: str, address: str) -> bool:
     return address.isprintable() and (shape is None or shape.fullmatch(address) is not None)
 
 
+def masked(channel: str, address: str) -> str:
+    """So much of an address that its owner knows it, and nobody else: `a•••@e•••.com`, `••• 67`."""
+    user, _, domain = address.rpartition("@")
+    if channel == "email" and user:
+        place, _, top = domain.rpartition(".")
+        return f"{user[:1]}•••@{(place or top)[:1]}•••" + (f".{top}" if place else "")
+    return f"••• {address[-2:]}" if channel == "sms" else "•••"
+
+
 def normal_address(channel: str, address: str) -> str:
     """The same for spellings that reach the same place."""
     if channel == "email":

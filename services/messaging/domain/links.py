@@ -1,11 +1,15 @@
 """Links in messages that say who wants what, signed so that nobody can say it for another. They hold no personal data."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from itsdangerous import BadData, URLSafeSerializer
 
 from services.messaging.domain.content import Links
+
+OLDEST_PAGE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Linker:
 
     def __init__(self, secret: str, base: str) -> None:
         self._serializer = URLSafeSerializer(secret, salt="links")
+        self._pages = URLSafeSerializer(secret, salt="pages")
         self._base = base
 
     def links(self, content: LinkContent) -> Links:
@@ -39,3 +44,21 @@ class Linker:
             return LinkContent(UUID(delivery), str(channel), str(purpose), str(hashed))
         except (BadData, ValueError, TypeError):
             return None
+
+    def remember(self, what: str, content: Any, link: LinkContent, at: datetime) -> str:
+        """What a page gives its form to bring back: only there, and only from behind this link."""
+        remembered: str = self._pages.dumps([what, *_whose(link), int(at.timestamp()), content])
+        return remembered
+
+    def recall(self, what: str, remembered: str, link: LinkContent, now: datetime) -> Any:
+        """What a form brought back; None where it is not from a page of this link, or too old."""
+        try:
+            kind, delivery, hashed, at, content = self._pages.loads(remembered)
+        except (BadData, ValueError, TypeError):
+            return None
+        fits = [kind, delivery, hashed] == [what, *_whose(link)]
+        return content if fits and 0 <= now.timestamp() - at < OLDEST_PAGE.total_seconds() else None
+
+
+def _whose(link: LinkContent) -> list[str]:
+    return [link.delivery_id.hex, link.address_hash]

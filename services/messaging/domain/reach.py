@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.messaging.domain.addresses import address_for
-from services.messaging.domain.campaign import TRANSACTIONAL
+from services.messaging.domain.campaign import CHANNELS, TRANSACTIONAL
 from services.messaging.domain.rules import Rules
 from services.messaging.domain.topics import refused_topic
 from shared.schemas.recipients import Consent, Recipient
@@ -58,6 +58,20 @@ def deciding_consent(consents: Sequence[Consent], *, purpose: str, channel: str)
     """The newest by `at` for that channel or `any`; a tie goes to the refusal."""
     about = [c for c in consents if c.purpose == purpose and c.channel in (channel, "any")]
     return max(about, key=lambda c: (c.at, c.status != "granted"), default=None)
+
+
+def allowed(recipient: Recipient, suppressions: Suppressions, now: datetime) -> list[tuple[str, str]]:
+    """What the person consents to, by purpose and channel, and has not refused at that channel's address."""
+    found = []
+    for purpose in sorted({one.purpose for one in recipient.consents}):
+        for channel in CHANNELS:
+            consent = deciding_consent(recipient.consents, purpose=purpose, channel=channel)
+            address = address_for(recipient, channel)
+            refused = suppressions(channel, address) if address is not None else ()
+            granted = consent is not None and consent.status == "granted"
+            if granted and not any(one.stands(purpose, consent, now) for one in refused):
+                found.append((purpose, channel))
+    return found
 
 
 def in_order(channels: Sequence[str], preferences: Mapping[str, Any]) -> list[str]:

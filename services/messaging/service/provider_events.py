@@ -13,6 +13,7 @@ from services.messaging.domain.links import LinkContent
 from services.messaging.domain.machines import SCANNED, Visit, judge_visits
 from services.messaging.domain.provider_events.event import MANY, ProviderEvent
 from services.messaging.service.outcomes import outcome
+from services.messaging.service.own_words import Speaker
 from services.messaging.service.trials import TRIED
 from services.messaging.service.unsubscribing import unsubscribe_in
 from services.messaging.store import delivery_events as store
@@ -153,11 +154,8 @@ class Taker:
         if event.kind == "unsubscribed":
             link = LinkContent(told.id, told.channel, told.purpose, hashed)
             about = {"campaign": told.campaign, "template": told.template}
-            return [
-                await unsubscribe_in(
-                    tx, link, pair.profile_id, address=told.address, about=about, source=UNSUBSCRIBED_BY, at=pair.at
-                )
-            ]
+            speaker = Speaker(pair.profile_id, link, told.address, about, UNSUBSCRIBED_BY, pair.at)
+            return [await unsubscribe_in(tx, speaker)]
         return [_entry(pair)]
 
 

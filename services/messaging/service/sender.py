@@ -28,6 +28,7 @@ from services.messaging.service.claiming import (
     read_histories,
     read_suppressions,
 )
+from services.messaging.service.hearing import hear, hear_all
 from services.messaging.service.judging import Catalogue, Speech, draft, judge, request_for
 from services.messaging.service.pacing import Pacing
 from services.messaging.service.providers import Providers, channels_of
@@ -94,8 +95,9 @@ class Sender:
             return 0
         asked_at = self._elapsed()
         asked = await self._profiles.ask([one.profile_id for one in due])
-        recipients = asked.people
-        settled, moved = _without_moved(due, recipients)
+        settled, moved = _without_moved(due, asked.people)
+        recipients = await hear(self._db, asked.people, now=self._clock.now())
+        asked = replace(asked, people=recipients)
         suppressions = await self._suppressions(recipients, catalogue)
         prepared = await asyncio.to_thread(self._prepare, settled, catalogue, asked, suppressions)
         try:
@@ -192,6 +194,7 @@ class Sender:
         if fresh.caps_households():
             await lock_households(tx, households_of(known))
         now = self._clock.now()
+        known = await hear_all(tx, known, now=now)
         histories = await read_histories(tx, known, fresh, secret=self._speech.address_secret, now=now)
         claimed = self._claims.judge_all(known, fresh, histories, now=now)
         await store.postpone(tx, [one for one in moved if one.id in locked], until=now + POSTPONED)

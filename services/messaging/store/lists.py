@@ -72,7 +72,8 @@ async def list_deliveries(
 async def find_delivery(db: Database, delivery_id: UUID) -> asyncpg.Record | None:
     """The delivery, wherever its profile has moved to."""
     return await db.fetchrow(
-        """SELECT lane, id, profile_id, campaign, channel, purpose, template, address FROM deliveries
+        """SELECT lane, id, profile_id, campaign, channel, purpose, template, address, content ->> 'locale' AS locale
+           FROM deliveries
            WHERE lane = ANY($1::smallint[]) AND id = $2""",
         ALL,
         delivery_id,
@@ -95,7 +96,7 @@ async def find_current(db: Database, profile_id: UUID) -> UUID:
 
 
 async def read_pending(db: Database, now: datetime) -> tuple[int, datetime | None]:
-    """Messages that are due, and neither decided nor waiting to be retried, for their turn or for a start; consents to be told,
+    """Messages that are due, and neither decided nor waiting to be retried, for their turn or for a start; words to be told,
     broadcasts to be taken, people in journeys who are to move; and since when."""
     row: Any = await db.fetchrow(
         """SELECT count(*) AS pending, min(since) AS since FROM (
@@ -104,7 +105,8 @@ async def read_pending(db: Database, now: datetime) -> tuple[int, datetime | Non
                AND campaign_id NOT IN (SELECT id FROM campaigns WHERE definition ? 'rate' OR status = 'paused'
                                          AND definition -> 'trigger' ?| ARRAY['at', 'local'])
              UNION ALL SELECT decided_at FROM sends WHERE lane = ANY($1::smallint[]) AND claimed_until IS NOT NULL
-             UNION ALL SELECT created_at FROM consent_outbox WHERE lane = ANY($1::smallint[])
+             UNION ALL SELECT created_at FROM consent_outbox WHERE lane = ANY($1::smallint[]) AND told_at IS NULL
+             UNION ALL SELECT created_at FROM preference_outbox WHERE lane = ANY($1::smallint[]) AND told_at IS NULL
              UNION ALL SELECT next_at FROM journey_runs JOIN journeys ON journeys.id = journey_id
              WHERE lane = ANY($1::smallint[]) AND next_at <= $2 AND status = 'running'
              UNION ALL SELECT at FROM broadcasts JOIN campaigns ON campaigns.id = broadcasts.campaign_id

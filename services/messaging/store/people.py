@@ -18,7 +18,8 @@ MOVED = {
     "memberships_seen": "segment, change, at",
     "journey_runs": "id, journey_id, version, user_id, instance, entry_id, entry, entered_at, place, since, resting, answered, "
     "heard, next_at, path, ended_at, reason",
-    "consent_outbox": "id, purpose, channel, status, source, at, created_at",
+    "consent_outbox": "id, purpose, channel, status, source, at, created_at, told_at",
+    "preference_outbox": "id, topics, contact_windows, at, created_at, told_at",
 }
 """Tables whose rows follow a profile into its survivor's lane, with their other columns."""
 

@@ -8,13 +8,13 @@ from services.profiles.domain.values import faults
 from services.profiles.service.finding import find_people
 from services.profiles.service.reading import look_up, read_recipients
 from services.profiles.service.resolve import WORK, applies
-from services.profiles.service.wishes import take_consent_change
+from services.profiles.service.wishes import take_consent_change, take_preferences_change
 from shared.plumbing.auth import Internal
 from shared.plumbing.errors import NotFound
 from shared.plumbing.http import JsonResponse, read_body
 from shared.plumbing.internal import parked_routes, read_progress
 from shared.schemas.identifiers import IdentifiersRequest
-from shared.schemas.recipients import ConsentChange, RecipientsRequest
+from shared.schemas.recipients import ConsentChange, PreferencesChange, RecipientsRequest
 
 router = APIRouter(include_in_schema=False, dependencies=[Internal])
 parked = parked_routes(lambda request: applies(desk_of(request).book))
@@ -58,4 +58,12 @@ async def consents(request: Request) -> Response:
     """A recipient's own word, once by its id. One about somebody who is gone is let go."""
     body = await read_body(request, ConsentChange.read)
     kept = await take_consent_change(desk_of(request).book, body)
+    return JsonResponse({"status": "kept" if kept else "gone"})
+
+
+@router.post("/internal/preferences")
+async def preferences(request: Request) -> Response:
+    """A recipient's own word on the preference page. One about somebody who is gone, or that is not the newest, is let go."""
+    body = await read_body(request, PreferencesChange.read)
+    kept = await take_preferences_change(desk_of(request).book, body)
     return JsonResponse({"status": "kept" if kept else "gone"})

@@ -7,6 +7,7 @@ from uuid import UUID
 from services.profiles.domain.devices import DeviceSeen
 from services.profiles.domain.fold import Fold
 from services.profiles.domain.people import Changes
+from services.profiles.domain.preferences import changed
 from services.profiles.service.book import Book
 from services.profiles.service.changing import get_living, wanted_ids
 from services.profiles.store import devices as devices_store
@@ -15,7 +16,7 @@ from services.profiles.store.records import ConsentRecord
 from shared.plumbing.db import Connection
 from shared.plumbing.errors import NotFound
 from shared.plumbing.ids import new_id
-from shared.schemas.recipients import ConsentChange
+from shared.schemas.recipients import ConsentChange, PreferencesChange
 
 
 async def record_consent(
@@ -60,6 +61,27 @@ async def put_preferences(book: Book, profile_id: UUID, content: dict[str, Any])
         fold.tell_change(changes)
 
     await book.change(wanted_ids(profile_id), decide)
+
+
+async def take_preferences_change(book: Book, told: PreferencesChange) -> bool:
+    """Keep what a recipient changed, once however often it is told. False where the preferences were written since, or the
+    person is gone."""
+
+    async def decide(tx: Connection, fold: Fold) -> bool:
+        profile = fold.people.get(told.profile_id)
+        if profile is None:
+            return False
+        at = min(told.at, fold.now)
+        content, updated_at = await records_store.find_preferences(tx, profile.id)
+        if updated_at is not None and at <= updated_at:
+            return False
+        await records_store.write_preferences(tx, profile.id, changed(content, told), at)
+        changes = Changes()
+        changes.note(profile)
+        fold.tell_change(changes)
+        return True
+
+    return await book.change(wanted_ids(told.profile_id), decide)
 
 
 async def put_device(

@@ -160,6 +160,16 @@ async def write_preferences(tx: Connection, profile_id: UUID, content: dict[str,
     )
 
 
+async def find_preferences(tx: Connection, profile_id: UUID) -> tuple[dict[str, Any], datetime | None]:
+    """Somebody's preferences, and when they were written last; empty and None where they never were."""
+    row = await tx.fetchrow(
+        "SELECT content, updated_at FROM preferences WHERE lane = $1 AND profile_id = $2",
+        lane_of(profile_id),
+        profile_id,
+    )
+    return (row["content"], row["updated_at"]) if row else ({}, None)
+
+
 async def insert_life_event(tx: Connection, profile_id: UUID, event: LifeEvent, now: datetime) -> None:
     """Keep a date in somebody's life."""
     await tx.execute(

@@ -29,6 +29,7 @@ class Neighbours(httpx.AsyncBaseTransport):
         self.consents: dict[UUID, list[Any]] = {}
         self.merged: dict[UUID, UUID] = {}
         self.consents_told: list[Any] = []
+        self.preferences_told: list[Any] = []
         self.asked = 0
         self.members: dict[str, list[Any]] = defaultdict(list)
         self.inside: dict[str, set[UUID]] = defaultdict(set)
@@ -59,8 +60,8 @@ class Neighbours(httpx.AsyncBaseTransport):
             answer = self._recipients(body)
         elif path == "/internal/events":
             answer = self._events(body)
-        elif path == "/internal/consents":
-            self.consents_told.append(body)
+        elif path in ("/internal/consents", "/internal/preferences"):
+            (self.consents_told if path.endswith("consents") else self.preferences_told).append(body)
             answer = {}
         elif path == "/internal/memberships":
             answer = {"items": [self._belonging(asked) for asked in (body or {})["profile_ids"]]}

@@ -53,7 +53,7 @@ async def test_one_click_is_honoured_at_once_and_told_to_profiles(messaging: Mes
     await messaging.enter(ada)  # profiles has still the old consent: the link counts all the same
     await messaging.settle()
     assert len(await messaging.mailbox()) == 1
-    assert (await messaging.decisions())[0]["reason"] == "suppressed"
+    assert (await messaging.decisions())[0]["reason"] == "no_consent"
     [told] = messaging.near.consents_told
     assert {key: told[key] for key in ("profile_id", "purpose", "channel", "status", "source")} == {
         "profile_id": str(ada),

@@ -1,0 +1,215 @@
+"""What a person decides on the preference page: what holds now, what their form asks for, and what of it is new.
+
+Only what differs from what the page showed is a change: a form that lay open for a while takes nothing back that was changed
+elsewhere meanwhile.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from services.messaging.domain.addresses import address_for, masked
+from services.messaging.domain.local_time import DAYS, parse_local_time, zone_of
+from services.messaging.domain.reach import Suppressions, deciding_consent
+from services.messaging.domain.rules import Rules
+from services.messaging.domain.topics import Topic, is_wanted
+from shared.schemas.recipients import Recipient
+
+CHANNELS = ("email", "sms", "push")
+"""What people can be asked about; a webhook speaks to a system."""
+MOST_WINDOWS = 20
+"""So many are shown; who has more (by the API) keeps them as they are."""
+MIDNIGHT, END_OF_DAY = "00:00", "24:00"
+Form = Mapping[str, Sequence[str]]
+
+
+class FaultyTimes(ValueError):
+    """Times that can't be meant: without a day, a beginning, or another end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time on some days, as it stands in the page's fields: until midnight is `00:00`."""
+
+    days: tuple[str, ...] = ()
+    start: str = ""
+    until: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As preferences have it."""
+        until = END_OF_DAY if self.until == MIDNIGHT else self.until
+        return {"days": list(self.days), "from": self.start, "until": until}
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelChoice:
+    """A channel that the person has an address for. `blocked`: it can't be used, whatever the person says."""
+
+    channel: str
+    address: str
+    address_hash: str
+    allowed: bool
+    blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the page shows. `windows`: None where there are too many to show."""
+
+    topics: tuple[tuple[Topic, bool], ...]
+    channels: tuple[ChannelChoice, ...]
+    windows: tuple[Window, ...] | None
+    zone: str
+
+    def as_typed(self, form: Form) -> "Choices":
+        """The same with what a form asks for in its place, so that nobody has to choose it all again."""
+        wanted, allowed = form.get("topic", ()), form.get("channel", ())
+        return replace(
+            self,
+            topics=tuple((topic, topic.key in wanted) for topic, _ in self.topics),
+            channels=tuple(
+                one if one.blocked else replace(one, allowed=one.channel in allowed) for one in self.channels
+            ),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """What a form must remember of it."""
+        windows = self.windows
+        return {
+            "topics": {topic.key: wanted for topic, wanted in self.topics},
+            "channels": {one.channel: [one.allowed, one.address_hash] for one in self.channels if not one.blocked},
+            "windows": None if windows is None else [[list(one.days), one.start, one.until] for one in windows],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is new. `channels`: whether each is allowed, and the hash of its address."""
+
+    topics: dict[str, bool]
+    channels: dict[str, tuple[bool, str]]
+    windows: tuple[Window, ...] | None
+
+    def __bool__(self) -> bool:
+        return bool(self.topics or self.channels or self.windows is not None)
+
+
+def choices_of(
+    recipient: Recipient,
+    *,
+    purpose: str,
+    rules: Rules,
+    suppressions: Suppressions,
+    hashed: Callable[[str, str], str],
+    default_zone: str,
+    now: datetime,
+) -> Choices:
+    """What holds for a person now. `hashed`: of a channel and an address."""
+    topics = tuple((topic, is_wanted(topic, recipient.preferences)) for topic in rules.topics)
+    channels = [
+        _channel(recipient, channel, address, purpose, suppressions, hashed, now)
+        for channel in CHANNELS
+        if (address := address_for(recipient, channel)) is not None
+    ]
+    windows = windows_of(recipient.preferences)
+    zone = zone_of(recipient.traits, default_zone).key
+    return Choices(topics, tuple(channels), windows if len(windows) <= MOST_WINDOWS else None, zone)
+
+
+def _channel(
+    recipient: Recipient,
+    channel: str,
+    address: str,
+    purpose: str,
+    suppressions: Suppressions,
+    hashed: Callable[[str, str], str],
+    now: datetime,
+) -> ChannelChoice:
+    consent = deciding_consent(recipient.consents, purpose=purpose, channel=channel)
+    standing = [one for one in suppressions(channel, address) if one.stands(purpose, consent, now)]
+    granted = consent is not None and consent.status == "granted"
+    return ChannelChoice(
+        channel=channel,
+        address=masked(channel, address),
+        address_hash=hashed(channel, address),
+        allowed=granted and not standing,
+        blocked=any(not one.yields for one in standing),
+    )
+
+
+def windows_of(preferences: Mapping[str, Any]) -> tuple[Window, ...]:
+    """The contact windows as fields; what can't be read is left out."""
+    windows = preferences.get("contact_windows")
+    if not isinstance(windows, list):
+        return ()
+    return tuple(read for one in windows if isinstance(one, Mapping) and (read := _read_window(one)))
+
+
+def _read_window(window: Mapping[str, Any]) -> Window | None:
+    names = window.get("days", list(DAYS))
+    wanted = {str(name)[:3].lower() for name in names} if isinstance(names, list) else set()
+    start, until = window.get("from"), window.get("until")
+    try:
+        parse_local_time(start)
+        parse_local_time(until)
+    except ValueError:
+        return None
+    days = tuple(day for day in DAYS if day in wanted)
+    return Window(days, str(start), MIDNIGHT if until == END_OF_DAY else str(until)) if days else None
+
+
+def asked_windows(form: Form, shown: int) -> tuple[Window, ...]:
+    """The windows of a form that showed so many and an empty one, as they stand in it."""
+    return tuple(
+        Window(
+            tuple(day for day in DAYS if day in form.get(f"days-{row}", ())),
+            _first(form, f"from-{row}"),
+            _first(form, f"until-{row}"),
+        )
+        for row in range(min(shown, MOST_WINDOWS) + 1)
+    )
+
+
+def _first(form: Form, name: str) -> str:
+    return next(iter(form.get(name, ())), "").strip()
+
+
+def kept_windows(asked: Sequence[Window]) -> tuple[Window, ...]:
+    """Without those that were taken away (no day in them) and the last one if it is empty. Raises FaultyTimes."""
+    *old, new = asked
+    kept = [one for one in old if one.days]
+    if new != Window():
+        kept.append(new)
+    for one in kept:
+        _check(one)
+    return tuple(kept)
+
+
+def _check(window: Window) -> None:
+    try:
+        start, until = parse_local_time(window.start), parse_local_time(window.until)
+    except ValueError as error:
+        raise FaultyTimes from error
+    all_day = window.start == window.until == MIDNIGHT
+    if not window.days or (start == until and not all_day):
+        raise FaultyTimes
+
+
+def changes_of(form: Form, shown: Mapping[str, Any]) -> Changes:
+    """What a form asks for that is not as its page showed it (`Choices.to_json`). Raises FaultyTimes."""
+    wanted, allowed = form.get("topic", ()), form.get("channel", ())
+    windows = None
+    if shown["windows"] is not None:
+        before = tuple(Window(tuple(days), start, until) for days, start, until in shown["windows"])
+        now = kept_windows(asked_windows(form, len(before)))
+        windows = now if now != before else None
+    return Changes(
+        topics={key: key in wanted for key, was in shown["topics"].items() if (key in wanted) != was},
+        channels={
+            channel: (channel in allowed, address_hash)
+            for channel, (was, address_hash) in shown["channels"].items()
+            if (channel in allowed) != was
+        },
+        windows=windows,
+    )

@@ -1,0 +1,54 @@
+"""What recipients change on the preference page reaches their preferences, and takes back nothing that came later."""
+
+from typing import Any
+
+from shared.plumbing.ids import new_id
+from tests.services.profiles.standing import NOW, Standing
+
+MORNING = {"days": ["mon"], "from": "09:00", "until": "12:00"}
+
+
+def word(profile_id: Any, **said: Any) -> dict[str, Any]:
+    return {"id": new_id(), "profile_id": profile_id, "at": NOW} | said
+
+
+async def test_only_what_was_changed_is_changed(standing: Standing) -> None:
+    profile_id = await standing.make("u1")
+    path = f"/v1/profiles/{profile_id}/preferences"
+    given = {"channels": ["sms"], "contact_windows": [MORNING], "topics": {"news": True, "wine": True}}
+    await standing.call("PUT", path, given)
+    at = standing.clock.step(seconds=1)
+    changed = await standing.call("POST", "/internal/preferences", word(profile_id, topics={"wine": False}, at=at))
+    assert changed == {"status": "kept"}
+    assert await standing.call("GET", path) == given | {"topics": {"news": True, "wine": False}}
+    at = standing.clock.step(seconds=1)
+    await standing.call("POST", "/internal/preferences", word(profile_id, contact_windows=[], at=at))
+    assert (await standing.call("GET", path))["contact_windows"] == []
+    [recipient] = (await standing.call("POST", "/internal/recipients", {"profile_ids": [profile_id]}))["recipients"]
+    assert recipient["preferences"]["topics"] == {"news": True, "wine": False}
+
+
+async def test_a_word_told_again_takes_nothing_back(standing: Standing) -> None:
+    profile_id = await standing.make("u1")
+    path = f"/v1/profiles/{profile_id}/preferences"
+    first = word(profile_id, topics={"news": False})
+    await standing.call("POST", "/internal/preferences", first)
+    at = standing.clock.step(seconds=5)
+    await standing.call("POST", "/internal/preferences", word(profile_id, topics={"news": True}, at=at))
+    assert await standing.call("POST", "/internal/preferences", first) == {"status": "gone"}
+    assert (await standing.call("GET", path))["topics"] == {"news": True}
+
+
+async def test_words_that_come_late_keep_their_order(standing: Standing) -> None:
+    profile_id = await standing.make("u1")
+    first, second = NOW, standing.clock.step(seconds=1)
+    standing.clock.step(seconds=60)
+    for at, topic in ((first, "news"), (second, "wine")):
+        told = await standing.call("POST", "/internal/preferences", word(profile_id, topics={topic: False}, at=at))
+        assert told == {"status": "kept"}
+    found = await standing.call("GET", f"/v1/profiles/{profile_id}/preferences")
+    assert found["topics"] == {"news": False, "wine": False}
+
+
+async def test_one_about_nobody_is_let_go(standing: Standing) -> None:
+    assert await standing.call("POST", "/internal/preferences", word(new_id(), topics={})) == {"status": "gone"}
