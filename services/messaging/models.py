@@ -43,6 +43,7 @@ template_versions = Table(
     Column("created_at", AT, nullable=False),
 )
 # `runs`: [[started_at, paused_at or null], ...]: what happens outside of them makes nobody speak.
+# `winner`: {at, variant, shown, in_words, chosen_at}, of the test of the broadcast at that time.
 campaigns = Table(
     "campaigns",
     metadata,
@@ -51,6 +52,7 @@ campaigns = Table(
     Column("definition", JSONB, nullable=False),
     Column("status", Text, nullable=False),
     Column("runs", JSONB, nullable=False),
+    Column("winner", JSONB),
     Column("created_at", AT, nullable=False),
     Column("updated_at", AT, nullable=False),
     Index("campaigns_key", "key", unique=True, postgresql_where=text("status <> 'deleted'")),

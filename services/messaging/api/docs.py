@@ -140,6 +140,7 @@ REPORT: dict[str, Any] = {
         "clicked": 12,
         "clicked_by_machines_only": 3,
     },
+    "winner": None,
     "triggers": 120,
     "decisions": {"sent": 90, "held_out": 10, "skipped": 20},
     "reasons": {"sent": 90, "holdout": 10, "no_consent": 20},

@@ -8,6 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from services.messaging.domain.local_time import first_on_earth, parse_local_time, parse_wall_time
+from services.messaging.domain.winner import Test, read_test
 from shared.language.durations import parse_duration
 from shared.language.predicates import Predicate, read_predicates
 from shared.language.reading import Loc, Object, Reading
@@ -19,7 +20,7 @@ CHANNELS = ("email", "sms", "push", "webhook")
 DEFAULT_STALE_AFTER = timedelta(days=1)
 _FIELDS = (
     "name", "template", "variants", "channel", "delay", "holdout", "goal", "reentry", "stale_after", "topic",
-    "local_time", "rate", "when_capped", "tracking",
+    "local_time", "rate", "when_capped", "tracking", "winner",
 )  # fmt: skip
 
 
@@ -90,6 +91,7 @@ class Definition:
     day, where the person is; the message waits for it. `rate`: most messages in any minute, None for any number.
     `wait_when_capped`: how long after it was first due a message may wait for the frequency caps; None: not at all.
     `tracking`: whether opens and clicks may be noticed, where the deployment does that at all.
+    `test`: who gets the variants, where the others get the best of them.
     """
 
     trigger: Trigger
@@ -106,17 +108,20 @@ class Definition:
     rate: int | None = None
     wait_when_capped: timedelta | None = None
     tracking: bool = True
+    test: Test | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """`runs`: from when to when it was running; the last one is open while it runs."""
+    """`runs`: from when to when it was running; the last one is open while it runs. `winner`: the variant that was found to be
+    the best, once it is."""
 
     id: UUID
     key: str
     definition: Definition
     status: str
     runs: tuple[tuple[datetime, datetime | None], ...]
+    winner: str | None = None
 
     @property
     def running(self) -> bool:
@@ -186,7 +191,10 @@ def parse_definition(json: object, loc: Loc = ()) -> Definition:
         if "when_capped" in found
         else None,
         tracking=reading.choice(found, "tracking", loc, (True, False)) is not False,
+        test=read_test(found["winner"], (*loc, "winner"), reading) if "winner" in found else None,
     )
+    if definition.test is not None:
+        _check_test(definition, definition.test, (*loc, "winner"), reading)
     reading.finish()
     return definition
 
@@ -283,6 +291,16 @@ def read_share(found: Object, key: str, loc: Loc, reading: Reading) -> Decimal:
         reading.fault((*loc, key), "must be between 0 and 1")
         return Decimal(0)
     return Decimal(share or 0)
+
+
+def _check_test(definition: Definition, test: Test, loc: Loc, reading: Reading) -> None:
+    trigger, goal = definition.trigger, definition.goal
+    if not isinstance(trigger, Broadcast) or trigger.local or definition.local_time:
+        reading.fault(loc, 'must go with a broadcast ("at") to everybody at one time')
+    if len(definition.variants) < 2:
+        reading.fault(loc, 'must go with two "variants" at least')
+    if goal is None or (test.by == "revenue" and goal.revenue is None):
+        reading.fault((*loc, "by"), f'must go with a "goal"{" that has revenue" if goal else ""}')
 
 
 def _rate(value: object) -> int:

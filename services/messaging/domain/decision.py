@@ -13,16 +13,18 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.messaging.domain.campaign import CANCELLED, Broadcast, Campaign, SegmentTrigger
-from services.messaging.domain.drawing import held_out, in_control_group, pick
+from services.messaging.domain.drawing import held_out, in_control_group, in_test, pick
 from services.messaging.domain.local_time import contact_windows, held_back, zone_of
 from services.messaging.domain.reach import Reached, Suppressions, Unreachable, in_order, reach
 from services.messaging.domain.rules import Cap, Rules
-from services.messaging.domain.timing import due_where
+from services.messaging.domain.timing import due_where, tested_at
 from shared.language.durations import format_duration
 from shared.schemas.recipients import Recipient
 
 PAUSE_LOOK = timedelta(hours=1)
 """How often messages of a paused journey are looked at; when it goes on, they are at once."""
+FINDING = timedelta(seconds=5)
+"""What it may take to find the winner of a test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +146,11 @@ def _decide(request: Request, history: History, now: datetime) -> Verdict:
     if campaign is None or not campaign.running or request.paused_then:
         status = campaign.status if campaign else "deleted"
         return Refuse("skipped", "campaign_not_running", {"status": "paused" if request.paused_then else status})
-    waiting = _not_due_yet(request, campaign, now)
-    if isinstance(waiting, Defer):
-        return waiting
-    refusal = _no_longer_wanted(waiting, campaign, history, now)
+    found = _as_due(request, campaign, now)
+    if isinstance(found, Defer):
+        return found
+    request = found
+    refusal = _no_longer_wanted(request, campaign, history, now)
     if refusal is not None:
         return refusal
     if history.journey is not None and history.journey.paused:
@@ -160,17 +163,29 @@ def _decide(request: Request, history: History, now: datetime) -> Verdict:
     return _to_person(request, campaign, request.recipient, history, now)
 
 
-def _not_due_yet(request: Request, campaign: Campaign, now: datetime) -> Request | Defer:
+def _as_due(request: Request, campaign: Campaign, now: datetime) -> Request | Defer:
     """The request with when it was due where the person is, or until when it waits for that."""
     if request.recipient is None:
         return request
     place = zone_of(request.recipient.traits, request.default_zone)
     due_at = due_where(campaign.definition, request.trigger_at, place)
     if due_at is None:
-        return request
+        return _tested(request, campaign, request.recipient.id, now)
     if now < due_at:
         return Defer("local_time", due_at, {"timezone": place.key, "until": due_at}, first_due=True)
     return replace(request, due_at=max(request.due_at, due_at))
+
+
+def _tested(request: Request, campaign: Campaign, recipient_id: UUID, now: datetime) -> Request | Defer:
+    """Who is not in the test gets its winner, when there is one."""
+    test, at = campaign.definition.test, tested_at(campaign.definition, request.trigger_at)
+    if test is None or at is None or in_test(test.share, campaign.id, recipient_id):
+        return request
+    if campaign.winner is None:
+        until = max(at, now) + FINDING
+        return Defer("testing", until, {"until": until}, first_due=True)
+    best = tuple(offer for offer in request.offers if offer.template == campaign.winner)
+    return replace(request, offers=best or request.offers)
 
 
 def _no_longer_wanted(request: Request, campaign: Campaign, history: History, now: datetime) -> Refuse | None:

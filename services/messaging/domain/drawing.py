@@ -27,6 +27,11 @@ def in_control_group(share: Decimal, profile_id: UUID) -> bool:
     return draw("control", EVERY_CAMPAIGN, profile_id) < share
 
 
+def in_test(share: Decimal, campaign_id: UUID, profile_id: UUID) -> bool:
+    """Whether the profile is of those who get the variants, by whom it is found which one the others get."""
+    return draw("test", campaign_id, profile_id) < share
+
+
 def pick(choices: Sequence[tuple[T, Decimal]], campaign_id: UUID, profile_id: UUID) -> T:
     """One of the choices, with a chance in proportion to its weight. There must be one."""
     point = draw("variant", campaign_id, profile_id) * sum(weight for _, weight in choices)

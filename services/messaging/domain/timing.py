@@ -7,6 +7,11 @@ from services.messaging.domain.campaign import Broadcast, Definition
 from services.messaging.domain.local_time import instant_of, next_time
 
 
+def tested_at(definition: Definition, trigger_at: datetime) -> datetime | None:
+    """When the best variant is found; None where there is no test."""
+    return None if definition.test is None else trigger_at + definition.delay + definition.test.after
+
+
 def due_where(definition: Definition, trigger_at: datetime, place: ZoneInfo) -> datetime | None:
     """When it is due there by the clock on the wall; None where the campaign does not ask for it."""
     trigger = definition.trigger

@@ -4,21 +4,29 @@ So are those who are members already when a campaign starts that asks for them.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from services.messaging.clients.neighbours import Member, Segments
 from services.messaging.domain.campaign import CANCELLED, Broadcast, Campaign, SegmentTrigger
+from services.messaging.domain.timing import tested_at
 from services.messaging.domain.triggers import fired_by_time
+from services.messaging.domain.winner import choose
+from services.messaging.service.reports import group_of
 from services.messaging.store import people
 from services.messaging.store.broadcasts import Progress, advance_broadcast, find_broadcasts
-from services.messaging.store.catalogue import load_campaigns
+from services.messaging.store.catalogue import load_campaigns, put_winner
+from services.messaging.store.lists import count_people
 from services.messaging.store.triggers import Seen, insert_triggers, remember_members
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.errors import Unavailable
 from shared.plumbing.lanes import lane_of
 from shared.plumbing.leases import Leases
+from shared.plumbing.log import get_logger
 
+log = get_logger()
 PAGE = 500
+NOBODY = group_of([])
 
 
 class Broadcaster:
@@ -47,9 +55,27 @@ class Broadcaster:
                 taken += 1
             except Unavailable as error:  # also where one segment is gone: that holds up no other broadcast
                 failure = error
+        for campaign in campaigns.values():
+            if campaign.id in ours:
+                await self._find_winner(campaign)
         if failure is not None and not taken:
             raise failure
         return taken
+
+    async def _find_winner(self, campaign: Campaign) -> None:
+        """Once the time of its test is over; by what is known then."""
+        goal, test, at = campaign.definition.goal, campaign.definition.test, campaign.taken_at
+        now = self._clock.now()
+        if goal is None or test is None or at is None or campaign.winner or not campaign.running:
+            return
+        if now < (tested_at(campaign.definition, at) or now):
+            return
+        found = await count_people(self._db, campaign.id)
+        told = {row["variant"]: group_of([row]) for row in found if not row["held_out"]}
+        groups = [(one.template, told.get(one.template, NOBODY)) for one in campaign.definition.variants]
+        choice = choose(groups, by=test.by, event=goal.event)
+        await put_winner(self._db, campaign.id, asdict(choice) | {"at": at, "by": test.by, "chosen_at": now})
+        log.info("winner_found", campaign=campaign.key, variant=choice.variant, shown=choice.shown)
 
     async def _take_page(self, campaign: Campaign, progress: Progress) -> None:
         trigger = campaign.definition.trigger

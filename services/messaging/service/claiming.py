@@ -222,7 +222,7 @@ def _deferred(one: Prepared, verdict: Defer, now: datetime) -> Judged:
         decision="deferred",
         reason=verdict.reason,
         facts=verdict.facts,
-        due_at=verdict.until,
+        due_at=verdict.until + max(timedelta(), one.due.due_at - now),  # a turn by the rate is waited for from then on
         user_id=one.recipient.user_id if one.recipient else None,
         next_at=verdict.until,
         attempts=one.due.attempts,

@@ -40,6 +40,7 @@ async def report_on(db: Database, campaign: asyncpg.Record) -> dict[str, Any]:
         "effect": await _effect_on_people(db, campaign),
         "attributed": await _last_touch(db, campaign),
         "messages": _messages(await count_events(db, campaign["id"])),
+        "winner": campaign["winner"],
         "triggers": sum(row["triggers"] for row in rows),
         "decisions": dict(decisions),
         "reasons": dict(reasons),
@@ -79,8 +80,8 @@ async def _effect_on_people(db: Database, campaign: asyncpg.Record) -> dict[str,
     if goal is None:
         return None
     rows = await count_people(db, campaign["id"])
-    told = _group(row for row in rows if not row["held_out"])
-    held = _group(row for row in rows if row["held_out"])
+    told = group_of(row for row in rows if not row["held_out"])
+    held = group_of(row for row in rows if row["held_out"])
     effect = effect_of(told, held)
     variants: dict[str, list[asyncpg.Record]] = {}
     for row in rows:
@@ -92,7 +93,7 @@ async def _effect_on_people(db: Database, campaign: asyncpg.Record) -> dict[str,
         "held_out": _shown(held),
         **_compared(effect),
         "variants": {
-            name: _shown(_group(own)) | _compared(effect_of(_group(own), held))
+            name: _shown(group_of(own)) | _compared(effect_of(group_of(own), held))
             for name, own in sorted(variants.items())
         },
     }
@@ -101,8 +102,8 @@ async def _effect_on_people(db: Database, campaign: asyncpg.Record) -> dict[str,
 async def report_on_control_group(db: Database, *, since: datetime) -> dict[str, Any]:
     """The effect of all campaigns together on those who were not in the control group."""
     rows = await count_control(db, since=since)
-    told = _group(row for row in rows if not row["held_out"])
-    held = _group(row for row in rows if row["held_out"])
+    told = group_of(row for row in rows if not row["held_out"])
+    held = group_of(row for row in rows if row["held_out"])
     effect = effect_of(told, held)
     return {
         "since": since,
@@ -113,7 +114,8 @@ async def report_on_control_group(db: Database, *, since: datetime) -> dict[str,
     }
 
 
-def _group(rows: Iterable[asyncpg.Record]) -> Group:
+def group_of(rows: Iterable[asyncpg.Record]) -> Group:
+    """Of the rows that `count_people` counts."""
     known = list(rows)
     return Group(
         people=sum(row["people"] for row in known),

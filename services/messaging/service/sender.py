@@ -47,6 +47,8 @@ decisions_total = Counter("regulars_decisions_total", "Decisions on messages", [
 FRESH = 2.0
 """Seconds that an answer of profiles may be old when a message is claimed."""
 POSTPONED = timedelta(seconds=1)
+TOGETHER = 8
+"""Messages of a lane that are decided together, where there are as many."""
 
 
 class Outdated(Exception):
@@ -79,6 +81,8 @@ class Sender:
         self._batch = batch
         self._elapsed = elapsed
         self._size = batch
+        self._backlog = False
+        self._turn = 0
         self._pacing = Pacing(share=lambda: len(leases.held) / LANES, elapsed=elapsed)
         self._claims = Claims(providers, leases.owner, speech.default_zone)
 
@@ -129,19 +133,13 @@ class Sender:
             templates = (t for v in campaign.definition.variants for t in catalogue.templates[v.template])
             return channels_of(campaign, dict.fromkeys(template.channel for template in templates))
 
-        lanes = list(self._leases.held)
         rooms = {
             key: _least(self._providers.room(channels(key)), self._pacing.room(campaign))
             for key, campaign in catalogue.campaigns.items()
             if not campaign.held_up
         }
-        # Spread over the lanes, and more than needed, for not every lane has as many.
-        looks = {
-            key: max(1, 2 * (self._size if room is None else room) // len(lanes))
-            for key, room in rooms.items()
-            if room != 0
-        }
-        found = await store.find_due(self._db, lanes=lanes, campaigns=looks, now=self._clock.now())
+        looks = {key: self._size if room is None else min(room, self._size) for key, room in rooms.items() if room != 0}
+        found = await self._look(looks, catalogue)
         turns = take_turns(
             found,
             campaign=lambda one: one.campaign_id,
@@ -149,6 +147,37 @@ class Sender:
         )
         turns = self._pacing.fit(one_each(turns, lambda one: one.profile_id), catalogue.campaigns)[: self._size]
         return self._providers.fit(turns, lambda one: channels(one.campaign_id))
+
+    async def _look(self, looks: Mapping[UUID, int], catalogue: Catalogue) -> list[Due]:
+        """The oldest due of these campaigns, so many of each as there may be more.
+
+        While there is more than enough, only a few lanes at a time are looked at, each in its turn: what is decided together
+        then lies in few lanes, and is written by few statements. What is urgent is looked for in all of them.
+        """
+        lanes = sorted(self._leases.held)
+        wanted = max(looks.values(), default=0)
+        if self._backlog and wanted:
+            urgent = {key: look for key, look in looks.items() if catalogue.campaigns[key].transactional}
+            found = await self._find(urgent, lanes) + await self._find(
+                {key: look for key, look in looks.items() if key not in urgent}, self._next_lanes(lanes, wanted)
+            )
+            if len(found) >= wanted:
+                return found
+        found = await self._find(looks, lanes)
+        self._backlog = len(found) >= max(wanted, len(lanes))
+        return found
+
+    def _next_lanes(self, lanes: Sequence[int], wanted: int) -> list[int]:
+        width = min(len(lanes), -(-wanted // TOGETHER))
+        begin, self._turn = self._turn, self._turn + width
+        return [lanes[(begin + place) % len(lanes)] for place in range(width)]
+
+    async def _find(self, looks: Mapping[UUID, int], lanes: Sequence[int]) -> list[Due]:
+        if not looks:
+            return []
+        # More than needed, for not every lane has as many.
+        each = {key: max(1, 2 * look // len(lanes)) for key, look in looks.items()}
+        return await store.find_due(self._db, lanes=lanes, campaigns=each, now=self._clock.now())
 
     async def _suppressions(self, recipients: Mapping[UUID, Recipient], catalogue: Catalogue) -> Suppressions:
         async with self._db.pool.acquire() as connection:
@@ -216,7 +245,9 @@ def _without_moved(due: Sequence[Due], recipients: Mapping[UUID, Recipient]) -> 
 def _same_words(due: Due, before: Catalogue, now: Catalogue) -> bool:
     """Whether the campaign still says what was rendered; otherwise it is looked at again."""
     old, new = before.campaigns.get(due.campaign_id), now.campaigns.get(due.campaign_id)
-    return (old and old.definition) == (new and new.definition) and not (new and new.held_up)
+    if old is None or new is None:
+        return old is new
+    return (old.definition, old.winner) == (new.definition, new.winner) and not new.held_up
 
 
 def _least(*rooms: int | None) -> int | None:

@@ -3,23 +3,36 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
 
-from services.messaging.domain.campaign import Campaign, parse_definition
+from services.messaging.domain.campaign import Campaign, Definition, parse_definition
 from services.messaging.domain.rules import Rules, parse_rules
 from services.messaging.domain.template import Template, parse_template
+from shared.plumbing import json
 from shared.plumbing.db import Connection, Database
 
 Fetcher: TypeAlias = "Connection | Database"
-_CAMPAIGN = "id, key, definition, status, runs, created_at, updated_at"
+_CAMPAIGN = "id, key, definition, status, runs, winner, created_at, updated_at"
 
 
 def to_campaign(row: asyncpg.Record) -> Campaign:
     """The campaign of a row."""
-    return Campaign(row["id"], row["key"], parse_definition(row["definition"]), row["status"], read_runs(row["runs"]))
+    definition = _definition_of(json.dumps_text(row["definition"]))
+    campaign = Campaign(row["id"], row["key"], definition, row["status"], read_runs(row["runs"]))
+    winner = row["winner"]
+    if winner is None or campaign.taken_at is None or _instant(winner["at"]) != campaign.taken_at:
+        return campaign
+    return replace(campaign, winner=winner["variant"])
+
+
+@lru_cache(maxsize=1024)
+def _definition_of(text: str) -> Definition:
+    """Kept, for the sender reads all of them at every step."""
+    return parse_definition(json.loads(text))
 
 
 def read_runs(json: Sequence[Sequence[str | None]]) -> tuple[tuple[datetime, datetime | None], ...]:
@@ -58,6 +71,11 @@ async def list_campaigns(tx: Fetcher, *, after: str | None, limit: int) -> list[
         after,
         limit,
     )
+
+
+async def put_winner(tx: Fetcher, campaign_id: UUID, winner: Any) -> None:
+    """What came of a test."""
+    await tx.execute("UPDATE campaigns SET winner = $2 WHERE id = $1", campaign_id, winner)
 
 
 async def insert_campaign(tx: Fetcher, *, campaign_id: UUID, key: str, definition: Any, at: datetime) -> bool:
@@ -99,7 +117,12 @@ async def load_templates(tx: Fetcher, keys: Sequence[str]) -> list[Template]:
 
 def to_template(row: asyncpg.Record) -> Template:
     """The template of a row with `version` and `definition`."""
-    return replace(parse_template(row["definition"]), version=row["version"])
+    return replace(_template_of(json.dumps_text(row["definition"])), version=row["version"])
+
+
+@lru_cache(maxsize=1024)
+def _template_of(text: str) -> Template:
+    return parse_template(json.loads(text))
 
 
 _TEMPLATE = """SELECT templates.key, templates.channel, version, definition, templates.created_at, updated_at

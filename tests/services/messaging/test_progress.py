@@ -150,3 +150,40 @@ async def test_a_rate_holds_back_what_is_due(messaging: Messaging) -> None:
     assert sent == [0, 1, 1, 1]  # nothing is saved up at first, and then no more than one, as none comes in each second
     await messaging.start()
     assert (await progress(messaging))["outcomes"] == {"sent": 3}
+
+
+async def test_the_others_get_what_did_best_in_the_test(messaging: Messaging) -> None:
+    for key in ("a", "b"):
+        content = {"key": key, "channel": "email", "subject": key, "body": key}
+        await messaging.call("POST", "/v1/templates", content, status=201)
+    members(messaging, *crowd(messaging, 24))
+    at = messaging.clock.now()
+    await messaging.campaign(
+        trigger={"segment": "vip", "at": at.isoformat()},
+        variants=[{"template": "a"}, {"template": "b"}],
+        goal={"event": "Order Completed", "within": "P7D"},
+        winner={"test_share": 0.5, "after": "PT1H", "by": "conversions"},
+    )
+    await messaging.settle()
+    tested = await messaging.mailbox()
+    found = await progress(messaging)
+    assert found["waiting"] == {"testing": 24 - len(tested)}
+    liked = next(mail["subject"] for mail in tested)
+    for mail in tested:
+        if mail["subject"] == liked:
+            messaging.near.event(UUID(mail["profile_id"]), "Order Completed", messaging.clock.now())
+    await messaging.settle()
+    messaging.step(HOUR)
+    await until(lambda: _winner(messaging))
+    messaging.step(timedelta(seconds=10))
+    await messaging.settle()
+    others = [mail for mail in await messaging.mailbox() if mail not in tested]
+    assert len(others) == 24 - len(tested) > 0
+    assert {mail["subject"] for mail in others} == {liked}
+    winner = await _winner(messaging)
+    assert winner["variant"] == liked
+    assert "is used for everybody else" in winner["in_words"]
+
+
+async def _winner(messaging: Messaging) -> Any:
+    return (await messaging.call("GET", "/v1/campaigns/hello/report"))["winner"]
