@@ -8,10 +8,11 @@ from typing import Protocol
 
 from prometheus_client import Counter, Gauge
 
-from services.messaging.domain.answers import Accepted, Answer, Rejected
+from services.messaging.domain.answers import Accepted, Answer, NotNow, Rejected
 from services.messaging.domain.campaign import Campaign
 from services.messaging.domain.delivery import Delivery
 from services.messaging.domain.gate import Gate
+from services.messaging.service.queues import Queue
 from services.messaging.store.sends import Due
 from shared.plumbing.log import get_logger
 
@@ -24,7 +25,7 @@ paused = Gauge("regulars_provider_paused", "1 while a provider that fails is lef
 class Provider(Protocol):
     """Takes one message at a time over the network.
 
-    `timeout`: seconds for one, at most; `room`: how many at once; `per_second`: how many all workers together may give it, None
+    `timeout`: seconds for one, at most; `room`: how many at once, on as many connections; `per_second`: how many all workers together may give it, None
     for any number; `repeatable`: the same message given twice is taken once, so that one without an answer is given again.
     """
 
@@ -56,6 +57,7 @@ class Providers:
         self._share = share
         self._elapsed = elapsed
         self._gates = {one.name: Gate(one.per_second) for one in by_channel.values()}
+        self._queues = {one.name: Queue(one, elapsed=elapsed) for one in by_channel.values()}
         for name in self._gates:  # asked when it is shown: a pause ends by itself
             paused.labels(provider=name).set_function(partial(self._is_paused, name))
         self._under_way: set[asyncio.Task[None]] = set()
@@ -74,12 +76,12 @@ class Providers:
         provider = self._by_channel.get(channel)
         if provider is None:
             return None
-        busy = self._busy.get(provider.name, 0)
+        busy, room = self._busy.get(provider.name, 0), self._queues[provider.name].room
         allowed = self._gate(provider).allowed(self._elapsed(), under_way=busy)
-        free = provider.room - busy
-        if allowed is not None and allowed < provider.room:
+        free = room - busy
+        if allowed is not None and allowed < room:
             return max(0, min(free, allowed))
-        return free if 2 * free >= provider.room else 0
+        return free if 2 * free >= room else 0
 
     def _gate(self, provider: Provider) -> Gate:
         per_second = None if provider.per_second is None else provider.per_second * self._share()
@@ -112,9 +114,10 @@ class Providers:
 
     async def _carry(self, provider: Provider, delivery: Delivery) -> None:
         try:
-            answer = await provider.send(delivery)
-            self._note(provider, answer)
-            await self._record(delivery, answer)
+            answer = await self._queues[provider.name].carry(delivery)
+            if answer is not None:
+                self._note(provider, answer)
+            await self._record(delivery, answer or NotNow("No connection to the provider was free in time."))
         except Exception:
             # Nobody awaits this task, so whatever escaped it would be seen by no one; the claim is found as unknown when its
             # time is over.
@@ -132,7 +135,10 @@ class Providers:
         return self._gates[name].closed_until > self._elapsed()
 
     async def finish(self, within: float) -> None:
-        """Let what is under way end; what does not in time is given up (and found as unknown later)."""
+        """Let what is under way end, and what waits behind it go back; what does not in time is given up (and found as unknown
+        later)."""
+        for queue in self._queues.values():
+            queue.close()
         if self._under_way:
             _, late = await asyncio.wait(self._under_way, timeout=within)
             for task in late:
