@@ -112,6 +112,7 @@ class SmtpProvider:
         )
         try:
             await connection.connect()
+            await _greet(connection)
         except aiosmtplib.SMTPResponseException as error:
             # Also where the password is refused for good: that is not the message's fault, and can be put right.
             raise aiosmtplib.SMTPConnectError(f"{error.code} {error.message}") from error
@@ -124,12 +125,27 @@ class SmtpProvider:
             connection.close()
 
 
+async def _greet(connection: aiosmtplib.SMTP) -> None:
+    """Say who we are, the older way where the server knows no other."""
+    if not connection.is_ehlo_or_helo_needed:
+        return
+    try:
+        await connection.ehlo()
+    except aiosmtplib.SMTPHeloError:
+        await connection.helo()
+
+
 async def _transfer(connection: aiosmtplib.SMTP, mail: Mail, attempt: _Attempt) -> Answer:
     if mail.international and not connection.supports_extension("smtputf8"):
         return Rejected("The server takes no international addresses.")
-    options, encoding = (["SMTPUTF8"], "utf-8") if mail.international else ([], "ascii")
-    await connection.mail(mail.sender, options=options, encoding=encoding)
-    await connection.rcpt(mail.recipient, encoding=encoding)
+    options, encoding = ([b"SMTPUTF8"], "utf-8") if mail.international else ([], "ascii")
+    # Not by its `mail` and `rcpt`, which take an address apart once more: that takes as long as all else here.
+    reply = await connection.execute_command(b"MAIL", b"FROM:<%s>" % mail.sender.encode(encoding), *options)
+    if reply.code != aiosmtplib.SMTPStatus.completed:
+        raise aiosmtplib.SMTPSenderRefused(reply.code, reply.message, mail.sender)
+    reply = await connection.execute_command(b"RCPT", b"TO:<%s>" % mail.recipient.encode(encoding))
+    if reply.code not in (aiosmtplib.SMTPStatus.completed, aiosmtplib.SMTPStatus.will_forward):
+        raise aiosmtplib.SMTPRecipientRefused(reply.code, reply.message, mail.recipient)
     attempt.handed_over = True
     reply = await connection.data(mail.content)
     return Accepted(f"{reply.code} {reply.message}"[:500])

@@ -93,14 +93,13 @@ class Providers:
 
     def fit(self, due: Sequence[Due], channels: Callable[[Due], Sequence[str]]) -> list[Due]:
         """As many of these, in their order, as the providers of the channels they may use can take."""
-        used: dict[str, int] = {}
+        free = {provider.name: self._free(channel) or 0 for channel, provider in self._by_channel.items()}
         fitting = []
         for one in due:
             names = {provider.name for c in channels(one) if (provider := self.of(c))}
-            free = [self._free(c) for c in channels(one)]
-            if all(f is None or f > max((used.get(n, 0) for n in names), default=0) for f in free):
+            if all(free[name] > 0 for name in names):
                 fitting.append(one)
-                used |= {name: used.get(name, 0) + 1 for name in names}
+                free |= {name: free[name] - 1 for name in names}
         return fitting
 
     def dispatch(self, delivery: Delivery) -> None:

@@ -25,9 +25,10 @@ class Carrier(Protocol):
 class Queue:
     """The queue of one provider."""
 
-    def __init__(self, carrier: Carrier, *, elapsed: Callable[[], float]) -> None:
+    def __init__(self, carrier: Carrier, *, elapsed: Callable[[], float], longest_wait: float = LONGEST_WAIT) -> None:
         self._carrier = carrier
         self._elapsed = elapsed
+        self._longest_wait = longest_wait
         self._connections = asyncio.Semaphore(carrier.room)
         self._answered: deque[float] = deque()
         self._closed = False
@@ -42,19 +43,26 @@ class Queue:
 
     async def carry(self, delivery: Delivery) -> Answer | None:
         """The provider's answer; None if its turn did not come in time, so that the provider does not know of it."""
-        try:
-            async with asyncio.timeout(LONGEST_WAIT):
-                await self._connections.acquire()
-        except TimeoutError:
+        if not await self._turn():
             return None
         try:
-            if self._closed:
-                return None
             return await self._carrier.send(delivery)
         finally:
             self._answered.append(self._elapsed())
             self._connections.release()
 
+    async def _turn(self) -> bool:
+        if not self._connections.locked():
+            return await self._connections.acquire()
+        try:
+            async with asyncio.timeout(self._longest_wait):
+                await self._connections.acquire()
+        except TimeoutError:
+            return False
+        if self._closed:
+            self._connections.release()
+        return not self._closed
+
     def close(self) -> None:
-        """Begin no other."""
+        """Who waits is turned away."""
         self._closed = True

@@ -128,13 +128,15 @@ class Sender:
         return Catalogue({one.id: one for one in campaigns}, templates, await load_rules(self._db))
 
     async def _find_due(self, catalogue: Catalogue) -> list[Due]:
-        def channels(campaign_id: UUID) -> list[str]:
-            campaign = catalogue.campaigns[campaign_id]
-            templates = (t for v in campaign.definition.variants for t in catalogue.templates[v.template])
-            return channels_of(campaign, dict.fromkeys(template.channel for template in templates))
-
+        channels = {
+            key: channels_of(
+                campaign,
+                dict.fromkeys(t.channel for v in campaign.definition.variants for t in catalogue.templates[v.template]),
+            )
+            for key, campaign in catalogue.campaigns.items()
+        }
         rooms = {
-            key: _least(self._providers.room(channels(key)), self._pacing.room(campaign))
+            key: _least(self._providers.room(channels[key]), self._pacing.room(campaign))
             for key, campaign in catalogue.campaigns.items()
             if not campaign.held_up
         }
@@ -146,7 +148,7 @@ class Sender:
             urgent=lambda one: catalogue.campaigns[one.campaign_id].transactional,
         )
         turns = self._pacing.fit(one_each(turns, lambda one: one.profile_id), catalogue.campaigns)[: self._size]
-        return self._providers.fit(turns, lambda one: channels(one.campaign_id))
+        return self._providers.fit(turns, lambda one: channels[one.campaign_id])
 
     async def _look(self, looks: Mapping[UUID, int], catalogue: Catalogue) -> list[Due]:
         """The oldest due of these campaigns, so many of each as there may be more.
