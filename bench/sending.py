@@ -13,6 +13,7 @@ from time import perf_counter, time
 from typing import Any
 
 import aiosmtplib
+import psutil
 
 from bench.figures import Figure, percentile
 from bench.ingest import CHECKOUT, postgres
@@ -141,6 +142,16 @@ async def offer(deployment: Deployment) -> None:
     await deployment.call("POST", "messaging", "/v1/templates", template, status=201)
 
 
+def spent(deployment: Deployment) -> dict[str, float]:
+    """Seconds of processor time so far, by process."""
+    times = {}
+    for name, pid in deployment.pids().items():
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
+        times[name] = sum(sum(one.cpu_times()[:2]) for one in family)
+    return times
+
+
 def steady(times: Sequence[float]) -> float:
     """A second, between the first tenth and the last."""
     first, last = len(times) // 10, len(times) * 9 // 10
@@ -223,8 +234,12 @@ async def measure() -> list[Figure]:
                 await add_people(url, "silent", FEW, consenting=False)
                 await add_people(url, "many", MANY)
                 await offer(deployment)
+                await deployment.settle()
+                before = spent(deployment)
                 await broadcast(deployment, "few")
                 sends = steady(await sink.until("few", FEW))
+                costs = {name: 1e6 * (seconds - before[name]) / FEW for name, seconds in spent(deployment).items()}
+                print(costs)
                 decided = await decisions(deployment, FEW)
                 waited = await beside(deployment, sink)
                 told = await sink.times("many")

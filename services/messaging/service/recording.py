@@ -28,6 +28,8 @@ log = get_logger()
 LOST = Unsure("The worker ended before the answer was recorded.")
 SENT = Final("sent", "sent", "sent")
 OUTCOME_OF = {"sent": "Sent", "failed": "Failed", "unknown": "Unconfirmed"}
+LINGER = 0.03
+"""Seconds in which answers gather that are written down together."""
 PATIENCE = 600
 """Tries, a tenth of a second apart or more, to record an answer while the database is away."""
 
@@ -78,6 +80,7 @@ class Recorder:
 
     async def _write(self) -> None:
         while self._waiting:
+            await asyncio.sleep(LINGER)
             group, self._waiting = self._waiting, []
             try:
                 await self._settle_patiently(group)

@@ -36,6 +36,7 @@ class Neighbours(httpx.AsyncBaseTransport):
         self.no_segments: set[str] = set()
         self.outside: dict[str, bytes] = {}
         self.fetched: list[str] = []
+        self.page = 2
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(0)
@@ -87,7 +88,7 @@ class Neighbours(httpx.AsyncBaseTransport):
         key = path.split("/")[3]
         begin = int(request.url.params.get("cursor") or 0)
         found = self.members[key]
-        end = begin + min(2, int(request.url.params["limit"]))
+        end = begin + min(self.page, int(request.url.params["limit"]))
         return {"items": found[begin:end], "next": str(end) if len(found) > end else None}
 
     def _events(self, body: Any) -> Any:
