@@ -50,5 +50,5 @@ async def test_the_readmes_examples_work_when_pasted(tmp_path: Path) -> None:
     assert '"topics":{"wine":true}' in output, "what was chosen on it"
     assert 'font-weight: bold;\\">150 EUR</p>' in output, "MJML with its styles inlined"
     assert '"segment":"good-customers","channel":"email"' in output, "a check of a template"
-    assert '"walking":0,"places":[],"ended":{"finished":1}' in output, "a journey"
+    assert '"walking":0,"ended":{"finished":1},"steps":[' in output, "a journey"
     assert '"to":"me@shop.example","provider":"mailbox","status":"sent"' in output, "a test message"

@@ -30,8 +30,14 @@ REPORT: dict[str, Any] = {
     "version": 1,
     "entered": 120,
     "walking": 45,
-    "places": [{"version": 1, "step": "1", "runs": 40}, {"version": 1, "step": "1.else.0", "runs": 5}],
     "ended": {"finished": 50, "goal": 25},
+    "steps": [
+        {"version": 1, "step": "0", "kind": "send", "send": "welcome-mail", "reached": 120, "here": 0},
+        {"version": 1, "step": "1", "kind": "wait_for", "reached": 120, "here": 40},
+        {"version": 1, "step": "1.then.0", "kind": "exit", "reached": 0, "here": 0},
+        {"version": 1, "step": "1.else.0", "kind": "wait_until", "reached": 55, "here": 5},
+        {"version": 1, "step": "1.else.1", "kind": "send", "send": "first-order", "reached": 50, "here": 0},
+    ],
 }
 RUN: dict[str, Any] = {
     "id": "0195f3a0-7f00-7000-8000-000000000012",
@@ -47,3 +53,4 @@ RUN: dict[str, Any] = {
     "reason": None,
     "path": [{"step": "0", "at": "2026-11-21T10:00:00Z"}, {"step": "1", "at": "2026-11-21T10:00:00Z"}],
 }
+VERSION: dict[str, Any] = {"version": 1, "created_at": "2026-11-21T08:00:00Z", "definition": JOURNEY}

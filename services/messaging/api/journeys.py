@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.messaging.api import docs
 from services.messaging.api.campaigns import JsonBody, frame_of
-from services.messaging.api.journey_docs import JOURNEY, JOURNEY_SHOWN, REPORT, RUN
+from services.messaging.api.journey_docs import JOURNEY, JOURNEY_SHOWN, REPORT, RUN, VERSION
 from services.messaging.service import journeys
 from services.messaging.store import journeys as store
 from services.messaging.store.lists import find_current
@@ -135,9 +135,24 @@ async def pause(request: Request, key: str) -> Response:
     responses=docs.answers(REPORT, also={404: REFUSALS[404]}),
 )
 async def report(request: Request, key: str) -> Response:
-    """What became of its messages, and whether they helped, say the reports of their campaigns."""
+    """Of each step, how many came to it (`reached`) and how many are there now (`here`). What became of the messages, and whether they
+    helped, say the reports of the campaigns."""
     db = frame_of(request).db
     return JsonResponse(await journeys.report_on_journey(db, await journeys.get_journey(db, key)))
+
+
+@router.get(
+    "/v1/journeys/{key}/versions",
+    summary="All that it ever was, the newest first",
+    dependencies=[Reader],
+    responses=docs.items(VERSION),
+)
+async def versions(request: Request, key: str, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    """People walk by the version with which they entered."""
+    db = frame_of(request).db
+    row = await journeys.get_journey(db, key)
+    found = await store.list_versions(db, row["id"], before=read_cursor(cursor, int), limit=limit + 1)
+    return JsonResponse(page(found, limit=limit, item=dict, cursor=lambda one: one["version"]))
 
 
 @router.get(

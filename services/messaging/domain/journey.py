@@ -86,6 +86,15 @@ class Exit:
     """Out."""
 
 
+KIND_OF: Mapping[type, str] = {
+    Send: "send",
+    Wait: "wait",
+    WaitUntil: "wait_until",
+    WaitFor: "wait_for",
+    Branch: "branch",
+    Exit: "exit",
+}
+
 Step = Send | Wait | WaitUntil | WaitFor | Branch | Exit
 
 
@@ -187,6 +196,12 @@ def campaigns_named(definition: Definition) -> Iterator[tuple[str, Loc]]:
     for place, one in definition.steps.items():
         if isinstance(one.step, Send):
             yield one.step.campaign, (*loc_of(place), "send")
+
+
+def kinds_of(definition: Definition) -> Iterator[tuple[str, str, str | None]]:
+    """Of each step: its place, its kind, and the campaign that it sends."""
+    for place, one in definition.steps.items():
+        yield place, KIND_OF[type(one.step)], one.step.campaign if isinstance(one.step, Send) else None
 
 
 def _memberships(definition: Definition) -> Iterator[tuple[str, Loc]]:

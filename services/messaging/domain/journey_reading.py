@@ -53,6 +53,8 @@ def parse_journey(json: object, loc: Loc = ()) -> Definition:
         leave_with_segment=reading.converted(found, "leave_with_segment", loc, _flag) or False,
     )
     _check_entry(definition, loc, reading)
+    if "name" in found:
+        read_name(found, "name", loc, reading)
     reading.finish()
     return definition
 

@@ -41,20 +41,24 @@ class Heeded:
 
 @dataclass(slots=True)
 class _Batch:
-    """The runs of the people of a batch, as they are by now. `changed` and `new` are to be written."""
+    """The runs of the people of a batch, by person, as they are by now. `changed` and `new` are to be written."""
 
-    runs: dict[UUID, Run]
+    runs: dict[UUID, dict[UUID, Run]]
     entered: dict[tuple[UUID, UUID, str], list[Entered]]
-    changed: set[UUID] = field(default_factory=set)
-    new: set[UUID] = field(default_factory=set)
+    changed: dict[UUID, Run] = field(default_factory=dict)
+    new: dict[UUID, Run] = field(default_factory=dict)
 
     def of(self, profile_id: UUID) -> list[Run]:
-        return [run for run in self.runs.values() if run.profile_id == profile_id]
+        return list(self.runs.get(profile_id, {}).values())
 
     def put(self, run: Run) -> None:
-        if self.runs.get(run.id) != run:
-            self.runs[run.id] = run
-            self.changed.add(run.id)
+        if self.runs[run.profile_id][run.id] != run:
+            self.runs[run.profile_id][run.id] = run
+            (self.new if run.id in self.new else self.changed)[run.id] = run
+
+    def add(self, run: Run) -> None:
+        self.runs.setdefault(run.profile_id, {})[run.id] = run
+        self.new[run.id] = run
 
 
 class Journeying:
@@ -89,6 +93,7 @@ class Journeying:
         self, tx: Connection, heeded: Heeded, changes: Sequence[MembershipChanged], current: Current
     ) -> bool:
         """Likewise for changes of memberships."""
+        changes = [change for change in changes if change.segment in heeded.segments]
         batch = await _read(tx, heeded, [current[one.profile_id] for one in changes])
         for change in changes:
             profile_id = current[change.profile_id]
@@ -141,8 +146,7 @@ class Journeying:
         as_of_now = [Entered(one.at, walking and one.walking) for one in earlier]
         if run.entry_id not in known and may_enter(journey.definition, as_of_now, at=run.entered_at):
             earlier.append(Entered(run.entered_at, True))
-            batch.runs[run.id] = run
-            batch.new.add(run.id)
+            batch.add(run)
 
 
 def _by_event(resolved: EventResolved) -> React:
@@ -168,12 +172,15 @@ async def _read(tx: Connection, heeded: Heeded, profile_ids: Iterable[UUID | Non
     if not asked or not heeded.journeys:
         return _Batch({}, {})
     listening = await store.read_listening(tx, asked)
-    return _Batch({run.id: run for run in listening}, await store.read_entered(tx, asked))
+    runs: dict[UUID, dict[UUID, Run]] = {}
+    for run in listening:
+        runs.setdefault(run.profile_id, {})[run.id] = run
+    return _Batch(runs, await store.read_entered(tx, asked))
 
 
 async def _write(tx: Connection, batch: _Batch) -> bool:
-    await store.insert_runs(tx, [batch.runs[one] for one in batch.new])
-    await store.write_runs(tx, [batch.runs[one] for one in batch.changed - batch.new])
+    await store.insert_runs(tx, list(batch.new.values()))
+    await store.write_runs(tx, list(batch.changed.values()))
     return bool(batch.new or batch.changed)
 
 

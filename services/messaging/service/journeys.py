@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from services.messaging.clients.neighbours import Segments
-from services.messaging.domain.journey import Definition, Journey, campaigns_named, segments_named
+from services.messaging.domain.journey import Definition, Journey, campaigns_named, kinds_of, segments_named
 from services.messaging.domain.journey_reading import parse_journey
 from services.messaging.service.catalogue import fault, key_of, read_body
 from services.messaging.store import journeys as store
@@ -142,23 +142,27 @@ async def journeys_on(db: Database, segment: str) -> list[str]:
 
 
 async def report_on_journey(db: Database, row: asyncpg.Record) -> dict[str, Any]:
-    """How many entered, where they are, and why they left, by version and step."""
-    places: list[dict[str, Any]] = []
+    """How many entered and why they left; of each step of the versions with which somebody walked, how many came to it and are there."""
+    counted = await runs.count_runs(db, row["id"])
     ended: dict[str, int] = {}
-    entered = walking = 0
-    for found in await runs.count_runs(db, row["id"]):
-        entered += found["people"]
-        if found["reason"] is None:
-            walking += found["people"]
-            places.append({"version": found["version"], "step": found["place"], "runs": found["people"]})
-        else:
-            ended[found["reason"]] = ended.get(found["reason"], 0) + found["people"]
+    for found in counted:
+        if found["reason"] is not None:
+            ended[found["reason"]] = ended.get(found["reason"], 0) + found["runs"]
+    here = {(one["version"], one["place"]): one["runs"] for one in counted if one["reason"] is None}
+    reached = await runs.count_stops(db, row["id"])
+    [journey] = [one for one in await store.JourneyBook().load_all(db) if one.id == row["id"]]
     return {
         "journey": row["key"],
         "status": row["status"],
         "version": row["version"],
-        "entered": entered,
-        "walking": walking,
-        "places": sorted(places, key=lambda one: (one["version"], one["step"] or "")),
+        "entered": sum(one["runs"] for one in counted),
+        "walking": sum(here.values()),
         "ended": dict(sorted(ended.items())),
+        "steps": [
+            {"version": version, "step": place, "kind": kind}
+            | ({"send": campaign} if campaign else {})
+            | {"reached": reached.get((version, place), 0), "here": here.get((version, place), 0)}
+            for version in sorted({one["version"] for one in counted} | {row["version"]})
+            for place, kind, campaign in kinds_of(journey.versions[version])
+        ],
     }

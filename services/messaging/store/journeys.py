@@ -69,6 +69,17 @@ async def list_journeys(tx: Fetcher, *, after: str | None, limit: int) -> list[a
     )
 
 
+async def list_versions(tx: Fetcher, journey_id: UUID, *, before: int | None, limit: int) -> list[asyncpg.Record]:
+    """Its definitions, the newest first."""
+    return await tx.fetch(
+        """SELECT version, created_at, definition FROM journey_versions
+           WHERE journey_id = $1 AND ($2::int IS NULL OR version < $2) ORDER BY version DESC LIMIT $3""",
+        journey_id,
+        before,
+        limit,
+    )
+
+
 async def insert_journey(tx: Fetcher, *, journey_id: UUID, key: str, definition: Any, at: datetime) -> bool:
     """False if there is one of this key."""
     status = await tx.execute(

@@ -171,13 +171,25 @@ async def find_versions(db: Database, journeys: Sequence[UUID]) -> dict[UUID, li
 
 
 async def count_runs(db: Database, journey_id: UUID) -> list[asyncpg.Record]:
-    """How many are where, and how many left why."""
+    """How many walk, by version and place, and how many left, by reason."""
     return await db.fetch(
-        """SELECT version, CASE WHEN ended_at IS NULL THEN place END AS place, reason, count(*) AS people
+        """SELECT version, CASE WHEN ended_at IS NULL THEN place END AS place, reason, count(*) AS runs
            FROM journey_runs WHERE lane = ANY($1::smallint[]) AND journey_id = $2 GROUP BY 1, 2, 3""",
         ALL,
         journey_id,
     )
+
+
+async def count_stops(db: Database, journey_id: UUID) -> dict[tuple[int, str], int]:
+    """By version and place: how many came there."""
+    rows = await db.fetch(
+        """SELECT version, stop ->> 0 AS place, count(*) AS runs
+           FROM journey_runs, jsonb_array_elements(path) AS stop
+           WHERE lane = ANY($1::smallint[]) AND journey_id = $2 GROUP BY 1, 2""",
+        ALL,
+        journey_id,
+    )
+    return {(row["version"], row["place"]): row["runs"] for row in rows}
 
 
 async def list_runs(

@@ -44,7 +44,7 @@ def _columns(group: Sequence[tuple[UUID, Fired]], at: datetime) -> tuple[list[An
             one.user_id,
             one.trigger_id,
             one.at,
-            json.dumps_text(one.context | ({"paused": True} if one.paused else {})),
+            json.dumps_text(_context(one)),
             one.due_at,
             one.look_at,
             *_for_now(one, at),
@@ -52,6 +52,12 @@ def _columns(group: Sequence[tuple[UUID, Fired]], at: datetime) -> tuple[list[An
         for profile_id, one in group
     ]
     return tuple(list(column) for column in zip(*rows, strict=True))
+
+
+def _context(one: Fired) -> dict[str, Any]:
+    """With `paused` as ours alone: an event may have a property of that name, which stays under `properties`."""
+    context = {name: value for name, value in one.context.items() if name != "paused"}
+    return context | {"paused": True} if one.paused else context
 
 
 def _for_now(one: Fired, at: datetime) -> tuple[str | None, str | None, str]:

@@ -19,6 +19,10 @@ async def test_who_is_inside_walks_on_by_the_version_with_which_they_entered(mes
     await sign_up(messaging, bob)
     await go(messaging, HOUR)
     assert await said(messaging) == [("bob", "new"), ("ada", "old")]
+    assert [one["version"] for one in await messaging.items("/v1/journeys/welcome/versions")] == [2, 1]
+    older = await messaging.call("GET", "/v1/journeys/welcome/versions?limit=1")
+    [first] = await messaging.items(f"/v1/journeys/welcome/versions?cursor={older['next']}")
+    assert first["definition"]["steps"] == [{"wait": "PT1H"}, {"send": "old"}]
     assert {run["version"]: run["profile_id"] for run in await runs(messaging)} == {1: str(ada), 2: str(bob)}
 
 

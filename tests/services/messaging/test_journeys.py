@@ -23,7 +23,13 @@ async def test_people_walk_from_step_to_step(messaging: Messaging) -> None:
     assert (run["step"], run["version"], run["ended_at"]) == ("1", 1, None)
     assert [stop["step"] for stop in run["path"]] == ["0", "1"]
     report = await messaging.call("GET", "/v1/journeys/welcome/report")
-    assert report["places"] == [{"version": 1, "step": "1", "runs": 1}]
+    steps = [(one["step"], one.get("send"), one["reached"], one["here"]) for one in report["steps"]]
+    assert steps == [
+        ("0", "hello", 2, 0),
+        ("1", None, 2, 1),
+        ("1.then.0", "thanks", 1, 0),
+        ("1.else.0", "reminder", 0, 0),
+    ]
     assert (report["entered"], report["walking"], report["ended"]) == (2, 1, {"finished": 1})
     await go(messaging, 24 * HOUR)
     assert (await said(messaging))[3:] == [("bob", "reminder")]

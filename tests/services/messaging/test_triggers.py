@@ -77,6 +77,14 @@ async def test_an_event_speaks_where_its_properties_say_so(messaging: Messaging)
     assert mail["text"] == "Order 7 of 50, Order Completed"
 
 
+async def test_a_property_named_paused_pauses_nothing(messaging: Messaging) -> None:
+    await messaging.campaign(trigger={"event": "Video Stopped"}, template={"body": "{{ trigger.properties.paused }}"})
+    ada = messaging.near.add_person()
+    messaging.near.event(ada, "Video Stopped", messaging.clock.now(), {"paused": True})
+    await messaging.settle()
+    assert [mail["text"].strip() for mail in await messaging.mailbox()] == ["true"]
+
+
 async def test_a_campaign_does_not_answer_its_own_outcome(messaging: Messaging) -> None:
     await messaging.campaign(trigger={"event": "Email Sent"}, reentry="always")
     ada = messaging.near.add_person()
