@@ -12,6 +12,8 @@ from tests.support.waiting import until
 
 Said = int | tuple[int, Mapping[str, Any]] | tuple[int, Mapping[str, Any], Mapping[str, str]]
 """A status, the JSON object that comes with it, further headers."""
+HANG_UP = 0
+"""In place of an answer: the request is taken, and the connection closed."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Receiver:
                 self.posted.append(await _read(reader))
                 said = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
                 await self.hold.wait()
+                if said == HANG_UP:
+                    raise ConnectionResetError
                 writer.write(_written(said))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
