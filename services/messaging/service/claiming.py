@@ -106,7 +106,7 @@ async def read_histories(
     """Everything that `decide` must know and others may have changed."""
     due = [one.due for one in prepared]
     window = catalogue.longest_cap()
-    homes = households_of(prepared) if catalogue.caps_households() else set()
+    homes = capped_households(prepared, catalogue)
     recipients = [one.recipient for one in prepared if one.recipient]
     return Histories(
         earlier=await store.read_earlier(tx, due),
@@ -114,13 +114,15 @@ async def read_histories(
         messages={} if window is None else await store.read_messages(tx, due, since=now - window),
         suppressions=await read_suppressions(tx, recipients, catalogue.channels(), secret),
         journeys=await read_journeys(tx, due, catalogue.on_journeys()),
-        households={} if window is None else await read_household_messages(tx, homes, since=now - window),
+        households=await read_household_messages(tx, homes, since=now - window) if window and homes else {},
     )
 
 
-def households_of(prepared: Iterable[Prepared]) -> set[str]:
-    """The keys of the households of these people."""
-    return {one.household for one in prepared if one.household is not None}
+def capped_households(prepared: Iterable[Prepared], catalogue: Catalogue) -> set[str]:
+    """The keys of the households whose members' messages a cap may hold back."""
+    capped = catalogue.capped_by_household()
+    found = ((one.household, catalogue.campaigns.get(one.due.campaign_id)) for one in prepared)
+    return {home for home, campaign in found if home and campaign and campaign.definition.purpose in capped}
 
 
 @dataclass(frozen=True, slots=True)

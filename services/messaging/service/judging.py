@@ -60,9 +60,9 @@ class Catalogue:
             one.id for one in self.campaigns.values() if isinstance(one.definition.trigger, JourneyTrigger)
         )
 
-    def caps_households(self) -> bool:
-        """Whether a frequency cap counts what all who live together were sent."""
-        return any(cap.per_household for cap in self.rules.caps)
+    def capped_by_household(self) -> frozenset[str]:
+        """The purposes of which a frequency cap counts what all who live together were sent."""
+        return frozenset(cap.purpose for cap in self.rules.caps if cap.per_household)
 
     def longest_cap(self) -> timedelta | None:
         """The longest window of a frequency cap; None without caps."""

@@ -24,7 +24,7 @@ from services.messaging.service.claiming import (
     Claimed,
     Claims,
     Prepared,
-    households_of,
+    capped_households,
     read_histories,
     read_suppressions,
 )
@@ -222,8 +222,8 @@ class Sender:
         campaigns = {one.id: one for one in await load_campaigns(tx)}
         fresh = replace(catalogue, campaigns=campaigns, rules=await load_rules(tx))
         known = [one for one in prepared if one.due.id in locked and _same_words(one.due, catalogue, fresh)]
-        if fresh.caps_households():
-            await lock_households(tx, households_of(known))
+        if homes := capped_households(known, fresh):
+            await lock_households(tx, homes)
         now = self._clock.now()
         known = await hear_all(tx, known, now=now)
         histories = await read_histories(tx, known, fresh, secret=self._speech.address_secret, now=now)

@@ -49,6 +49,8 @@ async def read_household_messages(
 async def count_deliveries(tx: Connection, deliveries: Iterable[Delivery]) -> None:
     """Take note of what is sent to members of households."""
     counted = [(one.household, one) for one in deliveries if one.household is not None]
+    if not counted:
+        return
     await tx.executemany(
         """INSERT INTO household_messages (lane, delivery_id, household, campaign_id, purpose, channel, at)
            SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[])
@@ -72,6 +74,8 @@ async def count_deliveries(tx: Connection, deliveries: Iterable[Delivery]) -> No
 async def discount_deliveries(tx: Connection, deliveries: Sequence[tuple[str | None, UUID]]) -> None:
     """Forget what was noted of these (household and delivery): they were not sent, or whose they were is forgotten."""
     noted = [(household, one) for household, one in deliveries if household is not None]
+    if not noted:
+        return
     await tx.executemany(
         "DELETE FROM household_messages WHERE lane = $1 AND delivery_id = ANY($2::uuid[])",
         [
