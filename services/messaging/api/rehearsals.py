@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.messaging.api import docs
 from services.messaging.api.campaigns import REFUSALS, frame_of
@@ -14,7 +14,8 @@ from services.messaging.service.replayable import read_since, to_replay
 from services.messaging.store.catalogue import to_campaign
 from shared.plumbing.auth import Reader
 from shared.plumbing.http import ExactRoute, JsonResponse
-from shared.plumbing.instants import in_utc
+from shared.plumbing.instants import Instant
+from shared.plumbing.pages import encode_cursor, read_cursor
 
 router = APIRouter(route_class=ExactRoute, tags=["campaigns"])
 AWAY = {503: "Segments or profiles can't be asked now; try again after `Retry-After`"}
@@ -50,9 +51,11 @@ async def dry_run(
     looks for half a minute at most.
     """
     asked, state, frame = body or Rehearsed(), request.app.state, frame_of(request)
+    cursor = read_cursor(asked.cursor, str)
     campaign = to_campaign(await catalogue.get_campaign(frame.db, key))
     run = DryRun(frame.db, state.segments, state.profiles, state.speech)
-    return JsonResponse(await run.run(campaign, now=frame.clock.now(), limit=asked.limit, cursor=asked.cursor))
+    found = await run.run(campaign, now=frame.clock.now(), limit=asked.limit, cursor=cursor)
+    return JsonResponse(found | {"next": encode_cursor(found["next"]) if found["next"] else None})
 
 
 class Backtested(BaseModel):
@@ -63,7 +66,7 @@ class Backtested(BaseModel):
 
     campaign: str | dict[str, Any]
     since: str
-    until: AwareDatetime | None = None
+    until: Instant | None = None
 
 
 @router.post(
@@ -87,7 +90,7 @@ async def backtest(
     trigger, an entry or exit, or a broadcast at a time that is over can be replayed.
     """
     state, frame = request.app.state, frame_of(request)
-    until = in_utc(body.until) if body.until else frame.clock.now()
+    until = body.until or frame.clock.now()
     since = read_since(body.since, until, now=frame.clock.now())
     campaign = await to_replay(frame.db, state.segments, body.campaign, since=since, until=until)
     run = Backtest(frame.db, state.events, state.segments, state.profiles, state.speech)

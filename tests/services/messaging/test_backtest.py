@@ -195,6 +195,8 @@ async def test_it_ends_where_it_is_too_much_and_says_so(messaging: Messaging) ->
         ({"since": "P99999999D"}, ["body", "since"]),
         ({"since": "2100-01-01T00:00:00Z"}, ["body", "since"]),
         ({"until": "2100-01-01T00:00:00Z"}, ["body", "until"]),
+        ({"until": "0001-01-01T00:00:00Z"}, ["body", "until"]),
+        ({"until": "0001-01-01T05:00:00Z"}, ["body", "since"]),
         ({"more": 1}, ["body", "more"]),
     ],
 )  # fmt: skip
@@ -207,6 +209,7 @@ async def test_faults_have_their_path(messaging: Messaging, change: Any, loc: li
 
 async def test_who_may_read_may_try(messaging: Messaging) -> None:
     headers = {"Authorization": f"Bearer {READER}"}
-    body = b'{"campaign": "none", "since": "P1D"}'
-    answer = await messaging.http.post("/v1/campaigns/backtest", content=body, headers=headers)
-    assert answer.status_code == 404
+    for name, status in ((b"none", 404), (b"\\u0000", 422)):
+        body = b'{"campaign": "%s", "since": "P1D"}' % name
+        answer = await messaging.http.post("/v1/campaigns/backtest", content=body, headers=headers)
+        assert answer.status_code == status

@@ -91,3 +91,4 @@ async def test_where_nobody_can_be_foreseen_it_says_so(messaging: Messaging) -> 
     await messaging.campaign(trigger={"event": "Order Completed"})
     await messaging.call("POST", "/v1/campaigns/hello/dry-run", status=422)
     await messaging.call("POST", "/v1/campaigns/none/dry-run", status=404)
+    await messaging.call("POST", "/v1/campaigns/hello/dry-run", {"cursor": "nonsense"}, status=422)
