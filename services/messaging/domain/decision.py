@@ -5,19 +5,20 @@ topics, caps, the holdout and the time of day yields to `transactional`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.messaging.domain.campaign import CANCELLED, Broadcast, Campaign, SegmentTrigger
+from services.messaging.domain.capping import held_by_cap
 from services.messaging.domain.drawing import held_out, in_control_group, in_test, pick
 from services.messaging.domain.local_time import contact_windows, held_back, zone_of
-from services.messaging.domain.reach import Reached, Suppressions, Unreachable, in_order, reach
-from services.messaging.domain.rules import Cap, Rules
+from services.messaging.domain.reach import Reached, Unreachable, in_order, reach
+from services.messaging.domain.rules import Rules
 from services.messaging.domain.timing import due_where, tested_at
+from services.messaging.domain.verdict import Defer, Earlier, History, Refuse, Request, Send, Verdict
 from shared.language.durations import format_duration
 from shared.schemas.recipients import Recipient
 
@@ -25,109 +26,6 @@ PAUSE_LOOK = timedelta(hours=1)
 """How often messages of a paused journey are looked at; when it goes on, they are at once."""
 FINDING = timedelta(seconds=5)
 """What it may take to find the winner of a test."""
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A template that may be used: one content of it for each channel."""
-
-    template: str
-    weight: Decimal
-    channels: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Somebody may have to be told something. `due_at`: when it was due. `attempts`: how often a provider was tried. `tried`: the
-    channels on which it was refused for good. `in_doubt`: it may have arrived already. `unreadable`: what profiles says of the
-    person can't be read.
-    """
-
-    campaign: Campaign | None
-    profile_id: UUID
-    trigger_at: datetime
-    due_at: datetime
-    attempts: int
-    recipient: Recipient | None
-    offers: tuple[Offer, ...]
-    rules: Rules
-    default_zone: str
-    paused_then: bool = False
-    tried: Sequence[str] = ()
-    in_doubt: bool = False
-    unreadable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """A message of the same campaign that this profile had, or was held out from."""
-
-    decision: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What the profile was sent before, or may have been, for frequency caps."""
-
-    purpose: str
-    channel: str
-    at: datetime
-    delivery_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OnJourney:
-    """Of the run that a message belongs to: why it came to another end than its own (None: it did not), and whether its journey is
-    paused."""
-
-    exited: str | None
-    paused: bool
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What messaging itself knows of the profile. `last_change`: of the trigger's segment, None if never seen. `household`: what
-    all who live there were sent, None for somebody who stands for themselves."""
-
-    earlier: Earlier | None = None
-    last_change: tuple[str, datetime] | None = None
-    messages: Sequence[Message] = ()
-    household: Sequence[Message] | None = None
-    suppressions: Suppressions = field(default=lambda _channel, _address: ())
-    journey: OnJourney | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Speak."""
-
-    template: str
-    channel: str
-    address: str
-    facts: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Final. `decision` is one of skipped, suppressed, held_out, failed, unknown."""
-
-    decision: str
-    reason: str
-    facts: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Defer:
-    """Decide again at `until`. `first_due`: only then is it due at all, which its goal's time runs from."""
-
-    reason: str
-    until: datetime
-    facts: dict[str, Any]
-    first_due: bool = False
-
-
-Verdict = Send | Refuse | Defer
 
 
 def decide(request: Request, history: History, *, now: datetime) -> Verdict:
@@ -232,7 +130,7 @@ def _to_person(request: Request, campaign: Campaign, recipient: Recipient, histo
         decision = "suppressed" if reached.reason == "suppressed" else "skipped"
         return Refuse(decision, reached.reason, reached.facts)
     if not campaign.transactional:
-        capped = _capped(request, campaign, reached.channel, history, now)
+        capped = held_by_cap(request, campaign, reached.channel, history, now)
         if capped is not None:
             return capped
         if in_control_group(request.rules.control, recipient.id):
@@ -287,56 +185,6 @@ def _template(request: Request, campaign: Campaign, channel: str) -> str:
         choices = [(offer, offer.weight) for offer in request.offers if channel in offer.channels]
     profile_id = request.recipient.id if request.recipient else request.profile_id
     return pick(choices, campaign.id, profile_id).template
-
-
-def _capped(
-    request: Request, campaign: Campaign, channel: str, history: History, now: datetime
-) -> Refuse | Defer | None:
-    """The first cap that is reached; where the campaign waits, until none of them is, unless that is too late."""
-    definition = campaign.definition
-    reached = [cap for cap in request.rules.caps if cap.concerns(definition.purpose, channel)]
-    reached = [cap for cap in reached if _sent_within(cap, history, now) >= cap.max]
-    if not reached:
-        return None
-    facts: dict[str, Any] = {"cap": reached[0].to_json(), "sent": _sent_within(reached[0], history, now)}
-    if definition.wait_when_capped is None:
-        return Refuse("skipped", "frequency_cap", facts)
-    until = _allowed_at(reached, history)
-    facts |= {"wait": format_duration(definition.wait_when_capped)}
-    if until is None or until > _first_due(request, campaign) + definition.wait_when_capped:
-        return Refuse("skipped", "frequency_cap", facts)
-    return Defer("frequency_cap", until, facts | {"until": until})
-
-
-def _first_due(request: Request, campaign: Campaign) -> datetime:
-    """Before anything made it wait."""
-    traits = request.recipient.traits if request.recipient else {}
-    place = zone_of(traits, request.default_zone)
-    due_at = due_where(campaign.definition, request.trigger_at, place)
-    return request.trigger_at + campaign.definition.delay if due_at is None else due_at
-
-
-def _counted(cap: Cap, history: History) -> list[datetime]:
-    """When the messages were sent that a cap counts."""
-    messages = history.messages
-    if cap.per_household and history.household is not None:
-        messages = history.household
-    return sorted(m.at for m in messages if m.purpose == cap.purpose and cap.channel in (None, m.channel))
-
-
-def _sent_within(cap: Cap, history: History, now: datetime) -> int:
-    return sum(1 for at in _counted(cap, history) if at > now - cap.within)
-
-
-def _allowed_at(caps: Sequence[Cap], history: History) -> datetime | None:
-    """The first instant at which none of these is reached any more, if nothing else is sent; None if there is none."""
-    instants = []
-    for cap in caps:
-        if cap.max == 0:
-            return None
-        # With this message gone from its window, fewer than `max` are left in it.
-        instants.append(_counted(cap, history)[-cap.max] + cap.within)
-    return max(instants)
 
 
 def _time_of_day(request: Request, recipient: Recipient, now: datetime) -> Refuse | Defer | None:

@@ -12,10 +12,11 @@ from uuid import UUID
 from msgspec import structs
 
 from services.messaging.domain.campaign import Campaign
-from services.messaging.domain.decision import Defer, Earlier, History, Message, Offer, Refuse, Request, Send, decide
+from services.messaging.domain.decision import decide
 from services.messaging.domain.reach import Suppression, Suppressions
 from services.messaging.domain.rules import Rules
 from services.messaging.domain.triggers import Fired
+from services.messaging.domain.verdict import Defer, Earlier, History, Message, Offer, Refuse, Request, Send
 from shared.schemas.recipients import Recipient
 
 HAD = frozenset({"sent", "held_out"})

@@ -10,12 +10,12 @@ from uuid import UUID
 
 from services.messaging.clients.neighbours import Asked, Events, Profiles, Segments
 from services.messaging.domain.campaign import Broadcast, Campaign, EventTrigger, SegmentTrigger
-from services.messaging.domain.decision import Earlier, Message, Offer
 from services.messaging.domain.households import household_key
 from services.messaging.domain.reach import Suppression
 from services.messaging.domain.replay import Decided, Past, Replay, Waiting
 from services.messaging.domain.tally import Tally
 from services.messaging.domain.triggers import Fired, fired_by_change, fired_by_event, fired_by_time, left_by_merging
+from services.messaging.domain.verdict import Earlier, Message, Offer
 from services.messaging.service.claiming import asked_addresses, read_suppressions
 from services.messaging.service.judging import Speech
 from services.messaging.store.catalogue import load_rules, load_templates

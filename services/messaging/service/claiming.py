@@ -8,9 +8,9 @@ from uuid import UUID
 
 from services.messaging.domain.addresses import address_for, address_hash
 from services.messaging.domain.campaign import TRANSACTIONAL
-from services.messaging.domain.decision import Defer, Earlier, History, Message, OnJourney, Refuse, Send
 from services.messaging.domain.delivery import Delivery
 from services.messaging.domain.reach import Suppression
+from services.messaging.domain.verdict import Defer, Earlier, History, Message, OnJourney, Refuse, Send
 from services.messaging.service.journeying import read_journeys
 from services.messaging.service.judging import Catalogue, Draft, judge, request_for
 from services.messaging.service.outcomes import outcome

@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from services.messaging.domain.decision import OnJourney
 from services.messaging.domain.journey import Definition, Journey, event_names, instance_of, segments_named
 from services.messaging.domain.triggers import context_of_change, context_of_event, id_of_event, is_change, is_event
+from services.messaging.domain.verdict import OnJourney
 from services.messaging.domain.walking import (
     AT_THE_END,
     Entered,

@@ -8,13 +8,14 @@ from uuid import UUID
 from services.messaging.domain.addresses import address_hash
 from services.messaging.domain.campaign import Broadcast, Campaign, JourneyTrigger, SegmentTrigger
 from services.messaging.domain.content import Content, Links, compose, values_for
-from services.messaging.domain.decision import History, Offer, Refuse, Request, Send, Verdict, decide
+from services.messaging.domain.decision import decide
 from services.messaging.domain.emails import headers_for
 from services.messaging.domain.links import LinkContent, Linker
 from services.messaging.domain.liquid_box import TemplateFault
 from services.messaging.domain.rules import Rules
 from services.messaging.domain.template import Template
 from services.messaging.domain.tracking import Tracker
+from services.messaging.domain.verdict import History, Offer, Refuse, Request, Send, Verdict
 from services.messaging.store.sends import Due
 from shared.plumbing.ids import new_id
 from shared.plumbing.log import get_logger

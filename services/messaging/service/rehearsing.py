@@ -10,8 +10,8 @@ from typing import Any
 
 from services.messaging.clients.neighbours import Asked, Member, Profiles, Segments
 from services.messaging.domain.campaign import Broadcast, Campaign, SegmentTrigger
-from services.messaging.domain.decision import Message, Refuse, Send, Verdict
 from services.messaging.domain.households import household_key
+from services.messaging.domain.verdict import Message, Refuse, Send, Verdict
 from services.messaging.service.claiming import Histories, Prepared, read_histories
 from services.messaging.service.judging import Catalogue, Speech, draft, judge, request_for
 from services.messaging.store.catalogue import load_rules, load_templates

@@ -16,10 +16,10 @@ from uuid import UUID
 from prometheus_client import Counter
 
 from services.messaging.clients.neighbours import Asked, Profiles
-from services.messaging.domain.decision import History, Send
 from services.messaging.domain.fairness import one_each, take_turns
 from services.messaging.domain.households import household_key
 from services.messaging.domain.reach import Suppressions
+from services.messaging.domain.verdict import History, Send
 from services.messaging.service.claiming import (
     Claimed,
     Claims,

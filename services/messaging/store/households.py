@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.messaging.domain.decision import Message
 from services.messaging.domain.delivery import Delivery
+from services.messaging.domain.verdict import Message
 from shared.plumbing.db import Connection
 from shared.plumbing.lanes import by_lane, lane_of_text
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from services.messaging.domain.decision import Earlier, Message
+from services.messaging.domain.verdict import Earlier, Message
 from shared.plumbing.db import Connection
 from shared.plumbing.lanes import by_lane, lane_of
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.messaging.domain.decision import Earlier, Message
 from services.messaging.domain.delivery import Delivery
 from services.messaging.domain.reach import Suppression
+from services.messaging.domain.verdict import Earlier, Message
 from shared.plumbing import json
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.lanes import by_lane, lane_of_text

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from services.messaging.domain.campaign import Campaign, parse_definition
-from services.messaging.domain.decision import Offer, Request
 from services.messaging.domain.rules import Rules, parse_rules
+from services.messaging.domain.verdict import Offer, Request
 from shared.schemas.recipients import Consent, Recipient
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)  # a Tuesday

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.messaging.domain.decision import Defer, History, Message, Refuse, Send, Verdict, decide
+from services.messaging.domain.decision import decide
+from services.messaging.domain.verdict import Defer, History, Message, Refuse, Send, Verdict
 from tests.unit.messaging.builders import NOW, campaign, request, rules
 
 HOUR = timedelta(hours=1)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from services.messaging.domain.decision import Defer, Earlier, History, Message, Refuse, Send, decide
+from services.messaging.domain.decision import decide
 from services.messaging.domain.reach import Suppression
+from services.messaging.domain.verdict import Defer, Earlier, History, Message, Refuse, Send
 from tests.unit.messaging.builders import NOW, campaign, granted, offer, person, request, rules
 
 HOUR = timedelta(hours=1)

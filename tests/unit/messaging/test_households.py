@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from services.messaging.domain.decision import History, Message, Refuse, Send, decide
+from services.messaging.domain.decision import decide
 from services.messaging.domain.households import household_key, household_of
+from services.messaging.domain.verdict import History, Message, Refuse, Send
 from tests.unit.messaging.builders import NOW, person, request, rules
 
 HOUR = timedelta(hours=1)

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.messaging.domain.campaign import Broadcast, parse_definition
-from services.messaging.domain.decision import Defer, History, Refuse, Send, decide
+from services.messaging.domain.decision import decide
 from services.messaging.domain.local_time import first_on_earth, instant_of, next_time, zone, zone_names
 from services.messaging.domain.timing import due_where
+from services.messaging.domain.verdict import Defer, History, Refuse, Send
 from shared.language.errors import ConditionError
 from tests.unit.messaging.builders import NOW, campaign, person, request
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from services.messaging.domain.decision import History, Refuse, decide
+from services.messaging.domain.decision import decide
 from services.messaging.domain.topics import is_wanted
+from services.messaging.domain.verdict import History, Refuse
 from shared.language.errors import ConditionError
 from tests.unit.messaging.builders import NOW, campaign, person, request, rules
 

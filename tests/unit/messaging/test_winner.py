@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 
 from services.messaging.domain.campaign import Campaign, parse_definition
-from services.messaging.domain.decision import Defer, History, Send, decide
+from services.messaging.domain.decision import decide
 from services.messaging.domain.drawing import in_test
 from services.messaging.domain.effect import Group
+from services.messaging.domain.verdict import Defer, History, Send
 from services.messaging.domain.winner import choose
 from shared.language.errors import ConditionError
 from shared.schemas.recipients import Recipient
