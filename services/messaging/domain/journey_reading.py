@@ -2,13 +2,8 @@
 
 from datetime import time, timedelta
 
-from services.messaging.domain.campaign import (
-    EventTrigger,
-    SegmentTrigger,
-    read_name,
-    read_reentry,
-    read_trigger,
-)
+from services.messaging.domain.campaign import EventTrigger, SegmentTrigger
+from services.messaging.domain.campaign_reading import read_name, read_reentry, read_trigger
 from services.messaging.domain.journey import (
     Branch,
     Definition,

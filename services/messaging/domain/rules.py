@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from services.messaging.domain.campaign import CHANNELS, TRANSACTIONAL, read_share
+from services.messaging.domain.campaign import CHANNELS, TRANSACTIONAL
+from services.messaging.domain.campaign_reading import read_share
 from services.messaging.domain.local_time import Span, parse_local_time
 from services.messaging.domain.topics import Topic, read_topics
 from shared.language.durations import format_duration, parse_duration

@@ -9,14 +9,8 @@ from uuid import UUID
 import asyncpg
 
 from services.messaging.clients.neighbours import Segments
-from services.messaging.domain.campaign import (
-    CANCELLED,
-    Broadcast,
-    Definition,
-    JourneyTrigger,
-    SegmentTrigger,
-    parse_definition,
-)
+from services.messaging.domain.campaign import CANCELLED, Broadcast, Definition, JourneyTrigger, SegmentTrigger
+from services.messaging.domain.campaign_reading import parse_definition
 from services.messaging.domain.rules import parse_rules
 from services.messaging.domain.template import parse_template
 from services.messaging.store import catalogue as store

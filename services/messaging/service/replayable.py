@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.messaging.clients.neighbours import Segments
-from services.messaging.domain.campaign import Broadcast, Campaign, EventTrigger, SegmentTrigger, parse_instant
+from services.messaging.domain.campaign import Broadcast, Campaign, EventTrigger, SegmentTrigger
+from services.messaging.domain.campaign_reading import parse_instant
 from services.messaging.service.catalogue import get_campaign, read_draft
 from services.messaging.store.catalogue import to_campaign
 from shared.language.durations import parse_duration

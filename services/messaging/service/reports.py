@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from services.messaging.domain.campaign import parse_definition
+from services.messaging.domain.campaign_reading import parse_definition
 from services.messaging.domain.effect import Effect, Group, Interval, effect_of, in_words
 from services.messaging.store.delivery_events import count_events
 from services.messaging.store.lists import count_control, count_decisions, count_last_touch, count_people

@@ -9,7 +9,8 @@ from uuid import UUID
 
 import asyncpg
 
-from services.messaging.domain.campaign import Campaign, Definition, parse_definition
+from services.messaging.domain.campaign import Campaign, Definition
+from services.messaging.domain.campaign_reading import parse_definition
 from services.messaging.domain.rules import Rules, parse_rules
 from services.messaging.domain.template import Template, parse_template
 from shared.plumbing import json

@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from services.messaging.domain.campaign import Campaign, parse_definition
+from services.messaging.domain.campaign import Campaign
+from services.messaging.domain.campaign_reading import parse_definition
 from services.messaging.domain.rules import Rules, parse_rules
 from services.messaging.domain.verdict import Offer, Request
 from shared.schemas.recipients import Consent, Recipient

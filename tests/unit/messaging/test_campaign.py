@@ -6,15 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.messaging.domain.campaign import (
-    Broadcast,
-    EventTrigger,
-    Goal,
-    SegmentTrigger,
-    Variant,
-    parse_definition,
-    segments_used,
-)
+from services.messaging.domain.campaign import Broadcast, EventTrigger, Goal, SegmentTrigger, Variant, segments_used
+from services.messaging.domain.campaign_reading import parse_definition
 from services.messaging.domain.rules import parse_rules
 from shared.language.errors import ConditionError
 from tests.unit.messaging.builders import NOW, campaign

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from services.messaging.api.journey_docs import JOURNEY
-from services.messaging.domain.campaign import JourneyTrigger, parse_definition
+from services.messaging.domain.campaign import JourneyTrigger
+from services.messaging.domain.campaign_reading import parse_definition
 from services.messaging.domain.journey import (
     campaigns_named,
     event_names,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from services.messaging.domain.campaign import parse_definition
+from services.messaging.domain.campaign_reading import parse_definition
 from services.messaging.domain.triggers import fired_by_time
 from services.messaging.service.pacing import Pacing
 from shared.language.errors import ConditionError

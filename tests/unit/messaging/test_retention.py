@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.messaging.domain.campaign import Campaign, parse_definition
+from services.messaging.domain.campaign import Campaign
+from services.messaging.domain.campaign_reading import parse_definition
 from services.messaging.domain.retention import forgettable_decisions, forgettable_messages
 from services.messaging.domain.rules import Cap, Rules
 from shared.plumbing.ids import new_id

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.messaging.domain.campaign import Broadcast, parse_definition
+from services.messaging.domain.campaign import Broadcast
+from services.messaging.domain.campaign_reading import parse_definition
 from services.messaging.domain.decision import decide
 from services.messaging.domain.local_time import first_on_earth, instant_of, next_time, zone, zone_names
 from services.messaging.domain.timing import due_where

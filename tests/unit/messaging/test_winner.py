@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from services.messaging.domain.campaign import Campaign, parse_definition
+from services.messaging.domain.campaign import Campaign
+from services.messaging.domain.campaign_reading import parse_definition
 from services.messaging.domain.decision import decide
 from services.messaging.domain.drawing import in_test
 from services.messaging.domain.effect import Group
