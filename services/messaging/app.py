@@ -7,7 +7,7 @@ import httpx
 from fastapi import FastAPI
 
 from services.messaging.api import ROUTERS
-from services.messaging.clients.carriers import Carrier, carriers_of
+from services.messaging.clients.carriers import Carrier, carriers_of, seconds_of
 from services.messaging.clients.neighbours import Events, Profiles, Segments, load_api_keys
 from services.messaging.clients.sources import sources_of
 from services.messaging.config import Settings
@@ -59,12 +59,12 @@ def create_app(
     ticking = clock or (ShiftedClock(settings.clock_offset) if settings.clock_offset else SystemClock())
 
     carriers = carriers_of(settings, ticking.now)  # also where only HTTP is served: test messages go out from there
-    sources = sources_of(settings, transport)
+    seconds, sources = seconds_of(settings), sources_of(settings, transport)
 
     async def start(app: FastAPI, frame: Frame) -> LoadKeys:
         app.state.turnstile = Turnstile()
         app.state.speech, app.state.carriers, app.state.twilio = speech, carriers, twilio_of(settings)
-        app.state.sources, app.state.tracker = sources, tracker_of(settings)
+        app.state.sources, app.state.tracker, app.state.seconds = sources, tracker_of(settings), seconds
         frame.on_stop.push_async_callback(sources.sns.close)
         return await _start(app, frame, settings, transport)
 
@@ -99,7 +99,7 @@ async def _start(
     app.state.events = Events(events)
     take_in = TakeIn(frame.clock, address_secret=app.state.speech.address_secret)
     frame.parked = {"changes": take_in.changes, "resolved": take_in.resolved}
-    for carrier in app.state.carriers.values():
+    for carrier in (*app.state.carriers.values(), *app.state.seconds.values()):
         frame.on_stop.push_async_callback(carrier.close)
     if settings.role != "api":
         _start_loops(frame, settings, app, {"changes": segments, "resolved": profiles}, take_in)
@@ -173,7 +173,9 @@ def _sending(frame: Frame, settings: Settings, app: FastAPI) -> Sending:
         committed=frame.wake.hint,
         repeatable=[carrier.name for carrier in carriers.values() if carrier.repeatable],
     )
-    providers = Providers(carriers, record=recorder.record, share=lambda: len(leases.held) / LANES)
+    providers = Providers(
+        carriers, seconds=app.state.seconds, record=recorder.record, share=lambda: len(leases.held) / LANES
+    )
     frame.on_stop.push_async_callback(providers.finish, 5)
     sender = Sender(
         frame.db,

@@ -49,6 +49,20 @@ class Settings(CommonSettings):
         gt=0,
         description="E-mails a second for the SMTP server, of all workers together; default: any number",
     )
+    smtp_second_host: str | None = Field(
+        default=None, description="SMTP server of a second provider, for while the first fails or says not now"
+    )
+    smtp_second_port: int = Field(default=587, description="Its port")
+    smtp_second_username: str | None = Field(default=None, description="User name at the second SMTP server")
+    smtp_second_password: SecretStr | None = Field(default=None, description="Password at the second SMTP server")
+    smtp_second_security: str = Field(
+        default="auto", pattern="^(auto|starttls|tls|none)$", description="As `REGULARS_SMTP_SECURITY`"
+    )
+    smtp_second_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="As `REGULARS_SMTP_PER_SECOND`; time limit and connections are those of the first",
+    )
     twilio_account: str | None = Field(
         default=None, description="Account (or API key) for text messages; without it they go to the local mailbox"
     )

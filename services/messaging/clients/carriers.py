@@ -34,6 +34,31 @@ def carriers_of(settings: Settings, now: Callable[[], datetime]) -> dict[str, Ca
     return carriers
 
 
+def seconds_of(settings: Settings) -> dict[str, Carrier]:
+    """By channel: who carries its messages while the first fails. Raises ValueError for a second without a first."""
+    if settings.smtp_second_host is None:
+        return {}
+    if settings.smtp_host is None:
+        raise ValueError("REGULARS_SMTP_SECOND_HOST needs REGULARS_SMTP_HOST, which it stands in for")
+    server = Server(
+        host=settings.smtp_second_host,
+        port=settings.smtp_second_port,
+        username=settings.smtp_second_username,
+        password=settings.smtp_second_password.get_secret_value() if settings.smtp_second_password else None,
+        security=settings.smtp_second_security,
+    )
+    per_second = settings.smtp_second_per_second
+    return {
+        "email": SmtpProvider(
+            server,
+            timeout=settings.smtp_timeout,
+            room=settings.smtp_connections,
+            per_second=per_second,
+            name="smtp_second",
+        )
+    }
+
+
 def _smtp(settings: Settings, host: str) -> SmtpProvider:
     server = Server(
         host=host,

@@ -41,10 +41,12 @@ class _Attempt:
 class SmtpProvider:
     """Sends one e-mail at a time on each of up to `room` connections."""
 
-    name = "smtp"
     repeatable = False
 
-    def __init__(self, server: Server, *, timeout: float, room: int, per_second: float | None = None) -> None:
+    def __init__(
+        self, server: Server, *, timeout: float, room: int, per_second: float | None = None, name: str = "smtp"
+    ) -> None:
+        self.name = name
         self.timeout = timeout
         self.room = room
         self.per_second = per_second

@@ -27,10 +27,15 @@ class Gate:
         if now < self.closed_until:
             return 0
         saved = self._saved(now)
-        if self.failures >= OPENS_AFTER:
+        if self.failing:
             one = 0 if under_way else 1
             return one if saved is None else min(one, int(saved))
         return None if saved is None else int(saved)
+
+    @property
+    def failing(self) -> bool:
+        """Whether it is to be given one message at a time at most, until one is taken."""
+        return self.failures >= OPENS_AFTER
 
     def given(self, count: int, now: float) -> "Gate":
         """So many were given to it."""

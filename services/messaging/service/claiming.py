@@ -171,7 +171,7 @@ class Claims:
             histories.note(one.household, Message(purpose, draft.channel, now, draft.delivery_id))
 
     def _claim(self, claimed: Claimed, one: Prepared, draft: Draft, facts: dict[str, Any], now: datetime) -> None:
-        provider = self.providers.of(draft.channel)
+        provider = self.providers.of(one.due, draft.channel)
         sent = provider is None
         judged = Judged(
             lane=one.due.lane,

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
+from uuid import UUID
 
 from prometheus_client import Counter, Gauge
 
@@ -41,41 +42,55 @@ class Provider(Protocol):
 
 
 class Providers:
-    """The provider of each channel, and how much each can take; channels without one go to the local mailbox."""
+    """The providers of each channel, and how much each can take; channels without one go to the local mailbox.
+
+    A second one of a channel is used while the first fails, and for a message that the other said "not now" to. It never gets one
+    that may have been taken.
+    """
 
     def __init__(
         self,
         by_channel: Mapping[str, Provider],
         *,
+        seconds: Mapping[str, Provider] | None = None,
         record: Callable[[Delivery, Answer], Awaitable[None]],
         share: Callable[[], float] = lambda: 1.0,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         """`share`: this worker's of the lanes, and so of what a provider may be given a second."""
-        self._by_channel = by_channel
+        second = seconds or {}
+        self._of = {c: [one, *([second[c]] if c in second else [])] for c, one in by_channel.items()}
+        self._by_name = {one.name: one for own in self._of.values() for one in own}
+        self._chosen: dict[tuple[UUID, str], Provider] = {}
         self._record = record
         self._share = share
         self._elapsed = elapsed
-        self._gates = {one.name: Gate(one.per_second) for one in by_channel.values()}
-        self._queues = {one.name: Queue(one, elapsed=elapsed) for one in by_channel.values()}
+        self._gates = {one.name: Gate(one.per_second) for one in self._by_name.values()}
+        self._queues = {one.name: Queue(one, elapsed=elapsed) for one in self._by_name.values()}
         for name in self._gates:  # asked when it is shown: a pause ends by itself
             paused.labels(provider=name).set_function(partial(self._is_paused, name))
         self._under_way: set[asyncio.Task[None]] = set()
         self._busy: dict[str, int] = {}
         self.freed = asyncio.Event()
 
-    def of(self, channel: str) -> Provider | None:
-        """The channel's provider, or None for the local mailbox."""
-        return self._by_channel.get(channel)
+    def of(self, due: Due, channel: str) -> Provider | None:
+        """Who carries this message on this channel, as `fit` has found it room; None for the local mailbox."""
+        return self._chosen.get((due.id, channel)) or self._pick(channel, due.attempts, self._all_free())
 
-    def _free(self, channel: str) -> int | None:
-        """How many more the channel's provider can take; None if it takes any number.
-
-        None at all until half of its room is free: a few together cost little more than one.
-        """
-        provider = self._by_channel.get(channel)
-        if provider is None:
+    def _pick(self, channel: str, attempts: int, free: Mapping[str, int]) -> Provider | None:
+        """Each try by the next one in turn; while that one fails, by the first that does not. Whoever fails gets one now and then."""
+        own = self._of.get(channel)
+        if not own:
             return None
+        turn = attempts % len(own)
+        in_turn = own[turn:] + own[:turn]
+        return next((p for p in in_turn if not self._gates[p.name].failing or free[p.name] > 0), in_turn[0])
+
+    def _all_free(self) -> dict[str, int]:
+        return {name: self._free(provider) for name, provider in self._by_name.items()}
+
+    def _free(self, provider: Provider) -> int:
+        """How many more it can take. None at all until half of its room is free: a few together cost little more than one."""
         busy, room = self._busy.get(provider.name, 0), self._queues[provider.name].room
         allowed = self._gate(provider).allowed(self._elapsed(), under_way=busy)
         free = room - busy
@@ -89,22 +104,24 @@ class Providers:
 
     def room(self, channels: Iterable[str]) -> int | None:
         """How many messages each of these channels could take now; None for any number."""
-        return min((free for channel in channels if (free := self._free(channel)) is not None), default=None)
+        return min((sum(map(self._free, self._of[c])) for c in channels if c in self._of), default=None)
 
     def fit(self, due: Sequence[Due], channels: Callable[[Due], Sequence[str]]) -> list[Due]:
         """As many of these, in their order, as the providers of the channels they may use can take."""
-        free = {provider.name: self._free(channel) or 0 for channel, provider in self._by_channel.items()}
-        fitting = []
+        free = self._all_free()
+        fitting, self._chosen = [], {}
         for one in due:
-            names = {provider.name for c in channels(one) if (provider := self.of(c))}
+            picked = {c: provider for c in channels(one) if (provider := self._pick(c, one.attempts, free))}
+            names = {provider.name for provider in picked.values()}
             if all(free[name] > 0 for name in names):
                 fitting.append(one)
                 free |= {name: free[name] - 1 for name in names}
+                self._chosen |= {(one.id, channel): provider for channel, provider in picked.items()}
         return fitting
 
     def dispatch(self, delivery: Delivery) -> None:
         """Hand a claimed message to its provider; the answer is recorded when it comes."""
-        provider = self._by_channel[delivery.channel]
+        provider = self._by_name[delivery.provider]
         self._busy[provider.name] = self._busy.get(provider.name, 0) + 1
         self._gates[provider.name] = self._gate(provider).given(1, self._elapsed())
         task = asyncio.create_task(self._carry(provider, delivery))

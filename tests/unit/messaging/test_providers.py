@@ -10,6 +10,8 @@ from services.messaging.domain.answers import Accepted, Answer, NotNow
 from services.messaging.domain.delivery import Delivery
 from services.messaging.domain.gate import OPENS_AFTER
 from services.messaging.service.providers import Providers
+from services.messaging.store.sends import Due
+from shared.plumbing.ids import new_id
 from tests.unit.messaging.builders import NOW
 
 ID = UUID(int=1)
@@ -32,16 +34,34 @@ DELIVERY = Delivery(
 )
 
 
+def due_after(attempts: int) -> Due:
+    return Due(
+        lane=0,
+        id=new_id(),
+        campaign_id=ID,
+        campaign="hello",
+        profile_id=ID,
+        user_id=None,
+        trigger_at=NOW,
+        trigger={},
+        due_at=NOW,
+        next_at=NOW,
+        attempts=attempts,
+        delivery_id=None,
+        tried=[],
+    )
+
+
 class Carrier:
     """Answers when `answers` has one."""
 
-    name = "trial"
     timeout = 5.0
     room = 10
     per_second: float | None = None
     repeatable = False
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "trial") -> None:
+        self.name = name
         self.answers: asyncio.Queue[Answer] = asyncio.Queue()
 
     async def send(self, delivery: Delivery) -> Answer:
@@ -49,11 +69,14 @@ class Carrier:
 
 
 class Standing:
-    def __init__(self) -> None:
+    def __init__(self, *, second: bool = False) -> None:
         self.carrier = Carrier()
+        seconds = {"sms": Carrier("second")} if second else {}
         self.seconds = 0.0
         self.recorded = 0
-        self.providers = Providers({"sms": self.carrier}, record=self._record, elapsed=lambda: self.seconds)
+        self.providers = Providers(
+            {"sms": self.carrier}, seconds=seconds, record=self._record, elapsed=lambda: self.seconds
+        )
 
     async def _record(self, delivery: Delivery, answer: Answer) -> None:
         self.recorded += 1
@@ -63,6 +86,12 @@ class Standing:
             self.providers.dispatch(DELIVERY)
             self.carrier.answers.put_nowait(answer)
         await self.providers.finish(5)
+
+    def carried_by(self, *attempts: int) -> list[str]:
+        """Who carries messages that were tried so often, in this order; of those for which there is room."""
+        due = [due_after(one) for one in attempts]
+        carriers = [self.providers.of(one, "sms") for one in self.providers.fit(due, lambda _: ["sms"])]
+        return [carrier.name for carrier in carriers if carrier]
 
     @property
     def room(self) -> int | None:
@@ -94,3 +123,24 @@ async def test_a_pause_that_is_over_is_not_shown_any_more() -> None:
     assert standing.shown == 1
     standing.seconds = 1
     assert standing.shown == 0
+
+
+async def test_tries_take_turns_so_that_what_one_could_not_take_the_other_is_asked() -> None:
+    standing = Standing(second=True)
+    assert standing.carried_by(0, 1, 2, 0) == ["trial", "second", "trial", "trial"]
+
+
+async def test_while_the_first_fails_the_second_carries_all_but_one_now_and_then() -> None:
+    standing = Standing(second=True)
+    await standing.give(NotNow("busy"), OPENS_AFTER)
+    assert standing.carried_by(0, 0, 1) == ["second", "second", "second"]
+    standing.seconds = 1
+    assert standing.carried_by(0, 0, 0) == ["trial", "second", "second"], "one to see whether it is back"
+    await standing.give(Accepted())
+    assert standing.carried_by(0, 0) == ["trial", "trial"]
+
+
+async def test_what_is_too_much_for_the_first_waits_for_it() -> None:
+    standing = Standing(second=True)
+    standing.carrier.room = 2
+    assert standing.carried_by(0, 0, 0) == ["trial", "trial"], "it is well: the second is none for the overflow"
