@@ -144,6 +144,7 @@ class Claims:
             match verdict:
                 case Refuse():
                     claimed.judged.append(_refused(one, verdict, now))
+                    claimed.entries += _unconfirmed(one, catalogue, now)
                 case Defer():
                     claimed.judged.append(_deferred(one, verdict, now))
                 case Send():
@@ -261,6 +262,24 @@ def _delivery(one: Prepared, draft: Draft, purpose: str, provider: str, now: dat
         at=now,
         household=one.household if purpose != TRANSACTIONAL else None,
     )
+
+
+def _unconfirmed(one: Prepared, catalogue: Catalogue, at: datetime) -> list[Entry]:
+    """That nobody will know whether it arrived, for the feed, where that is so."""
+    due, campaign = one.due, catalogue.campaigns.get(one.due.campaign_id)
+    if due.in_doubt is None or due.delivery_id is None:
+        return []
+    purpose = {"purpose": campaign.definition.purpose} if campaign else {}
+    return [
+        outcome(
+            "Unconfirmed",
+            delivery_id=due.delivery_id,
+            profile_id=due.profile_id,
+            channel=due.in_doubt,
+            at=at,
+            properties={"campaign": due.campaign} | purpose,
+        )
+    ]
 
 
 def sent_entry(delivery: Delivery, at: datetime) -> Entry:

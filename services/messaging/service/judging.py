@@ -105,7 +105,7 @@ def request_for(
         default_zone=default_zone,
         paused_then=due.trigger.get("paused") is True,
         tried=due.tried,
-        in_doubt=due.in_doubt,
+        in_doubt=due.in_doubt is not None,
         unreadable=unreadable,
     )
 

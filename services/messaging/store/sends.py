@@ -16,7 +16,7 @@ from shared.plumbing.lanes import by_lane, lane_of_text
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A trigger whose message is due. `in_doubt`: it was given to a provider, and may have arrived."""
+    """A trigger whose message is due. `in_doubt`: the channel on which it was given to a provider, and may have arrived."""
 
     lane: int
     id: UUID
@@ -31,7 +31,7 @@ class Due:
     attempts: int
     delivery_id: UUID | None
     tried: list[str]
-    in_doubt: bool = False
+    in_doubt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ class Judged:
 
 
 _DUE = """lane, id, campaign_id, campaign, profile_id, user_id, trigger_at, trigger, due_at, next_at, attempts,
-          delivery_id, tried, delivery_id IS NOT NULL AND EXISTS (
-            SELECT FROM deliveries WHERE deliveries.lane = sends.lane AND deliveries.id = sends.delivery_id
+          delivery_id, tried, (
+            SELECT channel FROM deliveries WHERE deliveries.lane = sends.lane AND deliveries.id = sends.delivery_id
               AND deliveries.status = 'unknown') AS in_doubt"""
 
 

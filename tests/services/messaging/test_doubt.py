@@ -92,6 +92,8 @@ async def test_a_webhook_in_doubt_that_must_not_be_given_again_is_unknown(messag
     [decision] = await messaging.decisions()
     assert (decision["decision"], decision["reason"], len(hooks.sent)) == ("unknown", "no_answer", 1)
     assert decision["facts"]["not_again"] == "no_consent"
+    [told] = await messaging.rows("SELECT message FROM feed")
+    assert '"name":"Webhook Unconfirmed"' in told["message"]
 
 
 async def given_up(messaging: Messaging, standing: Standing, late: Late) -> None:
