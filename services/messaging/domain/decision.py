@@ -31,10 +31,12 @@ FINDING = timedelta(seconds=5)
 def decide(request: Request, history: History, *, now: datetime) -> Verdict:
     """The verdict at `now`, apart from the template, which is rendered for those that are sent."""
     verdict = _decide(request, history, now)
-    if request.in_doubt and isinstance(verdict, Refuse):
-        # It is not sent again, but may have arrived: to call it refused would be a guess.
-        return Refuse("unknown", "no_answer", verdict.facts | {"not_again": verdict.reason})
-    return verdict
+    return doubted(verdict) if request.in_doubt and isinstance(verdict, Refuse) else verdict
+
+
+def doubted(refusal: Refuse) -> Refuse:
+    """Of what may have arrived already: it is not sent again, but to call it refused would be a guess."""
+    return Refuse("unknown", "no_answer", refusal.facts | {"not_again": refusal.reason})
 
 
 def _decide(request: Request, history: History, now: datetime) -> Verdict:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.messaging.domain.addresses import address_for, address_hash
 from services.messaging.domain.campaign import TRANSACTIONAL
+from services.messaging.domain.decision import doubted
 from services.messaging.domain.delivery import Delivery
 from services.messaging.domain.reach import Suppression
 from services.messaging.domain.verdict import Defer, Earlier, History, Message, OnJourney, Refuse, Send
@@ -162,7 +163,8 @@ class Claims:
     ) -> None:
         draft = one.draft
         if isinstance(draft, Refuse):
-            claimed.judged.append(_refused(one, draft, now))
+            claimed.judged.append(_refused(one, doubted(draft) if one.due.in_doubt else draft, now))
+            claimed.entries += _unconfirmed(one, catalogue, now)
         elif draft is None or not _is_of(draft, verdict):
             claimed.again.append(one.due)
         else:

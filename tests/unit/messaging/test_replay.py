@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.messaging.domain.campaign import Campaign
-from services.messaging.domain.decision import Message
 from services.messaging.domain.reach import Suppression
 from services.messaging.domain.replay import Decided, Past, Replay, as_of
 from services.messaging.domain.tally import Tally
 from services.messaging.domain.triggers import Fired
+from services.messaging.domain.verdict import Message
 from shared.schemas.recipients import Consent
 from tests.unit.messaging.builders import campaign, granted, offer, person, rules
 
