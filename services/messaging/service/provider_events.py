@@ -14,10 +14,12 @@ from services.messaging.domain.machines import SCANNED, Visit, judge_visits
 from services.messaging.domain.provider_events.event import MANY, ProviderEvent
 from services.messaging.service.outcomes import outcome
 from services.messaging.service.own_words import Speaker
+from services.messaging.service.recording import Recorder
 from services.messaging.service.trials import TRIED
 from services.messaging.service.unsubscribing import unsubscribe_in
 from services.messaging.store import delivery_events as store
 from services.messaging.store import people
+from services.messaging.store.claims import Orphan
 from services.messaging.store.delivery_events import Happened, Told
 from services.messaging.store.suppressions import suppress
 from shared.plumbing.clock import Clock
@@ -93,9 +95,17 @@ class Taker:
         for begin in range(0, len(ours), TOGETHER):
             group = ours[begin : begin + TOGETHER]
             fresh = await self.db.run(partial(self._take_in, group))
+            await self._end_doubt([delivery for _, delivery in group if delivery.status == "unknown"])
             for event, delivery in group:
                 result = "taken" if (delivery.id, event.identity) in fresh else "repeated"
                 events_total.labels(source=source, kind=event.kind, result=result).inc()
+
+    async def _end_doubt(self, given_up: Sequence[Told]) -> None:
+        """What became of a message tells that it was taken."""
+        if given_up:
+            recorder = Recorder(self.db, clock=self.clock, address_secret=self.address_secret, committed=lambda: None)
+            orphans = {one.id: Orphan(one.profile_id, one.send_id, one.id, one.at) for one in given_up}
+            await recorder.confirm(list(orphans.values()))
 
     async def _take_in(self, group: Sequence[tuple[ProviderEvent, Told]], tx: Connection) -> set[tuple[UUID, str]]:
         now = self.clock.now()

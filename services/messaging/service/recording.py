@@ -26,6 +26,7 @@ from shared.plumbing.log import get_logger
 
 log = get_logger()
 LOST = Unsure("The worker ended before the answer was recorded.")
+TOLD = Accepted("told by the provider")
 SENT = Final("sent", "sent", "sent")
 OUTCOME_OF = {"sent": "Sent", "failed": "Failed", "unknown": "Unconfirmed"}
 LINGER = 0.03
@@ -121,6 +122,10 @@ class Recorder:
         if found:
             await self._settle([(orphan, LOST) for orphan in found])
         return len(found)
+
+    async def confirm(self, orphans: Sequence[Orphan]) -> None:
+        """The provider has spoken of these: it took them. Of what is not given up, and of what was claimed anew, nothing changes."""
+        await self._settle([(orphan, TOLD) for orphan in orphans])
 
     async def _settle(self, answers: Sequence[tuple[Orphan, Answer]]) -> None:
         finals = await self._db.run(lambda tx: self._settle_in(tx, answers))

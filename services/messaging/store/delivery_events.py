@@ -20,6 +20,7 @@ class Told:
     """The delivery that an event is about. `status`: `test` of one that counts nowhere."""
 
     id: UUID
+    send_id: UUID
     profile_id: UUID
     campaign_id: UUID
     campaign: str
@@ -48,7 +49,8 @@ class Happened:
 async def find_told(db: Database, delivery_ids: Collection[UUID]) -> dict[UUID, Told]:
     """Those of these that are ours, wherever their profiles have moved to."""
     rows = await db.fetch(
-        """SELECT id, profile_id, campaign_id, campaign, channel, purpose, template, address, status, at FROM deliveries
+        """SELECT id, send_id, profile_id, campaign_id, campaign, channel, purpose, template, address, status, at
+           FROM deliveries
            WHERE lane = ANY($1::smallint[]) AND id = ANY($2::uuid[])""",
         ALL,
         list(delivery_ids),

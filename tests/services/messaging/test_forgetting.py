@@ -30,9 +30,14 @@ async def test_what_is_old_goes_and_what_rules_look_at_stays(messaging: Messagin
     async with make_sender(messaging, "one") as one:
         forgetter = forgetter_of(one, messaging)
         await one.leases.renew()
+        await messaging.rows(
+            """INSERT INTO delivery_events (lane, delivery_id, key, profile_id, campaign_id, kind, at, detail, created_at)
+               SELECT lane, id, 'delivered', profile_id, campaign_id, 'delivered', at, '{}', at FROM deliveries"""
+        )
         messaging.clock.step(KEPT - DAY)
         await one.leases.renew()
         assert await forgetter.step() == 0
+        assert len(await messaging.rows("SELECT * FROM delivery_events")) == 24
         messaging.clock.step(2 * DAY)
         await one.leases.renew()
         # Messages of two campaigns, decisions of one, and the refusals of both.
@@ -41,6 +46,7 @@ async def test_what_is_old_goes_and_what_rules_look_at_stays(messaging: Messagin
     left = {(row["campaign"], row["decision"]) for row in await messaging.rows("SELECT campaign, decision FROM sends")}
     assert left == {("once", "sent"), ("waiting", "deferred")}
     assert await messaging.rows("SELECT * FROM deliveries") == []
+    assert await messaging.rows("SELECT * FROM delivery_events") == []
     await messaging.start()
     await messaging.enter(people[0], refusing)
     await messaging.settle()

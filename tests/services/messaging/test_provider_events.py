@@ -10,6 +10,7 @@ from shared.plumbing import json
 from shared.plumbing.ids import new_id
 from tests.services.messaging.conftest import Messaging, NewMessaging
 from tests.services.messaging.neighbours import consent
+from tests.services.messaging.post import Post, hang_up
 from tests.services.messaging.providers import CERTIFICATE_URL, CONFIRM_URL, Providers, post, twilio
 from tests.services.messaging.receiver import Receiver
 
@@ -117,6 +118,26 @@ async def test_whoever_unsubscribes_at_the_provider_is_unsubscribed(
     [change] = messaging.near.consents_told
     assert (change["profile_id"], change["status"], change["source"]) == (str(ada), "withdrawn", "provider")
     assert [name for name, _ in await outcomes(messaging)] == ["Unsubscribed"]
+
+
+async def test_what_nobody_knew_is_known_when_the_provider_tells(
+    new_messaging: NewMessaging, providers: Providers
+) -> None:
+    async with Post(data=hang_up).open() as post_office:
+        messaging = await new_messaging(**providers.settings, **post_office.settings)
+        _, delivery = await mailed(messaging)
+        assert delivery["status"] == "unknown"
+        for _ in range(2):
+            await providers.sendgrid(messaging, event(messaging, delivery, "delivered"))
+        [delivery] = await messaging.items("/v1/deliveries")
+        assert (delivery["status"], delivery["answer"]) == ("sent", "told by the provider")
+        [decision] = await messaging.decisions()
+        assert (decision["decision"], decision["reason"]) == ("sent", "sent")
+        told = await messaging.rows("SELECT message FROM feed")
+        names = sorted(json.loads(row["message"])["name"] for row in told)
+        assert names == ["Email Delivered", "Email Sent", "Email Unconfirmed"]
+        redriven = await messaging.call("POST", "/v1/dead-letters/redrive", {"unknown": True})
+        assert redriven["redriven"] == 0
 
 
 async def test_machines_are_told_apart_on_the_feed_and_in_the_report(
