@@ -209,6 +209,17 @@ suppressions = Table(
     Column("created_at", AT, nullable=False),
     PrimaryKeyConstraint("lane", "channel", "address_hash", "scope"),
 )
+# Addresses that their owners have confirmed, for a purpose. The lane is the address's.
+confirmed_addresses = Table(
+    "confirmed_addresses",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("address_hash", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("confirmed_at", AT, nullable=False),
+    PrimaryKeyConstraint("lane", "channel", "address_hash", "purpose"),
+)
 # Consents given and withdrawn by links, on their way to profiles. `told_at`: profiles has it; it is kept a moment longer, for
 # answers of profiles that are from before.
 consent_outbox = Table(

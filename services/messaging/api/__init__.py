@@ -1,6 +1,7 @@
 """HTTP in: one module for each resource."""
 
 from services.messaging.api.campaigns import router as campaigns
+from services.messaging.api.confirming import router as confirming
 from services.messaging.api.dead_letters import router as dead_letters
 from services.messaging.api.history import router as history
 from services.messaging.api.hooks import router as hooks
@@ -24,6 +25,7 @@ ROUTERS = (
     rules,
     links,
     preferences,
+    confirming,
     hooks,
     provider_hooks,
     tracking,

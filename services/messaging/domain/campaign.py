@@ -57,7 +57,14 @@ class JourneyTrigger:
     journey: str
 
 
-Trigger = SegmentTrigger | EventTrigger | Broadcast | JourneyTrigger
+@dataclass(frozen=True, slots=True)
+class ConfirmTrigger:
+    """Something is to be said for this purpose to an address that its owner has not confirmed."""
+
+    purpose: str
+
+
+Trigger = SegmentTrigger | EventTrigger | Broadcast | JourneyTrigger | ConfirmTrigger
 
 
 @dataclass(frozen=True, slots=True)

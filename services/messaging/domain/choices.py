@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from services.messaging.domain.addresses import address_for, masked
+from services.messaging.domain.confirming import Confirmed
 from services.messaging.domain.local_time import DAYS, parse_local_time, zone_of
 from services.messaging.domain.reach import Suppressions, deciding_consent
 from services.messaging.domain.rules import Rules
 from services.messaging.domain.topics import Topic, is_wanted
-from shared.schemas.recipients import Recipient
+from shared.schemas.recipients import Consent, Recipient
 
 CHANNELS = ("email", "sms", "push")
 """What people can be asked about; a webhook speaks to a system."""
@@ -44,13 +45,15 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class ChannelChoice:
-    """A channel that the person has an address for. `blocked`: it can't be used, whatever the person says."""
+    """A channel that the person has an address for. `blocked`: it can't be used, whatever the person says. `unconfirmed`: they
+    consent, and the address is still to be confirmed."""
 
     channel: str
     address: str
     address_hash: str
     allowed: bool
     blocked: bool = False
+    unconfirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +107,17 @@ def choices_of(
     hashed: Callable[[str, str], str],
     default_zone: str,
     now: datetime,
+    confirmed: Confirmed = lambda _channel, _address: (),
 ) -> Choices:
     """What holds for a person now. `hashed`: of a channel and an address."""
+
+    def unconfirmed(channel: str, address: str, consent: Consent | None) -> bool:
+        rule = rules.confirming
+        return rule is not None and rule.is_missing(purpose, channel, consent, confirmed(channel, address))
+
     topics = tuple((topic, is_wanted(topic, recipient.preferences)) for topic in rules.topics)
     channels = [
-        _channel(recipient, channel, address, purpose, suppressions, hashed, now)
+        _channel(recipient, channel, address, purpose, suppressions, hashed, now, unconfirmed)
         for channel in CHANNELS
         if (address := address_for(recipient, channel)) is not None
     ]
@@ -125,16 +134,19 @@ def _channel(
     suppressions: Suppressions,
     hashed: Callable[[str, str], str],
     now: datetime,
+    unconfirmed: Callable[[str, str, Consent | None], bool],
 ) -> ChannelChoice:
     consent = deciding_consent(recipient.consents, purpose=purpose, channel=channel)
     standing = [one for one in suppressions(channel, address) if one.stands(purpose, consent, now)]
-    granted = consent is not None and consent.status == "granted"
+    granted = consent is not None and consent.status == "granted" and not standing
+    waits = granted and unconfirmed(channel, address, consent)
     return ChannelChoice(
         channel=channel,
         address=masked(channel, address),
         address_hash=hashed(channel, address),
-        allowed=granted and not standing,
+        allowed=granted and not waits,
         blocked=any(not one.yields for one in standing),
+        unconfirmed=waits,
     )
 
 

@@ -27,10 +27,11 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where the person can have it stop, signed for this message."""
+    """Where the person can have it stop, signed for this message; in one that asks for it, where they confirm their address."""
 
     unsubscribe: str
     preferences: str
+    confirm: str | None = None
 
 
 def values_for(
@@ -53,9 +54,11 @@ def values_for(
         "life_events": [event.to_json() for event in recipient.life_events],
         "preferences": recipient.preferences,
     }
+    asking = {} if links.confirm is None else {"confirm_url": links.confirm}
     values: dict[str, Any] = presentable(
         {
             **(more or {}),
+            **asking,
             "profile": profile,
             "trigger": trigger,
             "campaign": {"key": campaign},

@@ -11,8 +11,16 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.messaging.domain.campaign import CANCELLED, Broadcast, Campaign, SegmentTrigger
+from services.messaging.domain.campaign import (
+    CANCELLED,
+    Broadcast,
+    Campaign,
+    ConfirmTrigger,
+    Definition,
+    SegmentTrigger,
+)
 from services.messaging.domain.capping import held_by_cap
+from services.messaging.domain.confirming import CHANNEL
 from services.messaging.domain.drawing import held_out, in_control_group, in_test, pick
 from services.messaging.domain.local_time import contact_windows, held_back, zone_of
 from services.messaging.domain.reach import Reached, Unreachable, in_order, reach
@@ -125,7 +133,10 @@ def _to_person(request: Request, campaign: Campaign, recipient: Recipient, histo
     if not request.offers:
         return Refuse("failed", "template_error", {"error": "There is no template."})
     channels = [c for c in _channels(request, campaign, recipient) if c not in request.tried]
-    reached = _reach(campaign, recipient, channels, history, now, rules=request.rules)
+    unasked = _nothing_to_confirm(request, definition, recipient, history, now)
+    if unasked is not None:
+        return unasked
+    reached = _reach(definition, recipient, channels, history, now, rules=request.rules)
     if isinstance(reached, Unreachable) and request.tried:
         return Refuse("failed", "provider_error", {"tried": list(request.tried)})
     if isinstance(reached, Unreachable):
@@ -147,8 +158,21 @@ def _to_person(request: Request, campaign: Campaign, recipient: Recipient, histo
     return Send(_template(request, campaign, reached.channel), reached.channel, reached.address, _sent_facts(reached))
 
 
+def _nothing_to_confirm(
+    request: Request, definition: Definition, recipient: Recipient, history: History, now: datetime
+) -> Refuse | None:
+    """An address is asked about just where its confirmation is all that is missing."""
+    if not isinstance(definition.trigger, ConfirmTrigger):
+        return None
+    wanted = replace(definition, purpose=definition.trigger.purpose, topic=None)
+    reached = _reach(wanted, recipient, [CHANNEL], history, now, rules=request.rules)
+    if isinstance(reached, Reached):
+        return Refuse("skipped", "already_confirmed", {"purpose": wanted.purpose})
+    return None if reached.reason == "not_confirmed" else Refuse("skipped", reached.reason, reached.facts)
+
+
 def _reach(
-    campaign: Campaign,
+    definition: Definition,
     recipient: Recipient,
     channels: Sequence[str],
     history: History,
@@ -156,13 +180,13 @@ def _reach(
     *,
     rules: Rules,
 ) -> Reached | Unreachable:
-    definition = campaign.definition
     return reach(
         recipient,
         channels,
         purpose=definition.purpose,
         topic=definition.topic,
         suppressions=history.suppressions,
+        confirmed=history.confirmed,
         now=now,
         rules=rules,
     )

@@ -28,22 +28,22 @@ class Linker:
     def __init__(self, secret: str, base: str) -> None:
         self._serializer = URLSafeSerializer(secret, salt="links")
         self._pages = URLSafeSerializer(secret, salt="pages")
+        self._confirmations = URLSafeSerializer(secret, salt="confirmations")
         self._base = base
 
-    def links(self, content: LinkContent) -> Links:
-        """The two links of a message."""
-        token: str = self._serializer.dumps(
-            [content.delivery_id.hex, content.channel, content.purpose, content.address_hash]
-        )
-        return Links(f"{self._base}/unsubscribe/{token}", f"{self._base}/preferences/{token}")
+    def links(self, content: LinkContent, *, confirms: LinkContent | None = None) -> Links:
+        """The links of a message; one that `confirms` only where it asks for that: no other link can."""
+        token: str = self._serializer.dumps(_told(content))
+        confirm = None if confirms is None else f"{self._base}/confirm/{self._confirmations.dumps(_told(confirms))}"
+        return Links(f"{self._base}/unsubscribe/{token}", f"{self._base}/preferences/{token}", confirm)
 
     def read(self, token: str) -> LinkContent | None:
         """What a link says, or None where it is not one of ours."""
-        try:
-            delivery, channel, purpose, hashed = self._serializer.loads(token)
-            return LinkContent(UUID(delivery), str(channel), str(purpose), str(hashed))
-        except (BadData, ValueError, TypeError):
-            return None
+        return _read(self._serializer, token)
+
+    def read_confirmation(self, token: str) -> LinkContent | None:
+        """The same of a link that confirms."""
+        return _read(self._confirmations, token)
 
     def remember(self, what: str, content: Any, link: LinkContent, at: datetime) -> str:
         """What a page gives its form to bring back: only there, and only from behind this link."""
@@ -58,6 +58,18 @@ class Linker:
             return None
         fits = [kind, delivery, hashed] == [what, *_whose(link)]
         return content if fits and 0 <= now.timestamp() - at < OLDEST_PAGE.total_seconds() else None
+
+
+def _told(content: LinkContent) -> list[str]:
+    return [content.delivery_id.hex, content.channel, content.purpose, content.address_hash]
+
+
+def _read(serializer: URLSafeSerializer, token: str) -> LinkContent | None:
+    try:
+        delivery, channel, purpose, hashed = serializer.loads(token)
+        return LinkContent(UUID(delivery), str(channel), str(purpose), str(hashed))
+    except (BadData, ValueError, TypeError):
+        return None
 
 
 def _whose(link: LinkContent) -> list[str]:

@@ -66,7 +66,8 @@ def _fields(words: Words, choices: Choices, purpose: str, typed: Sequence[Window
 def _channel(words: Words, one: ChannelChoice) -> str:
     text = f"{words(one.channel)} ({one.address})"
     row = pages.checkbox("channel", one.channel, text, checked=one.allowed, disabled=one.blocked)
-    return row + (pages.hint(words("blocked")) if one.blocked else "")
+    why = "blocked" if one.blocked else "unconfirmed" if one.unconfirmed else None
+    return row + (pages.hint(words(why)) if why else "")
 
 
 def _times(words: Words, choices: Choices, windows: Sequence[Window]) -> Iterator[str]:

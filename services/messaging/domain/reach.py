@@ -7,6 +7,7 @@ from typing import Any
 
 from services.messaging.domain.addresses import address_for
 from services.messaging.domain.campaign import CHANNELS, TRANSACTIONAL
+from services.messaging.domain.confirming import Confirmed
 from services.messaging.domain.rules import Rules
 from services.messaging.domain.topics import refused_topic
 from shared.schemas.recipients import Consent, Recipient
@@ -90,8 +91,9 @@ def reach(
     suppressions: Suppressions,
     now: datetime,
     rules: Rules,
+    confirmed: Confirmed = lambda _channel, _address: (),
 ) -> Reached | Unreachable:
-    """The first channel that is consented to, not suppressed and has an address; else the first thing that all lack."""
+    """The first channel that is consented to, confirmed, not suppressed and has an address; else the first thing that all lack."""
     consents = {c: deciding_consent(recipient.consents, purpose=purpose, channel=c) for c in channels}
     allowed = list(channels)
     if purpose != TRANSACTIONAL:
@@ -103,11 +105,18 @@ def reach(
             return Unreachable(reason, {"topic": topic})
     addresses = {c: address for c in allowed if (address := address_for(recipient, c)) is not None}
     blocked: dict[str, Suppression] = {}
+    unconfirmed: list[str] = []
     for channel, address in addresses.items():
-        standing = [s for s in suppressions(channel, address) if s.stands(purpose, consents[channel], now)]
-        if not standing:
-            return Reached(channel, address, consents[channel] if purpose != TRANSACTIONAL else None)
-        blocked[channel] = standing[0]
+        consent = consents[channel]
+        standing = [s for s in suppressions(channel, address) if s.stands(purpose, consent, now)]
+        if standing:
+            blocked[channel] = standing[0]
+        elif rules.confirming and rules.confirming.is_missing(purpose, channel, consent, confirmed(channel, address)):
+            unconfirmed.append(channel)
+        else:
+            return Reached(channel, address, consent if purpose != TRANSACTIONAL else None)
+    if unconfirmed:
+        return Unreachable("not_confirmed", {"purpose": purpose, "consents": _shown(consents)})
     if blocked:
         shown = {c: {"reason": s.reason, "since": s.created_at} for c, s in blocked.items()}
         return Unreachable("suppressed", {"suppressions": shown})

@@ -6,10 +6,13 @@ from decimal import Decimal
 
 from services.messaging.domain.campaign import CHANNELS, TRANSACTIONAL
 from services.messaging.domain.campaign_reading import read_share
+from services.messaging.domain.confirming import Confirming, read_confirming
 from services.messaging.domain.local_time import Span, parse_local_time
 from services.messaging.domain.topics import Topic, read_topics
 from shared.language.durations import format_duration, parse_duration
 from shared.language.reading import Loc, Object, Reading
+
+_FIELDS = ("frequency_caps", "quiet_hours", "control_group", "topics", "double_opt_in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,14 @@ class Rules:
     quiet: Span | None = None
     control: Decimal = Decimal(0)
     topics: tuple[Topic, ...] = ()
+    confirming: Confirming | None = None
 
 
 def parse_rules(json: object, loc: Loc = ()) -> Rules:
     """The rules; raises ConditionError with the path of every fault."""
     reading = Reading()
     found = reading.fields(json, loc) or {}
-    reading.keys(found, loc, required=(), optional=("frequency_caps", "quiet_hours", "control_group", "topics"))
+    reading.keys(found, loc, required=(), optional=_FIELDS)
     at = (*loc, "frequency_caps")
     caps = [_read_cap(item, place, reading) for item, place in reading.items(found.get("frequency_caps", []), at)]
     quiet = found.get("quiet_hours")
@@ -56,6 +60,7 @@ def parse_rules(json: object, loc: Loc = ()) -> Rules:
         None if quiet is None else _read_quiet(quiet, (*loc, "quiet_hours"), reading),
         Decimal(0) if found.get("control_group") is None else read_share(found, "control_group", loc, reading),
         read_topics(found["topics"], (*loc, "topics"), reading) if "topics" in found else (),
+        read_confirming(found.get("double_opt_in"), (*loc, "double_opt_in"), reading),
     )
     reading.finish()
     return rules

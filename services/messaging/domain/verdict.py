@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from services.messaging.domain.campaign import Campaign
+from services.messaging.domain.confirming import Confirmed
 from services.messaging.domain.reach import Suppressions
 from services.messaging.domain.rules import Rules
 from shared.schemas.recipients import Recipient
@@ -81,6 +82,7 @@ class History:
     messages: Sequence[Message] = ()
     household: Sequence[Message] | None = None
     suppressions: Suppressions = field(default=lambda _channel, _address: ())
+    confirmed: Confirmed = field(default=lambda _channel, _address: ())
     journey: OnJourney | None = None
 
 

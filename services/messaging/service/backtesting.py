@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -34,7 +34,7 @@ DAY = timedelta(days=1)
 ASSUMPTIONS = (
     "The campaign ran all the time, and every message was taken by its provider at once; a rate is heeded for broadcasts only.",
     "Those who were members when it began are not told (`existing`).",
-    "Consents are those that were recorded by each instant.",
+    "Consents are those that were recorded by each instant; a double opt-in is taken as confirmed.",
     "Traits, preferences, devices, households, settings and campaigns are as of now. Templates are not rendered.",
     "Suppressions count from when they were last made, and those that were lifted since do not count.",
     "Caps count what was really sent by other campaigns, as far as it is kept, and what this one would have sent.",
@@ -90,7 +90,7 @@ class Backtest:
     async def _walk(self, campaign: Campaign, since: datetime, until: datetime) -> "Walk":
         keys = sorted({variant.template for variant in campaign.definition.variants})
         async with self.db.snapshot() as tx:
-            templates, rules = await load_templates(tx, keys), await load_rules(tx)
+            templates, rules = await load_templates(tx, keys), replace(await load_rules(tx), confirming=None)
         offers = [
             Offer(one.template, one.weight, tuple(t.channel for t in templates if t.key == one.template))
             for one in campaign.definition.variants

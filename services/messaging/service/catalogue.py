@@ -11,6 +11,7 @@ import asyncpg
 from services.messaging.clients.neighbours import Segments
 from services.messaging.domain.campaign import CANCELLED, Broadcast, Definition, JourneyTrigger, SegmentTrigger
 from services.messaging.domain.campaign_reading import parse_definition
+from services.messaging.domain.confirming import CHANNEL, Confirming
 from services.messaging.domain.rules import parse_rules
 from services.messaging.domain.template import parse_template
 from services.messaging.store import catalogue as store
@@ -246,6 +247,9 @@ async def delete_template(db: Database, key: str) -> None:
         users = await store.campaigns_using(tx, key)
         if users:
             raise Conflict(f"It is used by the campaign {users[0]!r}.", code="in_use")
+        confirming = (await store.load_rules(tx)).confirming
+        if confirming and confirming.template == key:
+            raise Conflict("It is used by the double opt-in of the settings.", code="in_use")
         await store.delete_template(tx, key)
 
     await db.run(work)
@@ -256,9 +260,30 @@ async def delete_template(db: Database, key: str) -> None:
 
 async def put_settings(db: Database, body: Any, *, at: datetime) -> Any:
     """Replace the settings. Raises Invalid."""
-    read_body(parse_rules, body)
-    await store.put_settings(db, body, at=at)
+    rules = read_body(parse_rules, body)
+
+    async def work(tx: Connection) -> None:
+        content = body
+        if rules.confirming is not None:
+            await _check_asking(tx, rules.confirming)
+            before = (await store.load_rules(tx)).confirming
+            content = body | {"double_opt_in": body["double_opt_in"] | {"since": _since(rules.confirming, before, at)}}
+        await store.put_settings(tx, content, at=at)
+
+    await db.run(work)
     return await get_settings(db)
+
+
+async def _check_asking(tx: Connection, confirming: Confirming) -> None:
+    found = await store.load_templates(tx, [confirming.template])
+    if not any(one.channel == CHANNEL for one in found):
+        raise fault(["double_opt_in", "template"], "there is no template with this key for e-mail")
+
+
+def _since(confirming: Confirming, before: Confirming | None, at: datetime) -> dict[str, datetime]:
+    """From when on confirmations are asked for: as it is said, else as before, else from now on."""
+    earlier = before.since if before else {}
+    return {one: confirming.since.get(one) or earlier.get(one) or at for one in confirming.purposes}
 
 
 async def get_settings(db: Database) -> Any:

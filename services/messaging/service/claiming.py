@@ -1,6 +1,6 @@
 """The claim: in one transaction, what is still so decides, and is written down with what is sent."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,15 +8,19 @@ from uuid import UUID
 
 from services.messaging.domain.addresses import address_for, address_hash
 from services.messaging.domain.campaign import TRANSACTIONAL
+from services.messaging.domain.confirming import CHANNEL
 from services.messaging.domain.decision import doubted
 from services.messaging.domain.delivery import Delivery
 from services.messaging.domain.reach import Suppression
+from services.messaging.domain.rules import Rules
 from services.messaging.domain.verdict import Defer, Earlier, History, Message, OnJourney, Refuse, Send
 from services.messaging.service.journeying import read_journeys
 from services.messaging.service.judging import Catalogue, Draft, judge, request_for
 from services.messaging.service.outcomes import outcome
 from services.messaging.service.providers import MAILBOX, Providers
+from services.messaging.store import confirmations
 from services.messaging.store import sends as store
+from services.messaging.store.catalogue import Fetcher
 from services.messaging.store.households import read_household_messages
 from services.messaging.store.sends import Due, Judged
 from shared.plumbing.db import Connection
@@ -68,6 +72,15 @@ async def read_suppressions(
     return lambda channel, address: found.get(hashes.get((channel, address), ("", "")), ())
 
 
+async def read_confirmed(
+    tx: Fetcher, recipients: Sequence[Recipient], rules: Rules, secret: str
+) -> Callable[[str, str], Collection[str]]:
+    """The purposes for which these people's addresses are confirmed, as `decide` asks for them; nothing where no rule does."""
+    hashes = asked_addresses(recipients, [CHANNEL], secret) if rules.confirming else {}
+    found = await confirmations.read_confirmed(tx, list(hashes.values())) if hashes else {}
+    return lambda channel, address: found.get(hashes.get((channel, address), ("", "")), ())
+
+
 @dataclass(frozen=True, slots=True)
 class Histories:
     """What the database knows of the people of a batch, under their locks."""
@@ -76,6 +89,7 @@ class Histories:
     changes: Mapping[UUID, tuple[str, datetime]]
     messages: Mapping[UUID, Sequence[Message]]
     suppressions: Callable[[str, str], Sequence[Suppression]]
+    confirmed: Callable[[str, str], Collection[str]]
     journeys: Mapping[UUID, OnJourney]
     households: dict[str, list[Message]] = field(default_factory=dict)
 
@@ -87,6 +101,7 @@ class Histories:
             messages=_but(due.delivery_id, self.messages.get(due.profile_id, ())),
             household=None if home is None else _but(due.delivery_id, self.households.get(home, ())),
             suppressions=self.suppressions,
+            confirmed=self.confirmed,
             journey=self.journeys.get(due.id),
         )
 
@@ -114,6 +129,7 @@ async def read_histories(
         changes=await store.read_last_changes(tx, due, catalogue.segments()),
         messages={} if window is None else await store.read_messages(tx, due, since=now - window),
         suppressions=await read_suppressions(tx, recipients, catalogue.channels(), secret),
+        confirmed=await read_confirmed(tx, recipients, catalogue.rules, secret),
         journeys=await read_journeys(tx, due, catalogue.on_journeys()),
         households=await read_household_messages(tx, homes, since=now - window) if window and homes else {},
     )

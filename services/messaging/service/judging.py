@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.messaging.domain.addresses import address_hash
-from services.messaging.domain.campaign import Broadcast, Campaign, JourneyTrigger, SegmentTrigger
+from services.messaging.domain.campaign import Broadcast, Campaign, ConfirmTrigger, JourneyTrigger, SegmentTrigger
 from services.messaging.domain.content import Content, Links, compose, values_for
 from services.messaging.domain.decision import decide
 from services.messaging.domain.emails import headers_for
@@ -22,6 +22,8 @@ from shared.plumbing.log import get_logger
 from shared.schemas.recipients import Recipient
 
 log = get_logger()
+PREVIEW = "preview"
+"""The purpose of what is only looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +130,9 @@ def draft(
         return Refuse("failed", "template_error", {"template": verdict.template, "error": "There is no such template."})
     template = template.speaking(recipient.traits.get("locale"))
     delivery_id = due.delivery_id or new_id()
-    purpose = catalogue.campaigns[due.campaign_id].definition.purpose
-    links = links_for(speech, delivery_id, verdict.channel, purpose, verdict.address)
+    definition = catalogue.campaigns[due.campaign_id].definition
+    confirms = definition.trigger.purpose if isinstance(definition.trigger, ConfirmTrigger) else None
+    links = links_for(speech, delivery_id, verdict.channel, definition.purpose, verdict.address, confirms=confirms)
     values = values_for(recipient, trigger=due.trigger, campaign=due.campaign, links=links)
     try:
         content = compose(template, values)
@@ -150,7 +153,11 @@ def draft(
     return Draft(delivery_id, verdict.channel, verdict.address, template, content, headers)
 
 
-def links_for(speech: Speech, delivery_id: UUID, channel: str, purpose: str, address: str) -> Links:
-    """The links of one message."""
+def links_for(
+    speech: Speech, delivery_id: UUID, channel: str, purpose: str, address: str, *, confirms: str | None = None
+) -> Links:
+    """The links of one message. `confirms`: the purpose that it asks to confirm; previews show such a link, too."""
     hashed = address_hash(speech.address_secret, channel, address)
-    return speech.linker.links(LinkContent(delivery_id, channel, purpose, hashed))
+    confirms = purpose if purpose == PREVIEW else confirms
+    asked = LinkContent(delivery_id, channel, confirms, hashed) if confirms else None
+    return speech.linker.links(LinkContent(delivery_id, channel, purpose, hashed), confirms=asked)

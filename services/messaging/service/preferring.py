@@ -11,13 +11,14 @@ from services.messaging.domain.campaign import CHANNELS
 from services.messaging.domain.choices import Changes, Choices, choices_of
 from services.messaging.domain.links import LinkContent
 from services.messaging.domain.reach import Suppressions, allowed
-from services.messaging.service.claiming import read_suppressions
+from services.messaging.service.claiming import read_confirmed, read_suppressions
 from services.messaging.service.hearing import hear
 from services.messaging.service.judging import Speech
 from services.messaging.service.own_words import Speaker, find_speaker, purpose_of, refuse_address
 from services.messaging.service.previews import NOBODY
 from services.messaging.service.unsubscribing import PAGE
 from services.messaging.store.catalogue import load_rules
+from services.messaging.store.confirmations import confirm_address
 from services.messaging.store.lists import find_delivery
 from services.messaging.store.outbox import put_preferences
 from shared.plumbing.db import Connection, Database
@@ -78,10 +79,12 @@ class Desk:
         """What holds for them; None where that may not or cannot be shown."""
         if holder.recipient is None or not holder.is_theirs:
             return None
+        rules = await load_rules(self.db)
         return choices_of(
             holder.recipient,
             purpose=purpose_of(link),
-            rules=await load_rules(self.db),
+            rules=rules,
+            confirmed=await read_confirmed(self.db, [holder.recipient], rules, self.speech.address_secret),
             suppressions=await self._suppressions(holder.recipient),
             hashed=self.hashed,
             default_zone=self.speech.default_zone,
@@ -112,6 +115,9 @@ async def _save(tx: Connection, speaker: Speaker, changes: Changes) -> None:
     for channel, (allows, hashed) in changes.channels.items():
         if not allows:
             await refuse_address(tx, speaker, channel=channel, address_hash=hashed, scope=purpose, at=at)
+        elif (channel, hashed) == (speaker.link.channel, speaker.link.address_hash):
+            # Whoever came by the link reads what is sent there.
+            await confirm_address(tx, channel=channel, address_hash=hashed, purpose=purpose, at=at)
         await speaker.say(tx, purpose=purpose, channel=channel, granted=allows)
     if changes.topics or changes.windows is not None:
         windows = None if changes.windows is None else tuple(one.to_json() for one in changes.windows)

@@ -18,16 +18,17 @@ from prometheus_client import Counter
 from services.messaging.clients.neighbours import Asked, Profiles
 from services.messaging.domain.fairness import one_each, take_turns
 from services.messaging.domain.households import household_key
-from services.messaging.domain.reach import Suppressions
 from services.messaging.domain.verdict import History, Send
 from services.messaging.service.claiming import (
     Claimed,
     Claims,
     Prepared,
     capped_households,
+    read_confirmed,
     read_histories,
     read_suppressions,
 )
+from services.messaging.service.confirming import ask_all
 from services.messaging.service.hearing import hear, hear_all
 from services.messaging.service.judging import Catalogue, Speech, draft, judge, request_for
 from services.messaging.service.pacing import Pacing
@@ -102,8 +103,8 @@ class Sender:
         settled, moved = _without_moved(due, asked.people)
         recipients = await hear(self._db, asked.people, now=self._clock.now())
         asked = replace(asked, people=recipients)
-        suppressions = await self._suppressions(recipients, catalogue)
-        prepared = await asyncio.to_thread(self._prepare, settled, catalogue, asked, suppressions)
+        known = await self._read_refusals(recipients, catalogue)
+        prepared = await asyncio.to_thread(self._prepare, settled, catalogue, asked, known)
         try:
             claimed = await self._db.run(lambda tx: self._claim(tx, prepared, moved, catalogue, asked_at))
         except Outdated:
@@ -181,21 +182,24 @@ class Sender:
         each = {key: max(1, 2 * look // len(lanes)) for key, look in looks.items()}
         return await store.find_due(self._db, lanes=lanes, campaigns=each, now=self._clock.now())
 
-    async def _suppressions(self, recipients: Mapping[UUID, Recipient], catalogue: Catalogue) -> Suppressions:
+    async def _read_refusals(self, recipients: Mapping[UUID, Recipient], catalogue: Catalogue) -> History:
+        """What addresses are refused and confirmed; nothing else of anybody's history."""
+        people, secret = list(recipients.values()), self._speech.address_secret
         async with self._db.pool.acquire() as connection:
-            secret = self._speech.address_secret
-            return await read_suppressions(connection, list(recipients.values()), catalogue.channels(), secret)
+            suppressions = await read_suppressions(connection, people, catalogue.channels(), secret)
+            return History(
+                suppressions=suppressions, confirmed=await read_confirmed(connection, people, catalogue.rules, secret)
+            )
 
     def _prepare(
         self,
         due: Sequence[Due],
         catalogue: Catalogue,
         asked: Asked,
-        suppressions: Suppressions,
+        history: History,
     ) -> list[Prepared]:
         """Render what would be sent if nothing else in the database stood against it."""
         now = self._clock.now()
-        history = History(suppressions=suppressions)
         prepared = []
         for one in due:
             recipient, unreadable = asked.people.get(one.profile_id), one.profile_id in asked.unreadable
@@ -231,6 +235,7 @@ class Sender:
         await store.postpone(tx, [one for one in moved if one.id in locked], until=now + POSTPONED)
         await store.write_judged(tx, claimed.judged)
         await store.write_deliveries(tx, claimed.deliveries)
+        await ask_all(tx, known, claimed, fresh, secret=self._speech.address_secret, now=now)
         await count_deliveries(tx, claimed.deliveries)
         await append(tx, claimed.entries, at=now)
         if self._elapsed() - asked_at > FRESH:

@@ -9,6 +9,7 @@ from services.messaging.domain.triggers import Fired, fired_by_change, fired_by_
 from services.messaging.service.journeying import Heeded, Journeying
 from services.messaging.store import people, suppressions
 from services.messaging.store.catalogue import load_campaigns
+from services.messaging.store.confirmations import forget_confirmations
 from services.messaging.store.triggers import Seen, insert_triggers, record_hits, remember_changes
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection
@@ -96,6 +97,7 @@ class TakeIn:
             await people.meet(tx, ids)
             await people.erase(tx, sorted(ids), at=self._clock.now())
             await suppressions.forget_addresses(tx, list(self._hashes(message)))
+            await forget_confirmations(tx, list(self._hashes(message)))
             return
         current = await people.meet(tx, [message.profile_id, message.survivor_id])
         loser, survivor = current[message.profile_id], current[message.survivor_id]

@@ -51,9 +51,10 @@ def _instant(text: str) -> datetime:
 
 
 async def load_campaigns(tx: Fetcher) -> list[Campaign]:
-    """All that were ever started, also those paused or deleted since."""
+    """All that were ever started, also those paused or deleted since; and those of our own that ask for confirmations."""
     rows = await tx.fetch(f"SELECT {_CAMPAIGN} FROM campaigns WHERE runs <> '[]'::jsonb")
-    return [to_campaign(row) for row in rows]
+    confirming = (await load_rules(tx)).confirming
+    return [to_campaign(row) for row in rows] + (confirming.campaigns() if confirming else [])
 
 
 async def find_campaign(tx: Fetcher, key: str, *, lock: bool = False) -> asyncpg.Record | None:

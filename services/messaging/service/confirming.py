@@ -1,0 +1,82 @@
+"""Double opt-in: who is to be asked, and what a confirmation does."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from services.messaging.domain.addresses import address_for, address_hash
+from services.messaging.domain.confirming import CHANNEL, asking_id
+from services.messaging.domain.links import LinkContent
+from services.messaging.domain.reach import deciding_consent
+from services.messaging.domain.triggers import Fired
+from services.messaging.service.claiming import Claimed, Prepared
+from services.messaging.service.judging import Catalogue
+from services.messaging.service.outcomes import outcome
+from services.messaging.service.own_words import find_speaker
+from services.messaging.service.previews import NOBODY
+from services.messaging.store.confirmations import confirm_address
+from services.messaging.store.lists import find_delivery
+from services.messaging.store.triggers import insert_triggers
+from shared.plumbing.db import Connection, Database
+from shared.plumbing.feed import append
+
+SOURCE = "double_opt_in"
+"""Where a confirmed consent comes from."""
+REASON = "not_confirmed"
+
+
+async def ask_all(
+    tx: Connection, prepared: list[Prepared], claimed: Claimed, catalogue: Catalogue, *, secret: str, now: datetime
+) -> None:
+    """Whoever was refused for an address that is not confirmed is asked to confirm it: once for each address and consent."""
+    refused = {one.id for one in claimed.judged if one.reason == REASON}
+    asked = [one for one in prepared if one.due.id in refused]
+    if asked:
+        fired = [trigger for one in asked for trigger in _ask(one, catalogue, secret, now)]
+        current = {one.due.profile_id: one.due.profile_id for one in asked}
+        await insert_triggers(tx, fired, current=current, at=now)
+
+
+def _ask(one: Prepared, catalogue: Catalogue, secret: str, now: datetime) -> Iterator[Fired]:
+    purpose = catalogue.campaigns[one.due.campaign_id].definition.purpose
+    campaign = catalogue.campaigns.get(asking_id(purpose))
+    address = address_for(one.recipient, CHANNEL) if one.recipient else None
+    if campaign is None or one.recipient is None or address is None:
+        return
+    consent = deciding_consent(one.recipient.consents, purpose=purpose, channel=CHANNEL)
+    since = consent.at.isoformat() if consent else ""
+    yield Fired(
+        campaign=campaign,
+        profile_id=one.due.profile_id,
+        user_id=one.recipient.user_id,
+        trigger_id=f"{purpose}\x1f{address_hash(secret, CHANNEL, address)}\x1f{since}",
+        at=now,
+        due_at=now,
+        look_at=now,
+        paused=False,
+        context={"purpose": purpose},
+    )
+
+
+async def confirm(db: Database, link: LinkContent, *, at: datetime) -> bool:
+    """The address is its owner's, who wants it: their consent counts from now on. False where the person is gone."""
+    delivery = None if link.delivery_id == NOBODY else await find_delivery(db, link.delivery_id)
+
+    async def work(tx: Connection) -> bool:
+        speaker = await find_speaker(tx, link, delivery, source=SOURCE, at=at)
+        if speaker is None:
+            return False
+        await confirm_address(tx, channel=link.channel, address_hash=link.address_hash, purpose=link.purpose, at=at)
+        await speaker.say(tx, purpose=link.purpose, channel=link.channel, granted=True)
+        told = outcome(
+            "Confirmed",
+            name="Subscription Confirmed",
+            delivery_id=link.delivery_id,
+            profile_id=speaker.profile_id,
+            channel=link.channel,
+            at=at,
+            properties=speaker.about | {"purpose": link.purpose},
+        )
+        await append(tx, [told], at=at)
+        return True
+
+    return await db.run(work)
