@@ -36,12 +36,12 @@ def can_be_address(channel: str, address: str) -> bool:
 
 
 def masked(channel: str, address: str) -> str:
-    """So much of an address that its owner knows it, and nobody else: `a•••@e•••.com`, `••• 67`."""
+    """So much of an address that its owner knows it, and nobody else: `a•••@e•••.com`, `••• 67`; nothing of a device's token."""
     user, _, domain = address.rpartition("@")
     if channel == "email" and user:
         place, _, top = domain.rpartition(".")
         return f"{user[:1]}•••@{(place or top)[:1]}•••" + (f".{top}" if place else "")
-    return f"••• {address[-2:]}" if channel == "sms" else "•••"
+    return f"••• {address[-2:]}" if channel == "sms" else ""
 
 
 def normal_address(channel: str, address: str) -> str:

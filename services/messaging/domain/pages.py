@@ -19,7 +19,7 @@ STYLE = (
     "input[type=time]{padding:.3rem;min-width:7rem}"
     ".all{border:1px solid #767676;border-radius:.4rem;padding:1rem}"
     ".all form,.all p{margin:.6rem 0 0}"
-    ".notice{border-left:.4rem solid #06603a;padding:.5rem 1rem;background:#eef6f1}.hint{color:#555;margin:.3rem 0}"
+    ".notice{border-left:.4rem solid #06603a;padding:.5rem 1rem;background:#eef6f1}.hint{color:#555;margin:.3rem 0}span.hint{display:block}"
 )
 _HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 HEADERS = {
@@ -77,9 +77,11 @@ def fieldset(heading: str, content: Iterable[str]) -> str:
     return f"<fieldset><legend><h2>{escape(heading)}</h2></legend>{''.join(content)}</fieldset>"
 
 
-def checkbox(name: str, value: str, text: str, *, checked: bool, disabled: bool = False) -> str:
+def checkbox(name: str, value: str, text: str, *, checked: bool, disabled: bool = False, why: str = "") -> str:
+    """`why`: what there is to say about its state; part of the label, so that it is read aloud with it."""
     state = (" checked" if checked else "") + (" disabled" if disabled else "")
-    return f'<label><input type="checkbox" name="{name}" value="{escape(value)}"{state}>{escape(text)}</label>'
+    more = f'<span class="hint">{escape(why)}</span>' if why else ""
+    return f'<label><input type="checkbox" name="{name}" value="{escape(value)}"{state}>{escape(text)}{more}</label>'
 
 
 def time_field(name: str, text: str, value: str) -> str:

@@ -64,10 +64,16 @@ def _fields(words: Words, choices: Choices, purpose: str, typed: Sequence[Window
 
 
 def _channel(words: Words, one: ChannelChoice) -> str:
-    text = f"{words(one.channel)} ({one.address})"
-    row = pages.checkbox("channel", one.channel, text, checked=one.allowed, disabled=one.blocked)
+    text = f"{words(one.channel)} ({one.address})" if one.address else words(one.channel)
     why = "blocked" if one.blocked else "unconfirmed" if one.unconfirmed else None
-    return row + (pages.hint(words(why)) if why else "")
+    return pages.checkbox(
+        "channel",
+        one.channel,
+        text,
+        checked=one.allowed,
+        disabled=one.blocked,
+        why=words(why) if why else "",
+    )
 
 
 def _times(words: Words, choices: Choices, windows: Sequence[Window]) -> Iterator[str]:
