@@ -141,15 +141,18 @@ async def _transfer(connection: aiosmtplib.SMTP, mail: Mail, attempt: _Attempt) 
     if mail.international and not connection.supports_extension("smtputf8"):
         return Rejected("The server takes no international addresses.")
     options, encoding = ([b"SMTPUTF8"], "utf-8") if mail.international else ([], "ascii")
-    # Not by its `mail` and `rcpt`, which take an address apart once more: that takes as long as all else here.
-    reply = await connection.execute_command(b"MAIL", b"FROM:<%s>" % mail.sender.encode(encoding), *options)
+    # Not by its `mail` and `rcpt`, which take an address apart once more: that takes as long as all else here. The time limit is
+    # that of the whole.
+    reply = await connection.execute_command(
+        b"MAIL", b"FROM:<%s>" % mail.sender.encode(encoding), *options, timeout=None
+    )
     if reply.code != aiosmtplib.SMTPStatus.completed:
         raise aiosmtplib.SMTPSenderRefused(reply.code, reply.message, mail.sender)
-    reply = await connection.execute_command(b"RCPT", b"TO:<%s>" % mail.recipient.encode(encoding))
+    reply = await connection.execute_command(b"RCPT", b"TO:<%s>" % mail.recipient.encode(encoding), timeout=None)
     if reply.code not in (aiosmtplib.SMTPStatus.completed, aiosmtplib.SMTPStatus.will_forward):
         raise aiosmtplib.SMTPRecipientRefused(reply.code, reply.message, mail.recipient)
     attempt.handed_over = True
-    reply = await connection.data(mail.content)
+    reply = await connection.data(mail.content, timeout=None)
     return Accepted(f"{reply.code} {reply.message}"[:500])
 
 

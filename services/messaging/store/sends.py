@@ -189,45 +189,20 @@ async def read_suppressions(
 async def write_judged(tx: Connection, judged: Sequence[Judged]) -> None:
     """Write what becomes of these."""
     await tx.executemany(
-        """UPDATE sends SET state = new.state, decision = new.decision, reason = new.reason, facts = new.facts::jsonb,
+        """UPDATE sends SET state = new.state, decision = new.decision, reason = new.reason, facts = new.facts,
                   due_at = new.due_at, user_id = coalesce(new.user_id, sends.user_id), next_at = new.next_at,
                   attempts = new.attempts, claimed_until = new.claimed_until, claimed_by = new.claimed_by,
                   variant = new.variant, delivery_id = new.delivery_id, decided_at = new.decided_at,
                   first_due_at = coalesce(new.first_due_at, sends.first_due_at),
                   tried = CASE WHEN new.tried IS NULL THEN sends.tried ELSE array_append(sends.tried, new.tried) END
-           FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[],
-                       $9::timestamptz[], $10::int[], $11::timestamptz[], $12::text[], $13::text[], $14::uuid[],
-                       $15::timestamptz[], $16::text[], $17::timestamptz[])
-             AS new (id, state, decision, reason, facts, due_at, user_id, next_at, attempts, claimed_until, claimed_by,
-                     variant, delivery_id, decided_at, tried, first_due_at)
+           FROM jsonb_to_recordset($2::text::jsonb)
+             AS new (id uuid, state text, decision text, reason text, facts jsonb, due_at timestamptz, user_id text,
+                     next_at timestamptz, attempts int, claimed_until timestamptz, claimed_by text, variant text,
+                     delivery_id uuid, decided_at timestamptz, tried text, first_due_at timestamptz)
            WHERE sends.lane = $1 AND sends.id = new.id""",
-        [(lane, *_judged_columns(group)) for lane, group in by_lane(judged, lambda one: one.lane)],
+        # As JSON, for the driver takes a microsecond or two for each element of an array.
+        [(lane, json.dumps_text(group)) for lane, group in by_lane(judged, lambda one: one.lane)],
     )
-
-
-def _judged_columns(group: Sequence[Judged]) -> tuple[list[Any], ...]:
-    rows = [
-        (
-            one.id,
-            one.state,
-            one.decision,
-            one.reason,
-            json.dumps_text(one.facts),
-            one.due_at,
-            one.user_id,
-            one.next_at,
-            one.attempts,
-            one.claimed_until,
-            one.claimed_by,
-            one.variant,
-            one.delivery_id,
-            one.decided_at,
-            one.tried,
-            one.first_due_at,
-        )
-        for one in group
-    ]
-    return tuple(list(column) for column in zip(*rows, strict=True))
 
 
 async def write_deliveries(tx: Connection, deliveries: Sequence[Delivery]) -> None:
@@ -236,42 +211,17 @@ async def write_deliveries(tx: Connection, deliveries: Sequence[Delivery]) -> No
         """INSERT INTO deliveries (lane, id, send_id, campaign_id, campaign, profile_id, channel, purpose, template,
                                    template_version, address, content, provider, status, at, household)
            SELECT $1, id, send_id, campaign_id, campaign, profile_id, channel, purpose, template,
-                  template_version, address, content::jsonb, provider, status, at, household
-           FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::text[],
-                       $10::int[], $11::text[], $12::text[], $13::text[], $14::text[], $15::timestamptz[],
-                       $16::text[])
-             AS new (id, send_id, campaign_id, campaign, profile_id, channel, purpose, template,
-                     template_version, address, content, provider, status, at, household)
+                  template_version, address, content, provider, status, at, household
+           FROM jsonb_to_recordset($2::text::jsonb)
+             AS new (id uuid, send_id uuid, campaign_id uuid, campaign text, profile_id uuid, channel text, purpose text,
+                     template text, template_version int, address text, content jsonb, provider text, status text,
+                     at timestamptz, household text)
            ON CONFLICT (lane, id) DO UPDATE SET
              channel = excluded.channel, template = excluded.template, template_version = excluded.template_version,
              address = excluded.address, content = excluded.content, provider = excluded.provider,
              status = excluded.status, at = excluded.at, household = excluded.household, answer = NULL""",
-        [(lane, *_delivery_columns(group)) for lane, group in by_lane(deliveries, lambda one: one.lane)],
+        [(lane, json.dumps_text(group)) for lane, group in by_lane(deliveries, lambda one: one.lane)],
     )
-
-
-def _delivery_columns(group: Sequence[Delivery]) -> tuple[list[Any], ...]:
-    rows = [
-        (
-            one.id,
-            one.send_id,
-            one.campaign_id,
-            one.campaign,
-            one.profile_id,
-            one.channel,
-            one.purpose,
-            one.template,
-            one.template_version,
-            one.address,
-            json.dumps_text(one.content),
-            one.provider,
-            one.status,
-            one.at,
-            one.household,
-        )
-        for one in group
-    ]
-    return tuple(list(column) for column in zip(*rows, strict=True))
 
 
 async def postpone(tx: Connection, due: Sequence[Due], *, until: datetime) -> None:
