@@ -1,7 +1,7 @@
 """What runs by itself: the sender, the sweep after workers that died, broadcasts, journeys, what is told and what is forgotten."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from services.messaging.clients.neighbours import Profiles
 from services.messaging.service.broadcasting import Broadcaster
@@ -66,7 +66,8 @@ class Sending:
             hint = self._wake.next_hint()
             self._freed.clear()
             if not await _calmly(self._sender.step, self._leases):
-                await _first_of([hint.wait, self._freed.wait], timeout=LOOK_EVERY)
+                waits = [self._freed.wait] if self._sender.full else [hint.wait, self._freed.wait]
+                await _first_of(waits, timeout=LOOK_EVERY)
 
     async def tell(self) -> None:
         """Tell profiles what recipients said, until cancelled."""
@@ -122,7 +123,7 @@ async def _calmly(step: Callable[[], Awaitable[int]], leases: Leases) -> int:
     return 0
 
 
-async def _first_of(waits: list[Callable[[], Awaitable[object]]], timeout: float) -> None:
+async def _first_of(waits: Sequence[Callable[[], Awaitable[object]]], timeout: float) -> None:
     tasks = [asyncio.ensure_future(wait()) for wait in waits]
     try:
         await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)

@@ -57,7 +57,7 @@ class Outdated(Exception):
 
 
 class Sender:
-    """One step: a batch of what is due in the leased lanes."""
+    """One step: a batch of what is due in the leased lanes. `full`: there was no room for any message."""
 
     def __init__(
         self,
@@ -82,6 +82,7 @@ class Sender:
         self._batch = batch
         self._elapsed = elapsed
         self._size = batch
+        self.full = False
         self._backlog = False
         self._turn = 0
         self._pacing = Pacing(share=lambda: len(leases.held) / LANES, elapsed=elapsed)
@@ -142,6 +143,7 @@ class Sender:
             if not campaign.held_up
         }
         looks = {key: self._size if room is None else min(room, self._size) for key, room in rooms.items() if room != 0}
+        self.full = bool(rooms) and not looks
         found = await self._look(looks, catalogue)
         turns = take_turns(
             found,
