@@ -7,7 +7,7 @@ import sys
 from bench import figures
 from shared.plumbing.garbage import collect_seldom
 
-ALL = ("startup", "engine", "worker", "passing", "build", "memory", "ingest", "loop", "idle")
+ALL = ("startup", "engine", "worker", "passing", "build", "memory", "ingest", "loop", "idle", "sending", "audience")
 
 
 def main(names: list[str]) -> None:
