@@ -140,7 +140,7 @@ class Providers:
             log.exception("answer_not_recorded", delivery_id=str(delivery.id))
         finally:
             self._busy[provider.name] -= 1
-            if self._free(delivery.channel) != 0:  # else whoever waits for room would look in vain at every answer
+            if self._free(provider):  # else whoever waits for room would look in vain at every answer
                 self.freed.set()
 
     def _note(self, provider: Provider, answer: Answer) -> None:
