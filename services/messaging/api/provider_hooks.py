@@ -29,10 +29,14 @@ LARGEST = 1_000_000
 def _answers(source: str, setting: str) -> dict[int | str, dict[str, Any]]:
     return {
         200: {"description": "Taken, or of no concern"},
+        400: {"description": "It can't be read"},
         403: {"description": f"It is not from {source}: nothing is kept"},
         404: {"description": f"`{setting}` is not set"},
         413: {"description": f"It has more than {LARGEST:,} bytes"},
     }
+
+
+AWAY: dict[int | str, dict[str, Any]] = {503: {"description": "SNS is out of reach; it will tell again"}}
 
 
 async def _body(request: Request) -> bytes:
@@ -71,7 +75,9 @@ async def _take(request: Request, source: str, events: Sequence[ProviderEvent]) 
     return Response(status_code=200)
 
 
-@router.post("/hooks/ses", summary="Amazon SES, by SNS", responses=_answers("a topic of ours", "REGULARS_SES_TOPICS"))
+@router.post(
+    "/hooks/ses", summary="Amazon SES, by SNS", responses=_answers("a topic of ours", "REGULARS_SES_TOPICS") | AWAY
+)
 async def from_ses(request: Request) -> Response:
     """To be entered as an HTTPS subscription of the topic, without raw message delivery. The subscription confirms itself."""
     sources = _sources(request)

@@ -15,6 +15,7 @@ from services.messaging.service.sender import decisions_total
 from services.messaging.store import people
 from services.messaging.store.catalogue import load_campaigns
 from services.messaging.store.claims import Claim, Orphan, find_orphans, lock_claims, write_answers
+from services.messaging.store.delivery_events import find_spoken_of
 from services.messaging.store.households import discount_deliveries
 from services.messaging.store.sends import Judged, write_judged
 from services.messaging.store.suppressions import suppress
@@ -26,7 +27,7 @@ from shared.plumbing.log import get_logger
 
 log = get_logger()
 LOST = Unsure("The worker ended before the answer was recorded.")
-TOLD = Accepted("told by the provider")
+TOLD = Accepted("known by what became of it")
 SENT = Final("sent", "sent", "sent")
 OUTCOME_OF = {"sent": "Sent", "failed": "Failed", "unknown": "Unconfirmed"}
 LINGER = 0.03
@@ -140,7 +141,7 @@ class Recorder:
         campaigns = {one.id: one.definition for one in await load_campaigns(tx)}
         at = self._clock.now()
         settled = []
-        for orphan, given in answers:
+        for orphan, given in await _without_doubt(tx, answers):
             claim = claims.get(orphan.delivery_id)
             # Of what was given up only a late yes is news: it ends the doubt, also where it is about to be sent again.
             if claim is not None and (not claim.late or isinstance(given, Accepted)):
@@ -192,6 +193,16 @@ class Recorder:
             yields=False,
             at=at,
         )
+
+
+async def _without_doubt(tx: Connection, answers: Sequence[tuple[Orphan, Answer]]) -> Sequence[tuple[Orphan, Answer]]:
+    """No answer is a yes where the provider has told since what became of the message."""
+    doubted = [orphan.delivery_id for orphan, answer in answers if isinstance(answer, Unsure)]
+    spoken = await find_spoken_of(tx, doubted) if doubted else set()
+    return [
+        (orphan, TOLD if isinstance(answer, Unsure) and orphan.delivery_id in spoken else answer)
+        for orphan, answer in answers
+    ]
 
 
 def _judged(claim: Claim, final: Final | TryAgain | NextChannel, answer: Answer, now: datetime) -> Judged:

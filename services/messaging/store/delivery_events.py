@@ -58,6 +58,17 @@ async def find_told(db: Database, delivery_ids: Collection[UUID]) -> dict[UUID, 
     return {row["id"]: Told(**row) for row in rows}
 
 
+async def find_spoken_of(tx: Connection, delivery_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these of which a provider has told anything."""
+    rows = await tx.fetch(
+        """SELECT DISTINCT delivery_id FROM delivery_events
+           WHERE lane = ANY($1::smallint[]) AND delivery_id = ANY($2::uuid[])""",
+        ALL,
+        list(delivery_ids),
+    )
+    return {row["delivery_id"] for row in rows}
+
+
 async def read_events(tx: Connection, deliveries: Iterable[tuple[UUID, UUID]]) -> list[asyncpg.Record]:
     """All that is known of these (profile and delivery), the oldest first."""
     rows = await tx.fetchmany(

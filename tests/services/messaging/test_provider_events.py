@@ -1,5 +1,6 @@
 """What providers tell of messages: believed if signed, kept once, and followed by what must follow."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -130,7 +131,7 @@ async def test_what_nobody_knew_is_known_when_the_provider_tells(
         for _ in range(2):
             await providers.sendgrid(messaging, event(messaging, delivery, "delivered"))
         [delivery] = await messaging.items("/v1/deliveries")
-        assert (delivery["status"], delivery["answer"]) == ("sent", "told by the provider")
+        assert (delivery["status"], delivery["answer"]) == ("sent", "known by what became of it")
         [decision] = await messaging.decisions()
         assert (decision["decision"], decision["reason"]) == ("sent", "sent")
         told = await messaging.rows("SELECT message FROM feed")
@@ -138,6 +139,29 @@ async def test_what_nobody_knew_is_known_when_the_provider_tells(
         assert names == ["Email Delivered", "Email Sent", "Email Unconfirmed"]
         redriven = await messaging.call("POST", "/v1/dead-letters/redrive", {"unknown": True})
         assert redriven["redriven"] == 0
+
+
+async def test_an_answer_that_never_comes_is_a_yes_where_the_provider_has_told(
+    new_messaging: NewMessaging, providers: Providers
+) -> None:
+    told = asyncio.Event()
+
+    async def hang_up_then(post_office: Post, address: str) -> str:
+        await told.wait()
+        return await hang_up(post_office, address)
+
+    async with Post(data=hang_up_then).open() as post_office:
+        messaging = await new_messaging(**providers.settings, **post_office.settings)
+        await messaging.campaign()
+        await messaging.enter(messaging.near.add_person())
+        await post_office.tried(1)
+        [delivery] = await messaging.items("/v1/deliveries")
+        assert delivery["status"] == "sending"
+        await providers.sendgrid(messaging, event(messaging, delivery, "delivered"))
+        told.set()
+        await messaging.settle()
+        [decision] = await messaging.decisions()
+        assert (decision["decision"], decision["reason"]) == ("sent", "sent")
 
 
 async def test_machines_are_told_apart_on_the_feed_and_in_the_report(
