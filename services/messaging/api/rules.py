@@ -83,7 +83,8 @@ class Suppression(BaseModel):
 
 
 def shown(row: asyncpg.Record) -> dict[str, Any]:
-    """`address` is null where the person was erased: their refusal is kept by a keyed hash."""
+    """`address` is null where only its keyed hash is kept: the person was erased, or refused another address than the one that their
+    link was sent to."""
     return {
         "id": row["id"],
         "channel": row["channel"],

@@ -4,6 +4,7 @@ Only what differs from what the page showed is a change: a form that lay open fo
 elsewhere meanwhile.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,6 +23,8 @@ CHANNELS = ("email", "sms", "push")
 MOST_WINDOWS = 20
 """So many are shown; who has more (by the API) keeps them as they are."""
 MIDNIGHT, END_OF_DAY = "00:00", "24:00"
+TIME = re.compile("[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
+"""What a browser sends of a time field; anything else was not typed into our page."""
 Form = Mapping[str, Sequence[str]]
 
 
@@ -199,12 +202,14 @@ def kept_windows(asked: Sequence[Window]) -> tuple[Window, ...]:
 
 
 def _check(window: Window) -> None:
+    if not window.days or not TIME.fullmatch(window.start) or not TIME.fullmatch(window.until):
+        raise FaultyTimes
     try:
         start, until = parse_local_time(window.start), parse_local_time(window.until)
     except ValueError as error:
         raise FaultyTimes from error
     all_day = window.start == window.until == MIDNIGHT
-    if not window.days or (start == until and not all_day):
+    if window.start == END_OF_DAY or (start == until and not all_day):
         raise FaultyTimes
 
 
