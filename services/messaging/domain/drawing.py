@@ -19,12 +19,12 @@ def draw(salt: str, campaign_id: UUID, profile_id: UUID) -> Decimal:
 
 def held_out(share: Decimal, campaign_id: UUID, profile_id: UUID) -> bool:
     """Whether the profile is of those who are kept without the message to measure what it does."""
-    return draw("holdout", campaign_id, profile_id) < share
+    return share > 0 and draw("holdout", campaign_id, profile_id) < share
 
 
 def in_control_group(share: Decimal, profile_id: UUID) -> bool:
     """Whether the profile is of those who are told nothing by any campaign: drawn by the person alone, so that they stay it."""
-    return draw("control", EVERY_CAMPAIGN, profile_id) < share
+    return share > 0 and draw("control", EVERY_CAMPAIGN, profile_id) < share
 
 
 def in_test(share: Decimal, campaign_id: UUID, profile_id: UUID) -> bool:
@@ -34,6 +34,8 @@ def in_test(share: Decimal, campaign_id: UUID, profile_id: UUID) -> bool:
 
 def pick(choices: Sequence[tuple[T, Decimal]], campaign_id: UUID, profile_id: UUID) -> T:
     """One of the choices, with a chance in proportion to its weight. There must be one."""
+    if len(choices) == 1:
+        return choices[0][0]
     point = draw("variant", campaign_id, profile_id) * sum(weight for _, weight in choices)
     for choice, weight in choices:
         point -= weight

@@ -93,6 +93,7 @@ class Sender:
 
         Raises Unavailable while profiles is away, LeaseLost and Outdated when it must be done again.
         """
+        self.full = False
         if not await store.anything_due(self._db, lanes=list(self._leases.held), now=self._clock.now()):
             return 0
         catalogue = await self._load_catalogue()
