@@ -89,9 +89,13 @@ async def mark_told(db: Database, word: Word, *, at: datetime) -> None:
 async def forget_told(db: Database, *, lanes: Sequence[int], now: datetime) -> None:
     """Those told so long ago that profiles has said so itself in every answer since."""
     for table in TABLES:
-        await db.execute(
-            f"DELETE FROM {table} WHERE lane = ANY($1::smallint[]) AND told_at <= $2", list(lanes), now - KEPT
+        old = await db.fetch(
+            f"SELECT DISTINCT lane FROM {table} WHERE lane = ANY($1::smallint[]) AND told_at <= $2 ORDER BY lane",
+            list(lanes),
+            now - KEPT,
         )
+        for row in old:
+            await db.execute(f"DELETE FROM {table} WHERE lane = $1 AND told_at <= $2", row["lane"], now - KEPT)
 
 
 async def read_words(tx: Fetcher, profile_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, OwnWords]:

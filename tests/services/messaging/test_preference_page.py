@@ -149,6 +149,11 @@ async def test_a_word_just_told_holds_against_an_answer_from_before(messaging: M
     await messaging.settle()
     assert len(await messaging.mailbox()) == 2
 
+    async def forgotten() -> bool:
+        return not await messaging.rows("SELECT 1 FROM preference_outbox")
+
+    await until(forgotten, "what was told is not kept")
+
 
 async def test_an_open_form_takes_back_nothing_that_was_changed_elsewhere(messaging: Messaging) -> None:
     ada, url = await mailed(messaging, preferences={"topics": {"wine": False}})
