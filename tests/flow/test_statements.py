@@ -45,6 +45,10 @@ async def test_statements_that_write_or_lock_name_one_lane(world: World) -> None
     for name, app in world.apps.items():
         _listen(app.state.frame.db, heard[name])
     await consenting(world, "lea")
+    steps = [{"wait_for": {"segment": "spenders", "on": "left"}, "at_most": "P1D"}]
+    journey = {"key": "buyers", "entry": {"event": "Order Completed"}, "steps": steps, "reentry": "always"}
+    await world.call("POST", "messaging", "/v1/journeys", journey, status=201)
+    await world.call("POST", "messaging", "/v1/journeys/buyers/start")
     await world.call("POST", "segments", "/v1/segments", {"key": "guests", "list": True}, status=201)
     await world.call("PUT", "segments", "/v1/segments/guests/list", {"user_ids": ["lea"]})
     await world.send({"type": "page", "anonymousId": "lea-phone"}, order("lea", "l1", 60))
