@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HORIZON = 16  # days: a week repeats; twice, since clocks going forward may swallow a window of one of them
 _SECOND = timedelta(seconds=1)
+_DAY = timedelta(days=1)
 EARLIEST = timedelta(hours=14)  # the offset of the zones that are ahead of all others
 
 
@@ -119,8 +120,13 @@ def held_back(now: datetime, place: ZoneInfo, *, quiet: Span | None, windows: Se
     if standing is None:
         return None
     edges = {edge for span in (*(windows or ()), *([quiet] if quiet else ())) for edge in (span.start, span.end)}
-    first = (at for at in sorted(_candidates(now, place, edges)) if at > now and reason(at) is None)
-    return Held(standing, next(first, None))
+    # Nearly always it is over within a day. Of the days up to the fourth none of a later one can come before that.
+    soon = (at for at in sorted(_candidates(now, place, edges, days=4)) if now < at <= now + _DAY)
+    first = next((at for at in soon if reason(at) is None), None)
+    if first is None:
+        coming = sorted(_candidates(now, place, edges, days=HORIZON))
+        first = next((at for at in coming if at > now and reason(at) is None), None)
+    return Held(standing, first)
 
 
 def instant_of(wall: datetime, place: ZoneInfo) -> datetime:
@@ -142,10 +148,10 @@ def next_time(at: datetime, clock: time, place: ZoneInfo, *, days: frozenset[int
     return next(one for one in instants if one >= at)
 
 
-def _candidates(now: datetime, place: ZoneInfo, edges: set[time]) -> Iterator[datetime]:
+def _candidates(now: datetime, place: ZoneInfo, edges: set[time], *, days: int) -> Iterator[datetime]:
     """Every instant in the coming days at which the answer can change: the edges' local times, and clock changes."""
     today = now.astimezone(place).date()
-    for day in range(HORIZON):
+    for day in range(days):
         for edge in (time(), *edges):
             yield from _instants(today + timedelta(days=day), edge, place)
 

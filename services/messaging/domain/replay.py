@@ -4,7 +4,7 @@ import heapq
 from bisect import bisect_right, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -50,10 +50,11 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A trigger that is due."""
+    """A trigger that is due. `met_at`: when it was met."""
 
     fired: Fired
     profile_id: UUID
+    met_at: datetime
     due_at: datetime
     waited: tuple[str, ...] = ()
 
@@ -80,7 +81,7 @@ class Replay:
 
     def add(self, fired: Fired, profile_id: UUID, *, met_at: datetime) -> None:
         """A trigger of this person, met then."""
-        self._push(max(met_at, fired.due_at), Waiting(fired, profile_id, fired.due_at))
+        self._push(max(met_at, fired.due_at), Waiting(fired, profile_id, met_at, fired.due_at))
 
     def saw(self, profile_id: UUID, at: datetime, change: str) -> None:
         """The person entered or left the trigger's segment."""
@@ -94,9 +95,9 @@ class Replay:
             if decided is not None:
                 yield decided
 
-    def waiting(self) -> Iterator[Waiting]:
-        """What is not decided yet."""
-        return (waiting for _, _, waiting in self._due)
+    def waiting(self, now: datetime) -> Iterator[Waiting]:
+        """What was met before `now`, and is not decided yet."""
+        return (waiting for _, _, waiting in self._due if waiting.met_at < now)
 
     def _push(self, at: datetime, waiting: Waiting) -> None:
         heapq.heappush(self._due, (at, next(self._numbers), waiting))
@@ -137,14 +138,20 @@ class Replay:
         seen = bisect_right(changes, now, key=lambda one: one[0])
         home = None
         if past.household is not None:
-            home = [*_by(now, past.household_messages), *self._sent_home.get(past.household, ())]
+            sent = self._sent_home.get(past.household, ())
+            home = [*_by(now, past.household_messages), *self._counted(sent, now)]
         return History(
             earlier=self._had.get(profile_id, past.earlier),
             last_change=(changes[seen - 1][1], changes[seen - 1][0]) if seen else None,
-            messages=[*_by(now, past.messages), *self._sent.get(profile_id, ())],
+            messages=[*_by(now, past.messages), *self._counted(self._sent.get(profile_id, ()), now)],
             household=home,
             suppressions=_standing_by(now, self.suppressions),
         )
+
+    def _counted(self, sent: Sequence[Message], now: datetime) -> Sequence[Message]:
+        """Those, in the order of time, that a cap may still count."""
+        longest = max((cap.within for cap in self.rules.caps), default=timedelta())
+        return sent[bisect_right(sent, now - longest, key=lambda one: one.at) :]
 
     def _note(self, profile_id: UUID, past: Past, message: Message) -> None:
         self._sent.setdefault(profile_id, []).append(message)

@@ -31,6 +31,8 @@ MOST = 100_000
 LONGEST = 30.0
 """Seconds, after which what was found is told."""
 DAY = timedelta(days=1)
+SOME = 500
+"""Decisions between two looks at the time."""
 ASSUMPTIONS = (
     "The campaign ran all the time, and every message was taken by its provider at once; a rate is heeded for broadcasts only.",
     "Those who were members when it began are not told (`existing`).",
@@ -68,22 +70,21 @@ class Backtest:
     async def run(self, campaign: Campaign, *, since: datetime, until: datetime) -> dict[str, Any]:
         """The campaign as if it had run from `since` until `until`. Raises Unavailable while a neighbour can't be asked."""
         walk = await self._walk(campaign, since, until)
-        tally, day = Tally(), since
-        while day < until:
-            after = min(day + DAY, until)
-            if not await walk.take(day, after):
+        tally, reached, after = Tally(), since, since
+        while reached == after < until:
+            after = min(reached + DAY, until)
+            if not await walk.take(reached, after):
                 break
-            await asyncio.to_thread(_count, tally, walk.replay, after)
-            day = after
-        for waiting in walk.replay.waiting():
-            tally.add(_open(walk.replay, waiting, day))
+            reached = await asyncio.to_thread(_count, tally, walk, after)
+        for waiting in walk.replay.waiting(reached):
+            tally.add(_open(walk.replay, waiting, reached))
         return {
             "campaign": campaign.key,
             "since": since,
-            "until": day,
-            "complete": day == until,
-            "triggers": walk.triggers,
-            **tally.shown(since, day),
+            "until": reached,
+            "complete": reached == until,
+            "triggers": tally.decisions.total(),
+            **tally.shown(since, reached),
             "assumptions": list(ASSUMPTIONS),
         }
 
@@ -106,9 +107,13 @@ class Backtest:
         return Walk(self, campaign, replay, since, until, known, ends_at=self.elapsed() + LONGEST)
 
 
-def _count(tally: Tally, replay: Replay, until: datetime) -> None:
-    for decided in replay.run(until):
+def _count(tally: Tally, walk: "Walk", until: datetime) -> datetime:
+    """How far it came: `until`, or not so far where time ran out."""
+    for number, decided in enumerate(walk.replay.run(until), start=1):
         tally.add(decided)
+        if number % SOME == 0 and walk.is_late():
+            return decided.at
+    return until
 
 
 def _open(replay: Replay, waiting: Waiting, until: datetime) -> Decided:
@@ -145,12 +150,12 @@ class Walk:
         changes: list[MembershipChanged] = []
         async for one in self._happened(day, after, changes):
             met.append(one)
-            if self.triggers + len(met) > self.backtest.most or self._is_late():
+            if self.triggers + len(met) > self.backtest.most or self.is_late():
                 return False
         asked = list({one.fired.profile_id for one in met} - self.current.keys())
         for start in range(0, len(asked), PAGE):
             await self._meet(asked[start : start + PAGE])
-            if self._is_late():
+            if self.is_late():
                 return False
         for change in changes:
             if change.profile_id in self.current and not left_by_merging(change):
@@ -158,9 +163,10 @@ class Walk:
         for one in met:
             self.replay.add(one.fired, self.current[one.fired.profile_id], met_at=one.at)
         self.triggers += len(met)
-        return not self._is_late()
+        return True
 
-    def _is_late(self) -> bool:
+    def is_late(self) -> bool:
+        """Whether what was found must be told now."""
         return self.backtest.elapsed() > self.ends_at
 
     async def _happened(self, day: datetime, after: datetime, changes: list[MembershipChanged]) -> AsyncIterator[Met]:

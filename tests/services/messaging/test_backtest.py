@@ -176,7 +176,7 @@ async def test_it_ends_where_it_is_too_much_and_says_so(messaging: Messaging) ->
     row = await find_campaign(state.frame.db, "hello")
     assert row is not None
     campaign = to_campaign(row)
-    for most, times in ((5, iter([0.0] * 99)), (100, iter([0.0] * 12 + [31.0] * 99))):
+    for most, times in ((5, iter([0.0] * 99)), (100, iter([0.0] * 6 + [31.0] * 99))):
         run = Backtest(state.frame.db, state.events, state.segments, state.profiles, state.speech, times.__next__, most)
         answer = await run.run(campaign, since=start, until=start + timedelta(days=5))
         assert not answer["complete"]

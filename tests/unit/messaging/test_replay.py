@@ -139,3 +139,12 @@ def test_a_tally_names_every_day(hours: int, days: int) -> None:
     assert shown["days"][0] == {"day": START.date(), "sent": 30, "held_out": 0, "not_sent": 0}
     assert shown["per_person"] == {"max": 10, "mean": 10, "histogram": {"10": 3}}
     assert len(shown["sample"]) == 20
+
+
+def test_what_is_met_after_the_end_is_not_waiting() -> None:
+    definition = campaign(delay="PT5H")
+    replay = replay_of(definition, {ADA: past(6)})
+    for number, at in enumerate((START, START + 3 * HOUR)):
+        replay.add(trigger(definition, ADA, at, number), ADA, met_at=at)
+    assert list(replay.run(START + 2 * HOUR)) == []
+    assert [waiting.fired.trigger_id for waiting in replay.waiting(START + 2 * HOUR)] == ["0"]
