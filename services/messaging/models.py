@@ -263,6 +263,31 @@ broadcasts = Table(
     Column("done_at", AT),
     Column("taken", Integer, nullable=False, server_default="0"),
 )
+# What staff are to do about profiles. `history`: what happened to each, [{"what", "at", …}, ...].
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("id", ID, nullable=False),
+    Column("campaign_id", ID, nullable=False),
+    Column("campaign", Text, nullable=False),
+    Column("profile_id", ID, nullable=False),
+    Column("user_id", Text),
+    Column("title", Text, nullable=False),
+    Column("team", Text),
+    Column("state", Text, nullable=False),
+    Column("due_at", AT, nullable=False),
+    Column("expires_at", AT, nullable=False),
+    Column("created_at", AT, nullable=False),
+    Column("taken_by", Text),
+    Column("taken_at", AT),
+    Column("done_at", AT),
+    Column("outcome", Text),
+    Column("history", JSONB, nullable=False),
+    PrimaryKeyConstraint("lane", "id"),
+    Index("tasks_due", "lane", "state", "due_at", "id"),
+    Index("tasks_profile", "lane", "profile_id"),
+)
 # Where people are in journeys. `next_at` is set while they walk: when to look at them next. `path`: [[step, reached_at], ...].
 journey_runs = Table(
     "journey_runs",

@@ -9,6 +9,7 @@ from services.messaging.service.forgetting import Forgetter
 from services.messaging.service.mover import Mover
 from services.messaging.service.recording import Recorder
 from services.messaging.service.sender import Outdated, Sender
+from services.messaging.service.tasks import measure_tasks
 from services.messaging.service.telling import tell_words
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import TRY_AGAIN, Database, is_unavailable
@@ -99,10 +100,11 @@ class Sending:
             await asyncio.sleep(FORGET_EVERY)
 
     async def sweep(self, *, every: float = 5.0) -> None:
-        """Settle claims that are past their time, until cancelled."""
+        """Settle claims that are past their time, and count the tasks that wait, until cancelled."""
         while True:
             await asyncio.sleep(every)
             await self._recorder.sweep(list(self._leases.held))
+            await measure_tasks(self._db, list(self._leases.held), now=self._clock.now())
 
 
 async def _calmly(step: Callable[[], Awaitable[int]], leases: Leases) -> int:

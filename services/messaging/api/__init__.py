@@ -12,6 +12,7 @@ from services.messaging.api.preferences import router as preferences
 from services.messaging.api.provider_hooks import router as provider_hooks
 from services.messaging.api.rehearsals import router as rehearsals
 from services.messaging.api.rules import router as rules
+from services.messaging.api.tasks import router as tasks
 from services.messaging.api.templates import router as templates
 from services.messaging.api.tracking import router as tracking
 
@@ -19,6 +20,7 @@ ROUTERS = (
     rehearsals,
     campaigns,
     journeys,
+    tasks,
     templates,
     history,
     dead_letters,

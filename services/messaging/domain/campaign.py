@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
+from services.messaging.domain.staff import OPERATIONAL, Staff, TaskPlan
 from services.messaging.domain.winner import Test
 from shared.language.predicates import Predicate
 
@@ -64,7 +65,14 @@ class ConfirmTrigger:
     purpose: str
 
 
-Trigger = SegmentTrigger | EventTrigger | Broadcast | JourneyTrigger | ConfirmTrigger
+@dataclass(frozen=True, slots=True)
+class TaskTrigger:
+    """Nobody has taken a task of the campaign so long that this step of its escalation has come. Never written by people."""
+
+    step: int
+
+
+Trigger = SegmentTrigger | EventTrigger | Broadcast | JourneyTrigger | ConfirmTrigger | TaskTrigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,8 @@ class Definition:
     day, where the person is; the message waits for it. `rate`: most messages in any minute, None for any number.
     `wait_when_capped`: how long after it was first due a message may wait for the frequency caps; None: not at all.
     `tracking`: whether opens and clicks may be noticed, where the deployment does that at all.
-    `test`: who gets the variants, where the others get the best of them.
+    `test`: who gets the variants, where the others get the best of them. `recipient`: who is told instead of the person; `task`:
+    what is made instead of a message.
     """
 
     trigger: Trigger
@@ -108,6 +117,14 @@ class Definition:
     wait_when_capped: timedelta | None = None
     tracking: bool = True
     test: Test | None = None
+    recipient: Staff | None = None
+    task: TaskPlan | None = None
+
+    @property
+    def templates(self) -> list[str]:
+        """The keys of all templates by which it speaks."""
+        steps = self.task.escalate if self.task else ()
+        return [*(one.template for one in self.variants), *(one.template for one in steps)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +151,11 @@ class Campaign:
     @property
     def transactional(self) -> bool:
         return self.definition.purpose == TRANSACTIONAL
+
+    @property
+    def urgent(self) -> bool:
+        """Whether it goes before what is not."""
+        return self.definition.purpose in (TRANSACTIONAL, OPERATIONAL)
 
     def heeds(self, at: datetime) -> bool:
         """Whether what happened then is a trigger at all: it was started before."""

@@ -19,6 +19,7 @@ from services.messaging.domain.campaign import (
     Variant,
 )
 from services.messaging.domain.local_time import first_on_earth, parse_local_time, parse_wall_time
+from services.messaging.domain.staff import read_operational
 from services.messaging.domain.winner import Test, read_test
 from shared.language.durations import parse_duration
 from shared.language.predicates import read_predicates
@@ -28,6 +29,7 @@ from shared.plumbing.instants import in_utc
 _FIELDS = (
     "name", "template", "variants", "channel", "delay", "holdout", "goal", "reentry", "stale_after", "topic",
     "local_time", "rate", "when_capped", "tracking", "winner",
+    "recipient", "task",
 )  # fmt: skip
 
 
@@ -37,12 +39,14 @@ def parse_definition(json: object, loc: Loc = ()) -> Definition:
     found = reading.fields(json, loc) or {}
     reading.keys(found, loc, required=("key", "trigger", "purpose"), optional=_FIELDS)
     trigger = read_trigger(found.get("trigger", {}), (*loc, "trigger"), reading)
-    by_default: Literal["once", "always"] = "always" if isinstance(trigger, JourneyTrigger) else "once"
+    staff, task = read_operational(found, loc, reading)
+    always = isinstance(trigger, JourneyTrigger) or staff or task
+    by_default: Literal["once", "always"] = "always" if always else "once"
     definition = Definition(
         trigger=trigger,
-        variants=_read_variants(found, loc, reading),
+        variants=_read_variants(found, loc, reading) if task is None else (),
         purpose=read_name(found, "purpose", loc, reading),
-        channel=reading.choice(found, "channel", loc, ("preferred", *CHANNELS)),
+        channel=staff.channel if staff else reading.choice(found, "channel", loc, ("preferred", *CHANNELS)),
         topic=read_name(found, "topic", loc, reading) if "topic" in found else None,
         delay=reading.converted(found, "delay", loc, _delay) or timedelta(),
         holdout=read_share(found, "holdout", loc, reading),
@@ -54,8 +58,10 @@ def parse_definition(json: object, loc: Loc = ()) -> Definition:
         wait_when_capped=_read_wait(found["when_capped"], (*loc, "when_capped"), reading)
         if "when_capped" in found
         else None,
-        tracking=reading.choice(found, "tracking", loc, (True, False)) is not False,
+        tracking=reading.choice(found, "tracking", loc, (True, False)) is not False and staff is None,
         test=read_test(found["winner"], (*loc, "winner"), reading) if "winner" in found else None,
+        recipient=staff,
+        task=task,
     )
     if definition.test is not None:
         _check_test(definition, definition.test, (*loc, "winner"), reading)

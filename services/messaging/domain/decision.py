@@ -1,7 +1,7 @@
 """Should we speak? One verdict for one trigger, with its reason and the values behind it.
 
 The order in which refusals are looked for is part of the contract; the first one found is recorded. Nothing but consent,
-topics, caps, the holdout and the time of day yields to `transactional`.
+topics, caps, the holdout and the time of day yields to `transactional`; nor do they concern what is said to staff, or a task.
 """
 
 from collections.abc import Sequence
@@ -25,8 +25,9 @@ from services.messaging.domain.drawing import held_out, in_control_group, in_tes
 from services.messaging.domain.local_time import contact_windows, held_back, zone_of
 from services.messaging.domain.reach import Reached, Unreachable, in_order, reach
 from services.messaging.domain.rules import Rules
+from services.messaging.domain.staff import Staff
 from services.messaging.domain.timing import due_where, tested_at
-from services.messaging.domain.verdict import Defer, Earlier, History, Refuse, Request, Send, Verdict
+from services.messaging.domain.verdict import Assign, Defer, Earlier, History, Refuse, Request, Send, Verdict
 from shared.language.durations import format_duration
 from shared.schemas.recipients import Recipient
 
@@ -68,6 +69,10 @@ def _decide(request: Request, history: History, now: datetime) -> Verdict:
         return Refuse("failed", "unreadable_profile", {})
     if request.recipient is None:
         return Refuse("skipped", "no_profile", {})
+    if campaign.definition.task is not None:
+        return Assign({"purpose": campaign.definition.purpose})
+    if campaign.definition.recipient is not None:
+        return _to_staff(request, campaign, campaign.definition.recipient, history, now)
     return _to_person(request, campaign, request.recipient, history, now)
 
 
@@ -108,6 +113,9 @@ def _no_longer_wanted(request: Request, campaign: Campaign, history: History, no
         if request.attempts:
             return Refuse("failed", "provider_error", facts | {"attempts": request.attempts})
         return Refuse("skipped", "stale", facts)
+    settled = history.task.settled() if history.task is not None else None
+    if settled is not None:
+        return Refuse("skipped", *settled)
     if history.journey is not None and history.journey.exited is not None:
         return Refuse("skipped", "journey_exited", {"exit": history.journey.exited})
     trigger, last = definition.trigger, history.last_change
@@ -126,6 +134,19 @@ def _had_it(campaign: Campaign, earlier: Earlier, now: datetime) -> bool:
     if isinstance(rule, timedelta):
         return now - earlier.at < rule
     return rule == "once"
+
+
+def _to_staff(request: Request, campaign: Campaign, staff: Staff, history: History, now: datetime) -> Verdict:
+    """Nothing that protects the person who it is about stands in the way, for nothing is said to them."""
+    if not request.offers:
+        return Refuse("failed", "template_error", {"error": "There is no template."})
+    found = history.suppressions(staff.channel, staff.address)
+    standing = [one for one in found if one.stands(campaign.definition.purpose, None, now)]
+    if standing:
+        shown = {"reason": standing[0].reason, "since": standing[0].created_at}
+        return Refuse("suppressed", "suppressed", {"suppressions": {staff.channel: shown}})
+    template = _template(request, campaign, staff.channel)
+    return Send(template, staff.channel, staff.address, {"channel": staff.channel, "consent": None, "to": "staff"})
 
 
 def _to_person(request: Request, campaign: Campaign, recipient: Recipient, history: History, now: datetime) -> Verdict:

@@ -16,7 +16,18 @@ from services.messaging.domain.decision import decide
 from services.messaging.domain.reach import Suppression, Suppressions
 from services.messaging.domain.rules import Rules
 from services.messaging.domain.triggers import Fired
-from services.messaging.domain.verdict import Defer, Earlier, History, Message, Offer, Refuse, Request, Send
+from services.messaging.domain.verdict import (
+    TASK_CREATED,
+    Assign,
+    Defer,
+    Earlier,
+    History,
+    Message,
+    Offer,
+    Refuse,
+    Request,
+    Send,
+)
 from shared.schemas.recipients import Recipient
 
 HAD = frozenset({"sent", "held_out"})
@@ -111,7 +122,7 @@ class Replay:
                 replace(waiting, due_at=verdict.until, waited=(*waiting.waited, verdict.reason)),
             )
             return None
-        decision, reason = ("sent", "sent") if isinstance(verdict, Send) else (verdict.decision, verdict.reason)
+        decision, reason = _outcome(verdict)
         if decision in HAD:
             self._had[waiting.profile_id] = Earlier(decision, now)
         if isinstance(verdict, Send):
@@ -177,5 +188,11 @@ def _standing_by(now: datetime, suppressions: Suppressions) -> Callable[[str, st
     return lambda channel, address: [one for one in suppressions(channel, address) if one.created_at <= now]
 
 
-def _facts(verdict: Send | Refuse) -> Mapping[str, Any]:
+def _outcome(verdict: Send | Assign | Refuse) -> tuple[str, str]:
+    if isinstance(verdict, Refuse):
+        return verdict.decision, verdict.reason
+    return "sent", "sent" if isinstance(verdict, Send) else TASK_CREATED
+
+
+def _facts(verdict: Send | Assign | Refuse) -> Mapping[str, Any]:
     return verdict.facts | ({"template": verdict.template} if isinstance(verdict, Send) else {})

@@ -8,6 +8,7 @@ from services.messaging.domain.campaign import CHANNELS, TRANSACTIONAL
 from services.messaging.domain.campaign_reading import read_share
 from services.messaging.domain.confirming import Confirming, read_confirming
 from services.messaging.domain.local_time import Span, parse_local_time
+from services.messaging.domain.staff import OPERATIONAL
 from services.messaging.domain.topics import Topic, read_topics
 from shared.language.durations import format_duration, parse_duration
 from shared.language.reading import Loc, Object, Reading
@@ -70,8 +71,8 @@ def _read_cap(json: object, loc: Loc, reading: Reading) -> Cap:
     found = reading.fields(json, loc) or {}
     reading.keys(found, loc, required=("purpose", "max", "within"), optional=("channel", "per"))
     purpose = reading.text(found, "purpose", loc)
-    if purpose == TRANSACTIONAL:
-        reading.fault((*loc, "purpose"), "transactional messages are never capped")
+    if purpose in (TRANSACTIONAL, OPERATIONAL):
+        reading.fault((*loc, "purpose"), f"{purpose} messages are never capped")
     most = found.get("max")
     if "max" in found and (isinstance(most, bool) or not isinstance(most, int) or not 0 <= most <= 1_000_000):
         reading.fault((*loc, "max"), "must be a whole number, 0 or more")

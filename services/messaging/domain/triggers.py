@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from services.messaging.domain.campaign import Campaign, EventTrigger, SegmentTrigger, Trigger
+from services.messaging.domain.staff import OPERATIONAL
 from shared.language.predicates import all_hold
 from shared.schemas.membership import MembershipChanged
 from shared.schemas.resolved import Event, EventResolved
@@ -108,8 +109,19 @@ def _heeds_event(campaign: Campaign, resolved: EventResolved) -> bool:
     event = resolved.event
     if not campaign.heeds(event.received_at) or not is_event(campaign.definition.trigger, resolved):
         return False
-    own_outcome = event.source == OUR_SOURCE and event.properties.get("campaign") == campaign.key
-    return not own_outcome  # else a campaign on "Email Sent" that may be re-entered would answer itself for ever
+    # Else a campaign on "Email Sent" that may be re-entered would answer itself for ever.
+    return event.source != OUR_SOURCE or not _answers_itself(campaign, event)
+
+
+def _answers_itself(campaign: Campaign, event: Event) -> bool:
+    """Whether an outcome is the campaign's own, or one of campaigns for staff by which two of these would keep each other going:
+    nothing but people ends that."""
+    if event.properties.get("campaign") == campaign.key:
+        return True
+    if event.properties.get("purpose") != OPERATIONAL or campaign.definition.purpose != OPERATIONAL or not event.name:
+        return False
+    made_of_task = event.name in ("Task Created", "Task Escalated") and campaign.definition.task is not None
+    return made_of_task or not event.name.startswith("Task ")
 
 
 def is_event(trigger: Trigger, resolved: EventResolved) -> bool:
@@ -143,6 +155,13 @@ def fired_by_step(
         context=context | {"run_id": run_id, "step": step},
     )
     return replace(fired, paused=not campaign.running)
+
+
+def fired_by_task(
+    campaign: Campaign, profile_id: UUID, user_id: str | None, *, trigger_id: str, at: datetime, context: dict[str, Any]
+) -> Fired:
+    """By a task that waits for somebody; whether the campaign runs counts then."""
+    return _fire(campaign, profile_id, user_id, trigger_id, met_at=None, at=at, context=context)
 
 
 def fired_by_time(

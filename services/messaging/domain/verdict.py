@@ -11,7 +11,11 @@ from services.messaging.domain.campaign import Campaign
 from services.messaging.domain.confirming import Confirmed
 from services.messaging.domain.reach import Suppressions
 from services.messaging.domain.rules import Rules
+from services.messaging.domain.tasks import OnTask
 from shared.schemas.recipients import Recipient
+
+TASK_CREATED = "task_created"
+"""The reason where a task is what came of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class History:
     suppressions: Suppressions = field(default=lambda _channel, _address: ())
     confirmed: Confirmed = field(default=lambda _channel, _address: ())
     journey: OnJourney | None = None
+    task: OnTask | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +120,11 @@ class Defer:
     first_due: bool = False
 
 
-Verdict = Send | Refuse | Defer
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Make a task of it."""
+
+    facts: dict[str, Any]
+
+
+Verdict = Send | Assign | Refuse | Defer

@@ -13,7 +13,7 @@ from services.messaging.domain.campaign import CANCELLED, Broadcast, Definition,
 from services.messaging.domain.campaign_reading import parse_definition
 from services.messaging.domain.confirming import CHANNEL, Confirming
 from services.messaging.domain.rules import parse_rules
-from services.messaging.domain.template import parse_template
+from services.messaging.domain.template import Template, parse_template
 from services.messaging.store import catalogue as store
 from services.messaging.store.broadcasts import cancel_sends, drop_broadcast, plan_broadcast
 from services.messaging.store.catalogue import Fetcher
@@ -88,14 +88,25 @@ async def _check_segment(segments: Segments, definition: Definition, within: Seq
 
 async def _check_templates(tx: Connection, body: Any, definition: Definition, within: Sequence[str] = ()) -> None:
     """Every template must exist, in the channel that is asked for."""
-    found = await store.load_templates(tx, [variant.template for variant in definition.variants])
+    found = await store.load_templates(tx, definition.templates)
     for position, variant in enumerate(definition.variants):
         loc: list[str | int] = ["template"] if "template" in body else ["variants", position, "template"]
-        channels = [one.channel for one in found if one.key == variant.template]
-        if not channels:
-            raise fault([*within, *loc], "there is no template with this key")
-        if definition.channel not in (None, "preferred", *channels):
-            raise fault([*within, "channel"], f"the template {variant.template!r} has no content for it")
+        asked = "recipient" if definition.recipient else "channel"
+        _check_template(found, variant.template, definition.channel, [*within, *loc], [*within, asked])
+    for position, step in enumerate(definition.task.escalate if definition.task else ()):
+        loc = [*within, "task", "escalate", position]
+        _check_template(found, step.template, step.to.channel, [*loc, "template"], [*loc, "recipient"])
+
+
+def _check_template(
+    found: Sequence[Template], key: str, channel: str | None, loc: Sequence[str | int], asked: Sequence[str | int]
+) -> None:
+    """`asked`: where the channel is asked for."""
+    channels = [one.channel for one in found if one.key == key]
+    if not channels:
+        raise fault(loc, "there is no template with this key")
+    if channel not in (None, "preferred", *channels):
+        raise fault(asked, f"the template {key!r} has no content for {channel if 'channel' not in asked else 'it'}")
 
 
 async def _check_journey(tx: Connection, definition: Definition) -> None:
@@ -123,6 +134,8 @@ async def replace_campaign(db: Database, segments: Segments, key: str, body: Any
 
     async def work(tx: Connection) -> asyncpg.Record:
         row = await _get_changeable(tx, key)
+        if "task" in row["definition"] and definition.task is None:
+            raise fault(["task"], "must stay, for its tasks may have to be escalated: make another campaign")
         await _check_templates(tx, body, definition)
         await _check_journey(tx, definition)
         await _write(tx, row, definition=body, at=at)

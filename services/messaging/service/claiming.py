@@ -13,11 +13,14 @@ from services.messaging.domain.decision import doubted
 from services.messaging.domain.delivery import Delivery
 from services.messaging.domain.reach import Suppression
 from services.messaging.domain.rules import Rules
-from services.messaging.domain.verdict import Defer, Earlier, History, Message, OnJourney, Refuse, Send
+from services.messaging.domain.staff import OPERATIONAL
+from services.messaging.domain.tasks import OnTask
+from services.messaging.domain.verdict import Assign, Defer, Earlier, History, Message, OnJourney, Refuse, Send
 from services.messaging.service.journeying import read_journeys
-from services.messaging.service.judging import Catalogue, Draft, judge, request_for
+from services.messaging.service.judging import Catalogue, Draft, TaskDraft, judge, request_for
 from services.messaging.service.outcomes import outcome
 from services.messaging.service.providers import MAILBOX, Providers
+from services.messaging.service.tasking import Tasking, read_tasks
 from services.messaging.store import confirmations
 from services.messaging.store import sends as store
 from services.messaging.store.catalogue import Fetcher
@@ -40,7 +43,7 @@ class Prepared:
 
     due: Due
     recipient: Recipient | None
-    draft: Draft | Refuse | None
+    draft: Draft | TaskDraft | Refuse | None
     unreadable: bool = False
     household: str | None = None
 
@@ -53,6 +56,7 @@ class Claimed:
     deliveries: list[Delivery] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     again: list[Due] = field(default_factory=list)
+    tasking: Tasking = field(default_factory=Tasking)
 
 
 def asked_addresses(
@@ -64,10 +68,16 @@ def asked_addresses(
 
 
 async def read_suppressions(
-    tx: Connection, recipients: Sequence[Recipient], channels: Iterable[str], secret: str
+    tx: Connection,
+    recipients: Sequence[Recipient],
+    channels: Iterable[str],
+    secret: str,
+    *,
+    staff: Iterable[tuple[str, str]] = (),
 ) -> Callable[[str, str], Sequence[Suppression]]:
-    """The suppressions of these people's addresses, as `decide` asks for them."""
+    """The suppressions of these people's addresses, and of those of staff, as `decide` asks for them."""
     hashes = asked_addresses(recipients, channels, secret)
+    hashes |= {(channel, address): (channel, address_hash(secret, channel, address)) for channel, address in staff}
     found = await store.read_suppressions(tx, list(hashes.values()))
     return lambda channel, address: found.get(hashes.get((channel, address), ("", "")), ())
 
@@ -92,6 +102,7 @@ class Histories:
     confirmed: Callable[[str, str], Collection[str]]
     journeys: Mapping[UUID, OnJourney]
     households: dict[str, list[Message]] = field(default_factory=dict)
+    tasks: Mapping[UUID, OnTask] = field(default_factory=dict)
 
     def of(self, one: Prepared) -> History:
         due, home = one.due, one.household
@@ -103,6 +114,7 @@ class Histories:
             suppressions=self.suppressions,
             confirmed=self.confirmed,
             journey=self.journeys.get(due.id),
+            task=self.tasks.get(due.id),
         )
 
     def note(self, household: str | None, message: Message) -> None:
@@ -128,10 +140,11 @@ async def read_histories(
         earlier=await store.read_earlier(tx, due),
         changes=await store.read_last_changes(tx, due, catalogue.segments()),
         messages={} if window is None else await store.read_messages(tx, due, since=now - window),
-        suppressions=await read_suppressions(tx, recipients, catalogue.channels(), secret),
+        suppressions=await read_suppressions(tx, recipients, catalogue.channels(), secret, staff=catalogue.staff()),
         confirmed=await read_confirmed(tx, recipients, catalogue.rules, secret),
         journeys=await read_journeys(tx, due, catalogue.on_journeys()),
         households=await read_household_messages(tx, homes, since=now - window) if window and homes else {},
+        tasks=await read_tasks(tx, due, catalogue.on_tasks(), now=now),
     )
 
 
@@ -166,7 +179,18 @@ class Claims:
                     claimed.judged.append(_deferred(one, verdict, now))
                 case Send():
                     self._send(claimed, one, verdict, catalogue, histories, now)
+                case Assign():
+                    self._assign(claimed, one, verdict, catalogue, now)
+        claimed.entries += claimed.tasking.entries
         return claimed
+
+    def _assign(self, claimed: Claimed, one: Prepared, verdict: Assign, catalogue: Catalogue, now: datetime) -> None:
+        if isinstance(one.draft, Refuse):
+            claimed.judged.append(_refused(one, one.draft, now))
+        elif isinstance(one.draft, TaskDraft):
+            claimed.judged.append(claimed.tasking.assign(one.due, one.draft, verdict, catalogue.campaigns, now))
+        else:
+            claimed.again.append(one.due)
 
     def _send(
         self,
@@ -181,7 +205,7 @@ class Claims:
         if isinstance(draft, Refuse):
             claimed.judged.append(_refused(one, doubted(draft) if one.due.in_doubt else draft, now))
             claimed.entries += _unconfirmed(one, catalogue, now)
-        elif draft is None or not _is_of(draft, verdict):
+        elif not isinstance(draft, Draft) or not _is_of(draft, verdict):
             claimed.again.append(one.due)
         else:
             purpose = catalogue.campaigns[one.due.campaign_id].definition.purpose
@@ -211,6 +235,7 @@ class Claims:
         delivery = _delivery(one, draft, facts["purpose"], provider.name if provider else MAILBOX, now)
         claimed.judged.append(judged)
         claimed.deliveries.append(delivery)
+        claimed.tasking.escalate(one.due, channel=draft.channel, address=draft.address, at=now)
         if sent:
             claimed.entries.append(sent_entry(delivery, now))
 
@@ -278,7 +303,7 @@ def _delivery(one: Prepared, draft: Draft, purpose: str, provider: str, now: dat
         provider=provider,
         status="sent" if provider == MAILBOX else "sending",
         at=now,
-        household=one.household if purpose != TRANSACTIONAL else None,
+        household=one.household if purpose not in (TRANSACTIONAL, OPERATIONAL) else None,
     )
 
 

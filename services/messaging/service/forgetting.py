@@ -17,6 +17,7 @@ from services.messaging.store.retention import (
     forget_messages,
     forget_runs,
 )
+from services.messaging.store.tasks import expire_tasks, forget_tasks
 from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.leases import Leases
@@ -55,15 +56,21 @@ class Forgetter:
         campaigns = forgettable_decisions(await load_campaigns(self._db), now=now, kept=self._kept)
         runs = forgettable_runs(await self._book.load(self._db), now=now, kept=self._kept)
         before = forgettable_messages(await load_rules(self._db), now=now, kept=self._kept)
+        await self._db.run(partial(self._expire, lane, now))
         deleted = 0
         for walk in (
             lambda tx, after: forget_decisions(tx, lane, after=after, campaigns=campaigns, limit=self._page),
             lambda tx, after: forget_runs(tx, lane, after=after, journeys=runs, limit=self._page),
             lambda tx, after: forget_messages(tx, lane, after=after, before=before, limit=self._page),
             lambda tx, after: forget_household_messages(tx, lane, after=after, before=before, limit=self._page),
+            lambda tx, after: forget_tasks(tx, lane, after=after, before=now - self._kept, limit=self._page),
         ):
             deleted += await self._walk(lane, walk, until=now - self._kept)
         return deleted
+
+    async def _expire(self, lane: int, now: datetime, tx: Connection) -> None:
+        await self._leases.check(tx, [lane])
+        await expire_tasks(tx, lane, now=now)
 
     async def _walk(self, lane: int, walk: Walk, *, until: datetime) -> int:
         """Page by page, to the end or to where all is newer than `until`."""

@@ -6,12 +6,19 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.messaging.domain.addresses import address_hash
-from services.messaging.domain.campaign import Broadcast, Campaign, ConfirmTrigger, JourneyTrigger, SegmentTrigger
-from services.messaging.domain.content import Content, Links, compose, values_for
+from services.messaging.domain.campaign import (
+    Broadcast,
+    Campaign,
+    ConfirmTrigger,
+    JourneyTrigger,
+    SegmentTrigger,
+    TaskTrigger,
+)
+from services.messaging.domain.content import Content, Links, compose, one_line, values_for
 from services.messaging.domain.decision import decide
 from services.messaging.domain.emails import headers_for
 from services.messaging.domain.links import LinkContent, Linker
-from services.messaging.domain.liquid_box import TemplateFault
+from services.messaging.domain.liquid_box import TemplateFault, render
 from services.messaging.domain.rules import Rules
 from services.messaging.domain.template import Template
 from services.messaging.domain.tracking import Tracker
@@ -62,6 +69,15 @@ class Catalogue:
         return frozenset(
             one.id for one in self.campaigns.values() if isinstance(one.definition.trigger, JourneyTrigger)
         )
+
+    def on_tasks(self) -> frozenset[UUID]:
+        """The steps of escalations."""
+        return frozenset(one.id for one in self.campaigns.values() if isinstance(one.definition.trigger, TaskTrigger))
+
+    def staff(self) -> set[tuple[str, str]]:
+        """Channel and address of everybody of our own who is told something."""
+        named = (one.definition.recipient for one in self.campaigns.values())
+        return {(one.channel, one.address) for one in named if one is not None}
 
     def capped_by_household(self) -> frozenset[str]:
         """The purposes of which a frequency cap counts what all who live together were sent."""
@@ -128,11 +144,12 @@ def draft(
     template = catalogue.template(verdict.template, verdict.channel)
     if template is None:
         return Refuse("failed", "template_error", {"template": verdict.template, "error": "There is no such template."})
-    template = template.speaking(recipient.traits.get("locale"))
-    delivery_id = due.delivery_id or new_id()
     definition = catalogue.campaigns[due.campaign_id].definition
+    delivery_id, linked = due.delivery_id or new_id(), new_id()
+    if definition.recipient is None:  # else it speaks our own language, and its links are nothing of the person's
+        template, linked = template.speaking(recipient.traits.get("locale")), delivery_id
     confirms = definition.trigger.purpose if isinstance(definition.trigger, ConfirmTrigger) else None
-    links = links_for(speech, delivery_id, verdict.channel, definition.purpose, verdict.address, confirms=confirms)
+    links = links_for(speech, linked, verdict.channel, definition.purpose, verdict.address, confirms=confirms)
     values = values_for(recipient, trigger=due.trigger, campaign=due.campaign, links=links)
     try:
         content = compose(template, values)
@@ -140,7 +157,7 @@ def draft(
         return Refuse("failed", "template_error", {"template": template.key, "error": str(fault)})
     headers = {}
     if verdict.channel == "email":
-        if speech.tracker and content.html and catalogue.campaigns[due.campaign_id].definition.tracking:
+        if speech.tracker and content.html and definition.tracking:
             content = replace(content, html=speech.tracker.tracked(content.html, delivery_id))
         headers = headers_for(
             content=content,
@@ -151,6 +168,25 @@ def draft(
             at=now,
         )
     return Draft(delivery_id, verdict.channel, verdict.address, template, content, headers)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDraft:
+    """A task ready to be made."""
+
+    id: UUID
+    title: str
+
+
+def draft_task(due: Due, catalogue: Catalogue, recipient: Recipient) -> TaskDraft | Refuse:
+    """With its title rendered, or why that can't be. One that comes out empty is the campaign's key: nothing is to be forgotten."""
+    plan = catalogue.campaigns[due.campaign_id].definition.task
+    values = values_for(recipient, trigger=due.trigger, campaign=due.campaign, links=Links("", ""))
+    try:
+        title = one_line(render(plan.title if plan else "", values, html=False))
+    except TemplateFault as fault:
+        return Refuse("failed", "template_error", {"template": "task.title", "error": str(fault)})
+    return TaskDraft(new_id(), title or due.campaign)
 
 
 def links_for(

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.messaging.domain.staff import OPERATIONAL
 from shared.plumbing import json
 from shared.plumbing.feed import Entry
 from shared.plumbing.lanes import lane_of
@@ -24,11 +25,11 @@ def outcome(
     key: str | None = None,
 ) -> Entry:
     """`what` happened to a delivery (`Sent`, `Failed` …), to be appended to the feed; told twice it counts once. `key`: of what
-    may happen more than once."""
+    may happen more than once. What staff are told has names of its own: the person got, opened and refused nothing."""
     message = OutcomeRecorded(
         message_id=f"{delivery_id}:{key or what.lower()}",
         profile_id=profile_id,
-        name=name or f"{_NAMES[channel]} {what}",
+        name=name or f"{'Staff ' if properties.get('purpose') == OPERATIONAL else ''}{_NAMES[channel]} {what}",
         properties={"delivery_id": str(delivery_id), "channel": channel} | properties,
         at=at,
     )

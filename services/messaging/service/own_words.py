@@ -8,6 +8,7 @@ import asyncpg
 
 from services.messaging.domain.campaign import TRANSACTIONAL
 from services.messaging.domain.links import LinkContent
+from services.messaging.domain.staff import OPERATIONAL
 from services.messaging.service.outcomes import outcome
 from services.messaging.store import people
 from services.messaging.store.outbox import put_consent
@@ -55,7 +56,7 @@ class Speaker:
         """The event that it is, for the feed; once for each message, however often it is said."""
         return outcome(
             "Unsubscribed",
-            name="Unsubscribed",
+            name="Unsubscribed" if self.link.purpose != OPERATIONAL else None,
             delivery_id=self.link.delivery_id,
             profile_id=self.profile_id,
             channel=self.link.channel,

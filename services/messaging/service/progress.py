@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 
 from services.messaging.clients.neighbours import Segments
-from services.messaging.domain.campaign import Broadcast, Campaign, ConfirmTrigger, EventTrigger, JourneyTrigger
+from services.messaging.domain.campaign import Broadcast, Campaign, SegmentTrigger
 from services.messaging.store.broadcasts import Standing, read_standing
 from services.messaging.store.catalogue import to_campaign
 from shared.plumbing.db import Database
@@ -55,11 +55,7 @@ def _reasons(found: Standing) -> Counter[str]:
 async def _expected(segments: Segments, campaign: Campaign, found: Standing) -> int | None:
     """How many members there are now, while they are not all taken."""
     trigger = campaign.definition.trigger
-    if (
-        campaign.taken_at is None
-        or found.done_at
-        or isinstance(trigger, EventTrigger | JourneyTrigger | ConfirmTrigger)
-    ):
+    if campaign.taken_at is None or found.done_at or not isinstance(trigger, SegmentTrigger | Broadcast):
         return None
     try:
         return await segments.size(trigger.segment)

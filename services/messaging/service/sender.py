@@ -18,7 +18,7 @@ from prometheus_client import Counter
 from services.messaging.clients.neighbours import Asked, Profiles
 from services.messaging.domain.fairness import one_each, take_turns
 from services.messaging.domain.households import household_key
-from services.messaging.domain.verdict import History, Send
+from services.messaging.domain.verdict import Assign, History, Refuse, Send
 from services.messaging.service.claiming import (
     Claimed,
     Claims,
@@ -30,7 +30,16 @@ from services.messaging.service.claiming import (
 )
 from services.messaging.service.confirming import ask_all
 from services.messaging.service.hearing import hear, hear_all
-from services.messaging.service.judging import Catalogue, Speech, draft, judge, request_for
+from services.messaging.service.judging import (
+    Catalogue,
+    Draft,
+    Speech,
+    TaskDraft,
+    draft,
+    draft_task,
+    judge,
+    request_for,
+)
 from services.messaging.service.pacing import Pacing
 from services.messaging.service.providers import Providers, channels_of
 from services.messaging.store import sends as store
@@ -149,7 +158,7 @@ class Sender:
         turns = take_turns(
             found,
             campaign=lambda one: one.campaign_id,
-            urgent=lambda one: catalogue.campaigns[one.campaign_id].transactional,
+            urgent=lambda one: catalogue.campaigns[one.campaign_id].urgent,
         )
         turns = self._pacing.fit(one_each(turns, lambda one: one.profile_id), catalogue.campaigns)[: self._size]
         return self._providers.fit(turns, lambda one: channels[one.campaign_id])
@@ -163,7 +172,7 @@ class Sender:
         lanes = sorted(self._leases.held)
         wanted = max(looks.values(), default=0)
         if self._backlog and wanted:
-            urgent = {key: look for key, look in looks.items() if catalogue.campaigns[key].transactional}
+            urgent = {key: look for key, look in looks.items() if catalogue.campaigns[key].urgent}
             found = await self._find(urgent, lanes) + await self._find(
                 {key: look for key, look in looks.items() if key not in urgent}, self._next_lanes(lanes, wanted)
             )
@@ -189,7 +198,9 @@ class Sender:
         """What addresses are refused and confirmed; nothing else of anybody's history."""
         people, secret = list(recipients.values()), self._speech.address_secret
         async with self._db.pool.acquire() as connection:
-            suppressions = await read_suppressions(connection, people, catalogue.channels(), secret)
+            suppressions = await read_suppressions(
+                connection, people, catalogue.channels(), secret, staff=catalogue.staff()
+            )
             return History(
                 suppressions=suppressions, confirmed=await read_confirmed(connection, people, catalogue.rules, secret)
             )
@@ -208,9 +219,11 @@ class Sender:
             recipient, unreadable = asked.people.get(one.profile_id), one.profile_id in asked.unreadable
             request = request_for(one, catalogue, recipient, self._speech.default_zone, unreadable=unreadable)
             verdict = judge(request, history, now=now)
-            made = None
+            made: Draft | TaskDraft | Refuse | None = None
             if isinstance(verdict, Send) and recipient is not None:
                 made = draft(one, verdict, catalogue, recipient, speech=self._speech, now=now)
+            elif isinstance(verdict, Assign) and recipient is not None:
+                made = draft_task(one, catalogue, recipient)
             home = household_key(self._speech.address_secret, recipient) if recipient else None
             prepared.append(Prepared(one, recipient, made, unreadable, home))
         return prepared
@@ -240,6 +253,7 @@ class Sender:
         await store.write_deliveries(tx, claimed.deliveries)
         await ask_all(tx, known, claimed, fresh, secret=self._speech.address_secret, now=now)
         await count_deliveries(tx, claimed.deliveries)
+        await claimed.tasking.write(tx, at=now)
         await append(tx, claimed.entries, at=now)
         if self._elapsed() - asked_at > FRESH:
             raise Outdated

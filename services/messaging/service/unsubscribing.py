@@ -6,6 +6,7 @@ from datetime import datetime
 from services.messaging.domain.campaign import TRANSACTIONAL
 from services.messaging.domain.links import LinkContent
 from services.messaging.domain.reach import NON_TRANSACTIONAL
+from services.messaging.domain.staff import OPERATIONAL
 from services.messaging.service.own_words import MARKETING, Speaker, find_speaker, purpose_of, refuse_address
 from services.messaging.service.previews import NOBODY
 from services.messaging.store.catalogue import load_campaigns
@@ -42,7 +43,8 @@ async def unsubscribe_in(tx: Connection, speaker: Speaker) -> Entry:
     """The same in a transaction that holds the profile's row; what is to be told of it."""
     link = speaker.link
     await _refuse(tx, link, speaker, speaker.at)
-    await speaker.say(tx, purpose=purpose_of(link), channel=link.channel, granted=False)
+    if link.purpose != OPERATIONAL:  # else it was staff who had enough of it, not the person whom it is about
+        await speaker.say(tx, purpose=purpose_of(link), channel=link.channel, granted=False)
     return speaker.unsubscribed()
 
 
@@ -67,7 +69,7 @@ async def stop_everything(
         if speaker is None:
             return
         spoken = {one.definition.purpose for one in await load_campaigns(tx)} | {purpose for purpose, _ in granted}
-        for purpose in sorted((spoken | {purpose_of(link), MARKETING}) - {TRANSACTIONAL}):
+        for purpose in sorted((spoken | {purpose_of(link), MARKETING}) - {TRANSACTIONAL, OPERATIONAL}):
             await speaker.say(tx, purpose=purpose, channel="any", granted=False)
         await append(tx, [speaker.unsubscribed()], at=at)
 

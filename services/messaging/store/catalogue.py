@@ -11,6 +11,7 @@ import asyncpg
 
 from services.messaging.domain.campaign import Campaign, Definition
 from services.messaging.domain.campaign_reading import parse_definition
+from services.messaging.domain.escalating import with_steps
 from services.messaging.domain.rules import Rules, parse_rules
 from services.messaging.domain.template import Template, parse_template
 from shared.plumbing import json
@@ -51,10 +52,11 @@ def _instant(text: str) -> datetime:
 
 
 async def load_campaigns(tx: Fetcher) -> list[Campaign]:
-    """All that were ever started, also those paused or deleted since; and those of our own that ask for confirmations."""
+    """All that were ever started, also those paused or deleted since; the steps by which tasks of theirs are escalated; and those of
+    our own that ask for confirmations."""
     rows = await tx.fetch(f"SELECT {_CAMPAIGN} FROM campaigns WHERE runs <> '[]'::jsonb")
     confirming = (await load_rules(tx)).confirming
-    return [to_campaign(row) for row in rows] + (confirming.campaigns() if confirming else [])
+    return with_steps(to_campaign(row) for row in rows) + (confirming.campaigns() if confirming else [])
 
 
 async def find_campaign(tx: Fetcher, key: str, *, lock: bool = False) -> asyncpg.Record | None:
@@ -237,7 +239,8 @@ async def campaigns_using(tx: Fetcher, template: str) -> list[str]:
         """SELECT key FROM campaigns WHERE status <> 'deleted' AND (definition ->> 'template' = $1 OR EXISTS (
              SELECT FROM jsonb_array_elements(CASE jsonb_typeof(definition -> 'variants')
                                               WHEN 'array' THEN definition -> 'variants' ELSE '[]' END) AS variant
-             WHERE variant ->> 'template' = $1)) ORDER BY key""",
+             WHERE variant ->> 'template' = $1) OR definition -> 'task' -> 'escalate' @> jsonb_build_array(
+               jsonb_build_object('template', $1::text))) ORDER BY key""",
         template,
     )
     return [row["key"] for row in rows]

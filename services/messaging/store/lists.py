@@ -161,7 +161,7 @@ async def count_control(db: Database, *, since: datetime) -> list[asyncpg.Record
                        FROM sends
                        WHERE lane = ANY($1::smallint[]) AND trigger_at >= $2
                          AND (decision IN ('sent', 'unknown', 'failed', 'held_out') OR reason = 'no_window')
-                         AND campaign_id IN (SELECT id FROM campaigns WHERE definition ->> 'purpose' <> 'transactional')) AS event
+                         AND campaign_id IN (SELECT id FROM campaigns WHERE definition ->> 'purpose' NOT IN ('transactional', 'operational'))) AS event
                  GROUP BY profile_id, held_out) AS person
            GROUP BY held_out""",
         ALL,

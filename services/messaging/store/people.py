@@ -18,6 +18,8 @@ MOVED = {
     "memberships_seen": "segment, change, at",
     "journey_runs": "id, journey_id, version, user_id, instance, entry_id, entry, entered_at, place, since, resting, answered, "
     "heard, next_at, path, ended_at, reason",
+    "tasks": "id, campaign_id, campaign, user_id, title, team, state, due_at, expires_at, created_at, taken_by, taken_at, done_at, "
+    "outcome, history",
     "consent_outbox": "id, purpose, channel, status, source, at, created_at, told_at",
     "preference_outbox": "id, topics, contact_windows, at, created_at, told_at",
 }

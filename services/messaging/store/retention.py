@@ -46,7 +46,7 @@ async def forget_decisions(
         [one.before for one in campaigns],
         [one.had_before for one in campaigns],
     )
-    return _walked(row)
+    return to_walked(row)
 
 
 async def forget_runs(
@@ -67,7 +67,7 @@ async def forget_runs(
         list(journeys),
         list(journeys.values()),
     )
-    return _walked(row)
+    return to_walked(row)
 
 
 async def forget_messages(tx: Connection, lane: int, *, after: UUID, before: datetime, limit: int) -> Walked:
@@ -85,7 +85,7 @@ async def forget_messages(tx: Connection, lane: int, *, after: UUID, before: dat
         limit,
         before,
     )
-    return _walked(row)
+    return to_walked(row)
 
 
 async def forget_household_messages(tx: Connection, lane: int, *, after: UUID, before: datetime, limit: int) -> Walked:
@@ -102,9 +102,10 @@ async def forget_household_messages(tx: Connection, lane: int, *, after: UUID, b
         limit,
         before,
     )
-    return _walked(row)
+    return to_walked(row)
 
 
-def _walked(row: asyncpg.Record | None) -> Walked:
+def to_walked(row: asyncpg.Record | None) -> Walked:
+    """The page of a row."""
     assert row is not None
     return Walked(row["deleted"], row["last"], row["oldest"])
