@@ -8,7 +8,15 @@ import pytest
 
 from tests.support.deployment import CHECKOUT, Deployment
 
-PAGES = ("messages.md", "preferences.md", "journeys.md", "segments.md", "life-of-an-event.md", "sending-events.md")
+PAGES = (
+    "messages.md",
+    "preferences.md",
+    "journeys.md",
+    "tasks.md",
+    "segments.md",
+    "life-of-an-event.md",
+    "sending-events.md",
+)
 
 
 def _examples() -> str:
@@ -51,4 +59,5 @@ async def test_the_readmes_examples_work_when_pasted(tmp_path: Path) -> None:
     assert 'font-weight: bold;\\">150 EUR</p>' in output, "MJML with its styles inlined"
     assert '"segment":"good-customers","channel":"email"' in output, "a check of a template"
     assert '"walking":0,"ended":{"finished":1},"steps":[' in output, "a journey"
+    assert '"title":"Call Emil about order 1003"' in output, "a task"
     assert '"to":"me@shop.example","provider":"mailbox","status":"sent"' in output, "a test message"

@@ -1,17 +1,25 @@
 """Tasks of staff: made once, taken by one, escalated while nobody has taken them, and never after that."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import httpx
+import pytest
 
+from services.messaging.clients.smtp import Server, SmtpProvider
+from services.messaging.service.forgetting import Forgetter
+from services.messaging.service.sender import Outdated
 from services.messaging.service.tasks import take_task
-from tests.services.messaging.conftest import Messaging
+from services.messaging.store.tasks import count_tasks
+from tests.services.messaging.conftest import Messaging, NewMessaging
 from tests.services.messaging.neighbours import consent
+from tests.services.messaging.post import Post
 from tests.services.messaging.senders import make_sender
-from tests.services.messaging.staff import HEAD, MINUTE, call_back, ordered, tasks_of
+from tests.services.messaging.staff import HEAD, MINUTE, call_back, order, ordered, tasks_of
 from tests.services.messaging.test_smtp import outcome_names
+from tests.support.ports import free_ports
+from tests.support.waiting import until
 
 
 async def test_an_order_is_a_task_which_one_takes_and_finishes(messaging: Messaging) -> None:
@@ -149,3 +157,82 @@ async def test_lists_are_soonest_due_first_and_know_what_time_does(messaging: Me
     assert not expired["overdue"]
     refusal = await messaging.call("POST", f"/v1/tasks/{expired['id']}/take", {"by": "max"}, status=409)
     assert refusal["code"] == "task_expired"
+
+
+async def test_a_sender_that_dies_before_its_commit_leaves_nothing_and_one_task_is_made(messaging: Messaging) -> None:
+    await call_back(messaging)
+    await messaging.stop()
+    order(messaging, messaging.near.add_person())
+    times = iter([0.0, 2.1])  # too late: the claim is rolled back at its very end
+    async with make_sender(messaging, "one", elapsed=lambda: next(times)) as one:
+        await one.take_in()
+        await one.leases.renew()
+        with pytest.raises(Outdated):
+            await one.sender.step()
+    assert await messaging.rows("SELECT 1 FROM tasks") == []
+    async with make_sender(messaging, "one") as one, make_sender(messaging, "two") as two:
+        await one.leases.renew()
+        two.leases.held = dict(one.leases.held)  # as a worker that does not know yet that it lost its lanes
+        await asyncio.gather(*(s.sender.step() for s in (one, two) * 3), return_exceptions=True)
+    assert len(await messaging.rows("SELECT 1 FROM tasks")) == 1
+    assert len(await messaging.rows("SELECT 1 FROM sends WHERE trigger ? 'task'")) == 1
+    assert await outcome_names(messaging) == ["Task Created"]
+    await messaging.start()
+
+
+async def test_an_escalation_that_a_dying_sender_had_given_away_is_not_told_twice(new_messaging: NewMessaging) -> None:
+    started = asyncio.Event()
+
+    async def never(_post: Post, _address: str) -> str:
+        started.set()
+        await asyncio.sleep(30)
+        return "250 OK"
+
+    async with Post(data=never).open() as post:
+        messaging = await new_messaging(**post.settings)
+        await call_back(messaging, escalate=[{**HEAD, "after": "PT0S"}])
+        await messaging.stop()
+        order(messaging, messaging.near.add_person())
+        smtp = SmtpProvider(Server("127.0.0.1", post.port), timeout=20, room=4)
+        async with make_sender(messaging, "messaging-test", carriers={"email": smtp}) as one:
+            await one.take_in()
+            await one.leases.renew()
+            assert [await one.sender.step(), await one.sender.step()] == [1, 1]
+            await started.wait()
+            await one.providers.finish(within=0)  # as kill -9: the answer is never recorded
+        await messaging.start()
+        await messaging.settle()
+        assert [one["decision"] for one in await messaging.decisions()] == ["unknown", "sent"]
+        assert post.tries == 1
+        assert await outcome_names(messaging) == ["Task Created", "Task Escalated", "Staff Email Unconfirmed"]
+
+
+async def test_a_task_is_made_while_the_provider_of_its_steps_is_away(new_messaging: NewMessaging) -> None:
+    messaging = await new_messaging(smtp_host="127.0.0.1", smtp_port=free_ports(1)[0])
+    await call_back(messaging, escalate=[{**HEAD, "after": "PT0S"}])
+    for number in range(12):  # more than it takes for the provider to be left alone
+        order(messaging, messaging.near.add_person(), str(number))
+
+    async def all_are_made() -> bool:
+        return len(await messaging.items("/v1/tasks?state=open")) == 12
+
+    await until(all_are_made)
+
+
+async def test_old_tasks_are_forgotten_and_those_that_wait_are_counted(messaging: Messaging) -> None:
+    await call_back(messaging, escalate=[])
+    old, _ = await ordered(messaging), await ordered(messaging)
+    await messaging.call("POST", f"/v1/tasks/{old['id']}/take", {"by": "eva"})
+    await messaging.call("POST", f"/v1/tasks/{old['id']}/done", {})
+    db = messaging.app.state.frame.db
+    assert await count_tasks(db, list(range(64)), now=messaging.clock.now() + 15 * MINUTE) == (1, 0, 1)
+    messaging.step(timedelta(days=8))
+    fresh = await ordered(messaging)
+    messaging.step(timedelta(days=400))
+    await messaging.stop()
+    async with make_sender(messaging, "one") as one:
+        await one.leases.renew()
+        await Forgetter(one.db, leases=one.leases, clock=messaging.clock, kept=timedelta(days=400)).step()
+    await messaging.start()
+    assert [one["id"] for one in await messaging.items("/v1/tasks")] == [fresh["id"]]
+    assert [row["state"] for row in await messaging.rows("SELECT state FROM tasks")] == ["expired"]

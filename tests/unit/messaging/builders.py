@@ -19,7 +19,7 @@ CAMPAIGN = UUID(int=2)
 def campaign(*, status: str = "running", **fields: Any) -> Campaign:
     """A marketing campaign on entering `vip`, running since yesterday, unless `fields` say otherwise."""
     body = {"key": "hello", "trigger": {"segment": "vip", "on": "entered"}, "purpose": "marketing"} | fields
-    if "variants" not in body:
+    if "variants" not in body and "task" not in body:
         body.setdefault("template", "hello")
     return Campaign(CAMPAIGN, "hello", parse_definition(body), status, ((NOW - timedelta(days=1), None),))
 
