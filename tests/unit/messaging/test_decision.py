@@ -7,7 +7,7 @@ import pytest
 
 from services.messaging.domain.decision import decide
 from services.messaging.domain.reach import Suppression
-from services.messaging.domain.verdict import Defer, Earlier, History, Message, Refuse, Send
+from services.messaging.domain.verdict import TASK_CREATED, Assign, Defer, Earlier, History, Message, Refuse, Send
 from tests.unit.messaging.builders import NOW, campaign, granted, offer, person, request, rules
 
 HOUR = timedelta(hours=1)
@@ -25,6 +25,8 @@ def verdict(history: History | None = None, **fields: Any) -> tuple[str, str]:
     match found:
         case Send():
             return "sent", "sent"
+        case Assign():
+            return "sent", TASK_CREATED
         case Defer():
             return "deferred", found.reason
         case Refuse():

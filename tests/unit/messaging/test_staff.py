@@ -22,7 +22,7 @@ from tests.unit.messaging.builders import ADA, NOW, campaign, offer, person, req
 SECOND = timedelta(seconds=1)
 STEP = {"after": "PT15M", "recipient": {"email": "boss@shop.example"}, "template": "alarm"}
 PLAN: dict[str, Any] = {"title": "Call {{ profile.id }}", "within": "PT15M", "escalate": [STEP]}
-DESK = {"purpose": "operational", "recipient": {"email": "desk@shop.example"}}
+DESK: dict[str, Any] = {"purpose": "operational", "recipient": {"email": "desk@shop.example"}}
 
 
 def task(**fields: Any) -> Task:
