@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import structs
 
+from shared.plumbing.errors import Unavailable
 from shared.plumbing.http import Neighbour
 from shared.plumbing.log import get_logger
 from shared.schemas.history import ChangesPage, ChangesRequest, EventsPage, EventsRequest
@@ -98,9 +99,12 @@ class Segments:
     async def members(
         self, segment: str, cursor: str | None, *, limit: int, at: datetime | None = None
     ) -> tuple[list[Member], str | None]:
-        """A page of the members (of then, with `at`), and the cursor of the next (None at the end). Raises Unavailable."""
+        """A page of the members (of then, with `at`), and the cursor of the next (None at the end). Raises Unavailable, also while
+        the segment is being built for the first time: whoever is not looked at yet would be left out."""
         params = {"limit": limit} | ({"cursor": cursor} if cursor else {}) | ({"at": at.isoformat()} if at else {})
         answer = await self._neighbour.get(_members_of(segment), **params)
+        if not answer.get("complete", True):
+            raise Unavailable(f"The segment {segment!r} is still being built.")
         return [Member.of(item) for item in answer["items"]], answer["next"]
 
     async def memberships(self, profile_ids: Sequence[UUID]) -> Mapping[UUID, frozenset[str]]:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from services.segments.api.desk import desk_of
 from services.segments.api.membership import members_now_or_then
 from services.segments.service.catalogue import get_segment
+from services.segments.store.catalogue import is_built
 from services.segments.store.changes import changes_between
 from services.segments.store.memberships import segment_keys_of, segments_of, sizes
 from services.segments.store.profiles import find_current, find_profile
@@ -56,7 +57,9 @@ def internal_routes() -> APIRouter:
     async def members(
         request: Request, key: str, at: datetime | None = None, limit: Limit = 100, cursor: Cursor = None
     ) -> Response:
-        return JsonResponse(await members_now_or_then(desk_of(request).db, key, at, limit=limit, cursor=cursor))
+        db = desk_of(request).db
+        found = await members_now_or_then(db, key, at, limit=limit, cursor=cursor)
+        return JsonResponse(found | {"complete": await is_built(db, key)})
 
     @router.post("/internal/segments/{key}/changes", dependencies=[Internal])
     async def changes(request: Request, key: str) -> Response:

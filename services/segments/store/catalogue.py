@@ -61,6 +61,16 @@ class Version:
         return self.status == "building" and self.live_at is not None
 
 
+async def is_built(db: "Connection | Database", key: str) -> bool:
+    """Whether everybody was looked at for it once; edits since then do not matter, for the version before them serves meanwhile."""
+    built: bool = await db.fetchval(
+        """SELECT EXISTS (SELECT FROM segment_versions AS v JOIN segments ON segments.id = v.segment_id
+           WHERE segments.key = $1 AND v.live_at IS NOT NULL)""",
+        key,
+    )
+    return built
+
+
 async def read_revision(tx: Connection) -> int:
     """The catalogue's revision now."""
     revision: int = await tx.fetchval("SELECT revision FROM catalogue WHERE id = 1")

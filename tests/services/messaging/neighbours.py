@@ -34,6 +34,7 @@ class Neighbours(httpx.AsyncBaseTransport):
         self.members: dict[str, list[Any]] = defaultdict(list)
         self.inside: dict[str, set[UUID]] = defaultdict(set)
         self.no_segments: set[str] = set()
+        self.being_built: set[str] = set()
         self.outside: dict[str, bytes] = {}
         self.fetched: list[str] = []
         self.page = 2
@@ -89,7 +90,8 @@ class Neighbours(httpx.AsyncBaseTransport):
         begin = int(request.url.params.get("cursor") or 0)
         found = self.members[key]
         end = begin + min(self.page, int(request.url.params["limit"]))
-        return {"items": found[begin:end], "next": str(end) if len(found) > end else None}
+        following = str(end) if len(found) > end else None
+        return {"items": found[begin:end], "next": following, "complete": key not in self.being_built}
 
     def _events(self, body: Any) -> Any:
         """Two at a time."""

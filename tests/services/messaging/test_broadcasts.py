@@ -45,6 +45,19 @@ async def test_while_segments_is_away_it_waits_and_counts_as_pending(messaging: 
     assert len(await messaging.mailbox()) == 3
 
 
+async def test_it_waits_for_a_segment_that_is_being_built(messaging: Messaging) -> None:
+    members(messaging, messaging.near.add_person())
+    messaging.near.being_built.add("vip")
+    await broadcast(messaging)
+    messaging.step(HOUR)
+    assert (await messaging.progress())["pending"] == 1
+    assert await messaging.decisions() == []
+    messaging.near.being_built.clear()
+    members(messaging, *(messaging.near.add_person() for _ in range(3)))
+    await messaging.settle()
+    assert len(await messaging.mailbox()) == 3
+
+
 async def test_a_pause_holds_it_up_and_whoever_left_meanwhile_is_not_told(messaging: Messaging) -> None:
     ada, bob, eve = (messaging.near.add_person() for _ in range(3))
     members(messaging, ada, bob, eve)

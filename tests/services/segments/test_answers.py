@@ -97,7 +97,7 @@ async def test_lists_come_in_pages(segments: Standing) -> None:
     assert [item["key"] for item in await segments.items("/v1/segments", limit=2)] == ["a", "b", "c"]
     members = await segments.items("/v1/segments/a/members", limit=4)
     told = await segments.call("GET", "/internal/segments/a/members?limit=1000", internal=True)
-    assert told["items"] == members
+    assert (told["items"], told["complete"]) == (members, True)
     assert await segments.call("GET", "/internal/segments/a", internal=True) == {"key": "a", "size": 30}
     await segments.call("GET", "/internal/segments/nobody", internal=True, status=404)
     assert len(members) == len({member["profile_id"] for member in members}) == 30
@@ -105,6 +105,16 @@ async def test_lists_come_in_pages(segments: Standing) -> None:
         await segments.call("GET", f"/v1/segments{path}?cursor=nonsense", status=422)
         await segments.call("GET", f"/v1/segments{path}?cursor=WzFd", status=422)
     await segments.call("GET", "/v1/segments/nobody/members", status=404)
+
+
+async def test_other_services_are_told_while_members_are_missing_for_the_segment_is_new(segments: Standing) -> None:
+    asked = "/internal/segments/a/members"
+    await segments.define("a", BOUGHT, build=False)
+    assert not (await segments.call("GET", asked, internal=True))["complete"]
+    await segments.worker.work()
+    assert (await segments.call("GET", asked, internal=True))["complete"]
+    await segments.call("PUT", "/v1/segments/a", {"condition": {"not": BOUGHT}})
+    assert (await segments.call("GET", asked, internal=True))["complete"]
 
 
 async def test_a_changes_own_cursor_continues_right_after_it_also_when_new_ones_have_come(segments: Standing) -> None:
