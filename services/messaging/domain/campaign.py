@@ -95,7 +95,8 @@ class Goal:
 @dataclass(frozen=True, slots=True)
 class Definition:
     """`channel`: one of CHANNELS, `preferred` (in the person's order), or None (the template's own). `local_time`: of the
-    day, where the person is; the message waits for it. `rate`: most messages in any minute, None for any number.
+    day, where the person is; the message waits for it. `best_time`: it waits for the hour in which the person looks at messages most.
+    `rate`: most messages in any minute, None for any number.
     `wait_when_capped`: how long after it was first due a message may wait for the frequency caps; None: not at all.
     `tracking`: whether opens and clicks may be noticed, where the deployment does that at all.
     `test`: who gets the variants, where the others get the best of them. `recipient`: who is told instead of the person; `task`:
@@ -113,6 +114,7 @@ class Definition:
     reentry: Literal["once", "always"] | timedelta = "once"
     stale_after: timedelta = DEFAULT_STALE_AFTER
     local_time: time | None = None
+    best_time: bool = False
     rate: int | None = None
     wait_when_capped: timedelta | None = None
     tracking: bool = True

@@ -9,6 +9,7 @@ from services.messaging.domain.campaign import (
     CHANNELS,
     DEFAULT_STALE_AFTER,
     HAPPENED,
+    TRANSACTIONAL,
     Broadcast,
     Definition,
     EventTrigger,
@@ -28,7 +29,7 @@ from shared.plumbing.instants import in_utc
 
 _FIELDS = (
     "name", "template", "variants", "channel", "delay", "holdout", "goal", "reentry", "stale_after", "topic",
-    "local_time", "rate", "when_capped", "tracking", "winner",
+    "local_time", "best_time", "rate", "when_capped", "tracking", "winner",
     "recipient", "task",
 )  # fmt: skip
 
@@ -54,6 +55,7 @@ def parse_definition(json: object, loc: Loc = ()) -> Definition:
         reentry=reading.converted(found, "reentry", loc, read_reentry) or by_default,
         stale_after=reading.converted(found, "stale_after", loc, parse_duration) or DEFAULT_STALE_AFTER,
         local_time=reading.converted(found, "local_time", loc, parse_local_time),
+        best_time=reading.choice(found, "best_time", loc, (True, False)) or False,
         rate=reading.converted(found, "rate", loc, _rate),
         wait_when_capped=_read_wait(found["when_capped"], (*loc, "when_capped"), reading)
         if "when_capped" in found
@@ -63,6 +65,8 @@ def parse_definition(json: object, loc: Loc = ()) -> Definition:
         recipient=staff,
         task=task,
     )
+    if definition.best_time and (definition.local_time or definition.purpose == TRANSACTIONAL):
+        reading.fault((*loc, "best_time"), 'must go neither with "local_time" nor with what is transactional')
     if definition.test is not None:
         _check_test(definition, definition.test, (*loc, "winner"), reading)
     reading.finish()
@@ -165,7 +169,7 @@ def read_share(found: Object, key: str, loc: Loc, reading: Reading) -> Decimal:
 
 def _check_test(definition: Definition, test: Test, loc: Loc, reading: Reading) -> None:
     trigger, goal = definition.trigger, definition.goal
-    if not isinstance(trigger, Broadcast) or trigger.local or definition.local_time:
+    if not isinstance(trigger, Broadcast) or trigger.local or definition.local_time or definition.best_time:
         reading.fault(loc, 'must go with a broadcast ("at") to everybody at one time')
     if len(definition.variants) < 2:
         reading.fault(loc, 'must go with two "variants" at least')

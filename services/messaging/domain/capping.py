@@ -26,16 +26,16 @@ def held_by_cap(
         return Refuse("skipped", "frequency_cap", facts)
     until = _allowed_at(reached, history)
     facts |= {"wait": format_duration(definition.wait_when_capped)}
-    if until is None or until > _first_due(request, campaign) + definition.wait_when_capped:
+    if until is None or until > _first_due(request, campaign, history) + definition.wait_when_capped:
         return Refuse("skipped", "frequency_cap", facts)
     return Defer("frequency_cap", until, facts | {"until": until})
 
 
-def _first_due(request: Request, campaign: Campaign) -> datetime:
+def _first_due(request: Request, campaign: Campaign, history: History) -> datetime:
     """Before anything made it wait."""
     traits = request.recipient.traits if request.recipient else {}
     place = zone_of(traits, request.default_zone)
-    due_at = due_where(campaign.definition, request.trigger_at, place)
+    due_at = due_where(campaign.definition, request.trigger_at, place, history.acts)
     return request.trigger_at + campaign.definition.delay if due_at is None else due_at
 
 

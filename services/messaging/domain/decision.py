@@ -55,7 +55,7 @@ def _decide(request: Request, history: History, now: datetime) -> Verdict:
     if campaign is None or not campaign.running or request.paused_then:
         status = campaign.status if campaign else "deleted"
         return Refuse("skipped", "campaign_not_running", {"status": "paused" if request.paused_then else status})
-    found = _as_due(request, campaign, now)
+    found = _as_due(request, campaign, history, now)
     if isinstance(found, Defer):
         return found
     request = found
@@ -76,16 +76,17 @@ def _decide(request: Request, history: History, now: datetime) -> Verdict:
     return _to_person(request, campaign, request.recipient, history, now)
 
 
-def _as_due(request: Request, campaign: Campaign, now: datetime) -> Request | Defer:
+def _as_due(request: Request, campaign: Campaign, history: History, now: datetime) -> Request | Defer:
     """The request with when it was due where the person is, or until when it waits for that."""
     if request.recipient is None:
         return request
     place = zone_of(request.recipient.traits, request.default_zone)
-    due_at = due_where(campaign.definition, request.trigger_at, place)
+    due_at = due_where(campaign.definition, request.trigger_at, place, history.acts)
     if due_at is None:
         return _tested(request, campaign, request.recipient.id, now)
     if now < due_at:
-        return Defer("local_time", due_at, {"timezone": place.key, "until": due_at}, first_due=True)
+        reason = "best_time" if campaign.definition.best_time else "local_time"
+        return Defer(reason, due_at, {"timezone": place.key, "until": due_at}, first_due=True)
     return replace(request, due_at=max(request.due_at, due_at))
 
 

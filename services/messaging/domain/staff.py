@@ -20,7 +20,7 @@ MOST_STEPS = 5
 LONGEST_NAME = 200
 KEPT_OPEN = timedelta(days=7)
 _CHANNELS = {"email": "email", "phone": "sms"}
-_FOR_PERSONS = ("channel", "topic", "holdout", "local_time", "when_capped")
+_FOR_PERSONS = ("channel", "topic", "holdout", "local_time", "best_time", "when_capped")
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,8 @@ class OnJourney:
 @dataclass(frozen=True, slots=True)
 class History:
     """What messaging itself knows of the profile. `last_change`: of the trigger's segment, None if never seen. `household`: what
-    all who live there were sent, None for somebody who stands for themselves."""
+    all who live there were sent, None for somebody who stands for themselves. `acts`: when the person opened messages or followed
+    their links, read only for campaigns that go by it."""
 
     earlier: Earlier | None = None
     last_change: tuple[str, datetime] | None = None
@@ -88,6 +89,7 @@ class History:
     suppressions: Suppressions = field(default=lambda _channel, _address: ())
     confirmed: Confirmed = field(default=lambda _channel, _address: ())
     journey: OnJourney | None = None
+    acts: Sequence[datetime] = ()
     task: OnTask | None = None
 
 

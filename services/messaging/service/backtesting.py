@@ -42,6 +42,7 @@ ASSUMPTIONS = (
     "Caps count what was really sent by other campaigns, as far as it is kept, and what this one would have sent.",
     "Memberships are as segments recorded them; events are those of the time by their own timestamp.",
     "People who were erased since are missing, and those who were merged are one.",
+    "Nobody waits for their `best_time`.",
     "Who is held out from a campaign that is not made yet is drawn anew when it is.",
 )
 Addresses = dict[tuple[str, str], Sequence[Suppression]]

@@ -15,6 +15,7 @@ from services.messaging.domain.reach import Suppression
 from services.messaging.domain.rules import Rules
 from services.messaging.domain.staff import OPERATIONAL
 from services.messaging.domain.tasks import OnTask
+from services.messaging.domain.timing import HABITS
 from services.messaging.domain.verdict import Assign, Defer, Earlier, History, Message, OnJourney, Refuse, Send
 from services.messaging.service.journeying import read_journeys
 from services.messaging.service.judging import Catalogue, Draft, TaskDraft, judge, request_for
@@ -24,6 +25,7 @@ from services.messaging.service.tasking import Tasking, read_tasks
 from services.messaging.store import confirmations
 from services.messaging.store import sends as store
 from services.messaging.store.catalogue import Fetcher
+from services.messaging.store.delivery_events import read_acts
 from services.messaging.store.households import read_household_messages
 from services.messaging.store.sends import Due, Judged
 from shared.plumbing.db import Connection
@@ -103,6 +105,7 @@ class Histories:
     journeys: Mapping[UUID, OnJourney]
     households: dict[str, list[Message]] = field(default_factory=dict)
     tasks: Mapping[UUID, OnTask] = field(default_factory=dict)
+    acts: Mapping[UUID, Sequence[datetime]] = field(default_factory=dict)
 
     def of(self, one: Prepared) -> History:
         due, home = one.due, one.household
@@ -115,6 +118,7 @@ class Histories:
             confirmed=self.confirmed,
             journey=self.journeys.get(due.id),
             task=self.tasks.get(due.id),
+            acts=self.acts.get(due.profile_id, ()),
         )
 
     def note(self, household: str | None, message: Message) -> None:
@@ -145,7 +149,13 @@ async def read_histories(
         journeys=await read_journeys(tx, due, catalogue.on_journeys()),
         households=await read_household_messages(tx, homes, since=now - window) if window and homes else {},
         tasks=await read_tasks(tx, due, catalogue.on_tasks(), now=now),
+        acts=await read_acts(tx, _of(due, catalogue.by_habit()), since=now - HABITS),
     )
+
+
+def _of(due: Iterable[Due], campaigns: Collection[UUID]) -> set[UUID]:
+    """The profiles of those that belong to these campaigns."""
+    return {one.profile_id for one in due if one.campaign_id in campaigns}
 
 
 def capped_households(prepared: Iterable[Prepared], catalogue: Catalogue) -> set[str]:

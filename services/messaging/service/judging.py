@@ -64,6 +64,10 @@ class Catalogue:
         triggers = {campaign.id: campaign.definition.trigger for campaign in self.campaigns.values()}
         return {key: one.segment for key, one in triggers.items() if isinstance(one, SegmentTrigger | Broadcast)}
 
+    def by_habit(self) -> frozenset[UUID]:
+        """The campaigns that wait for each person's best time."""
+        return frozenset(one.id for one in self.campaigns.values() if one.definition.best_time)
+
     def on_journeys(self) -> frozenset[UUID]:
         """The campaigns that journeys send."""
         return frozenset(

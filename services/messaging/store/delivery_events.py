@@ -82,6 +82,17 @@ async def read_events(tx: Connection, deliveries: Iterable[tuple[UUID, UUID]]) -
     return list(rows)
 
 
+async def read_acts(tx: Connection, profile_ids: Collection[UUID], *, since: datetime) -> dict[UUID, list[datetime]]:
+    """When these people, not machines, opened messages or followed their links."""
+    rows = await tx.fetchmany(
+        """SELECT profile_id, array_agg(at) AS acts FROM delivery_events
+           WHERE lane = $1 AND profile_id = ANY($2::uuid[]) AND kind IN ('opened', 'clicked') AND machine IS NULL AND at > $3
+           GROUP BY profile_id""",
+        [(lane, sorted(group), since) for lane, group in by_lane(profile_ids, lane_of)],
+    )
+    return {row["profile_id"]: row["acts"] for row in rows}
+
+
 async def insert_events(tx: Connection, events: Sequence[Happened], *, at: datetime) -> set[tuple[UUID, str]]:
     """Keep each once, while its delivery is there. Returns delivery and key of those that were new."""
     rows = await tx.fetchmany(

@@ -103,3 +103,30 @@ async def test_whoever_clicks_for_ever_fills_nothing(new_messaging: NewMessaging
     )
     assert (await visit(messaging, link)).status_code == 302
     assert len(await messaging.rows("SELECT * FROM delivery_events")) == 200
+
+
+async def test_a_campaign_that_goes_by_habit_waits_for_the_hour_in_which_people_look(
+    new_messaging: NewMessaging,
+) -> None:
+    messaging = await new_messaging(tracking=True)
+    sent = await mail(messaging)
+    _, image = link_and_image(sent["html"])
+    ada, bob = sent["profile_id"], messaging.near.add_person()
+    hour = (messaging.clock.now() + timedelta(hours=3)).hour
+    for days in range(3):
+        messaging.step(timedelta(hours=3) if not days else timedelta(days=1))
+        await visit(messaging, image)
+        await visit(messaging, image, agent="Mozilla/5.0")
+    messaging.step(timedelta(hours=12))
+    await messaging.campaign(key="habit", best_time=True, reentry="always")
+    for one in (ada, bob):
+        await messaging.enter(one)
+    await messaging.settle()
+    found = {one["profile_id"]: one for one in await messaging.decisions() if one["campaign"] == "habit"}
+    assert found[str(bob)]["reason"] == "sent"
+    assert (found[ada]["decision"], found[ada]["reason"]) == ("deferred", "best_time")
+    assert found[ada]["facts"]["until"][11:13] == f"{hour:02}"
+    messaging.step(timedelta(hours=12))
+    await messaging.settle()
+    found = {one["profile_id"]: one for one in await messaging.decisions() if one["campaign"] == "habit"}
+    assert found[ada]["reason"] == "sent"
