@@ -27,6 +27,8 @@ from shared.plumbing.tasks import Tasks
 from shared.plumbing.wake import Wake
 
 log = get_logger()
+MESSAGES = {"missing": "is missing", "extra_forbidden": "is not known here"}
+"""The framework's, in the words of all others."""
 
 
 @dataclass(slots=True)
@@ -140,8 +142,11 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        errors = [{"loc": list(fault["loc"]), "msg": fault["msg"]} for fault in error.errors()]
-        return _problem(Invalid("Some fields are not as they should be; see `errors`.", errors=errors))
+        return _problem(
+            Invalid.of(
+                [{"loc": list(one["loc"]), "msg": MESSAGES.get(one["type"], one["msg"])} for one in error.errors()]
+            )
+        )
 
     @app.exception_handler(HTTPException)
     async def http_error(_: Request, error: HTTPException) -> Response:

@@ -93,6 +93,14 @@ class Invalid(Problem):
 
     status, title, code = 422, "Invalid", "invalid"
 
+    @classmethod
+    def of(cls, errors: Sequence[Mapping[str, Any]]) -> "Invalid":
+        """The refusal of these fields, of which there is at least one; `detail` says what is wrong with the first."""
+        (_, *path), more = errors[0]["loc"], len(errors) - 1
+        place = ".".join(str(part) for part in path)
+        others = f" ({more} more in `errors`)" if more else ""
+        return cls(f"{place}{': ' if place else ''}{errors[0]['msg']}{others}.", errors=errors)
+
 
 class TooBusy(Problem):
     """It cannot be kept now. Nothing of it was kept; send it again after `Retry-After` seconds."""

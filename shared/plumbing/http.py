@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 import aiohttp
 import httpx
 from fastapi import Request, Response
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query
 from fastapi.routing import APIRoute
 from httpx_aiohttp import AiohttpTransport
 from starlette.types import Scope
 
 from shared.plumbing import json
 from shared.plumbing.db import forbid_open_transaction
-from shared.plumbing.errors import Malformed, Unavailable
+from shared.plumbing.errors import Invalid, Malformed, Unavailable
 
 FEED_WAIT = 20.0
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=60)
@@ -22,12 +24,12 @@ T = TypeVar("T")
 
 
 class JsonResponse(Response):
-    """An answer in exact JSON."""
+    """An answer in exact JSON, on a line of its own."""
 
     media_type = "application/json"
 
     def __init__(self, content: Any, status_code: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(json.dumps(content), status_code, headers=dict(headers or {}))
+        super().__init__(json.dumps(content) + b"\n", status_code, headers=dict(headers or {}))
 
 
 class ExactRequest(Request):
@@ -57,6 +59,24 @@ class ExactRoute(APIRoute):
             return await handler(ExactRequest(scope, request.receive))
 
         return exact
+
+
+class ListedRoute(ExactRoute):
+    """The same, for routes whose parameters are all declared: one that is not known is refused, not overlooked. A filter
+    with a wrong name would let everything through."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+        known = {one.alias for one in get_flat_params(self.dependant) if isinstance(one.field_info, Query)}
+
+        async def listed(request: Request) -> Response:
+            unknown = [name for name in request.query_params if name not in known]
+            if unknown:
+                msg = f"is not known here; known: {', '.join(sorted(known)) or 'none'}"
+                raise Invalid.of([{"loc": ["query", name], "msg": msg} for name in unknown])
+            return await handler(request)
+
+        return listed
 
 
 def _as_json(scope: Scope) -> Scope:

@@ -12,10 +12,10 @@ from services.messaging.service.reports import report_on
 from services.messaging.store import catalogue as store
 from shared.plumbing.app import Frame
 from shared.plumbing.auth import Reader, Writer
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
-router = APIRouter(route_class=ExactRoute, tags=["campaigns"])
+router = APIRouter(route_class=ListedRoute, tags=["campaigns"])
 JsonBody = Annotated[Any, Body()]
 REFUSALS_OF_STATE = {404: "There is no such campaign", 409: "It was cancelled"}
 REFUSALS = {404: "There is no such campaign", 422: "`errors` names each fault with its path"}

@@ -11,9 +11,9 @@ from services.messaging.api.campaigns import frame_of
 from services.messaging.api.history import Asked, list_of
 from services.messaging.store import dead_letters, lists
 from shared.plumbing.auth import Reader, Writer
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 
-router = APIRouter(route_class=ExactRoute, tags=["decisions"])
+router = APIRouter(route_class=ListedRoute, tags=["decisions"])
 AT_ONCE = 1_000
 SHOWN = docs.DECISION | {
     "decision": "failed",

@@ -15,10 +15,10 @@ from services.messaging.store import lists
 from services.messaging.store.delivery_events import list_events
 from shared.plumbing.auth import Reader
 from shared.plumbing.db import Database
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
-router = APIRouter(route_class=ExactRoute)
+router = APIRouter(route_class=ListedRoute)
 ProfileId = Annotated[UUID | None, Query(description="Only of this profile; a merged one leads to its survivor")]
 CampaignKey = Annotated[str | None, Query(description="Only of the campaign with this key")]
 

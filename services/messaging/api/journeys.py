@@ -14,10 +14,10 @@ from services.messaging.store import journeys as store
 from services.messaging.store.lists import find_current
 from services.messaging.store.runs import list_runs
 from shared.plumbing.auth import Reader, Writer
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
-router = APIRouter(route_class=ExactRoute, tags=["journeys"])
+router = APIRouter(route_class=ListedRoute, tags=["journeys"])
 REFUSALS = {404: "There is no such journey", 422: "`errors` names each fault with its path"}
 AWAY = {503: "Segments can't say now whether there is such a segment; try again after `Retry-After`"}
 FIELDS = ("key", "entry", "steps")

@@ -13,11 +13,11 @@ from services.messaging.service.rehearsing import DryRun
 from services.messaging.service.replayable import read_since, to_replay
 from services.messaging.store.catalogue import to_campaign
 from shared.plumbing.auth import Reader
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.instants import Instant
 from shared.plumbing.pages import encode_cursor, read_cursor
 
-router = APIRouter(route_class=ExactRoute, tags=["campaigns"])
+router = APIRouter(route_class=ListedRoute, tags=["campaigns"])
 AWAY = {503: "Segments or profiles can't be asked now; try again after `Retry-After`"}
 
 
@@ -45,7 +45,7 @@ async def dry_run(
     body: Annotated[Rehearsed | None, Body(openapi_examples={"some": {"value": docs.DRY_RUN}})] = None,
 ) -> Response:
     """Decided for the members of now as if the campaign ran and each of them were its trigger: by the consents, suppressions, caps
-    and templates of now, at the time of day of `as_of` (now, or the broadcast's time, plus `delay`). Nothing is written or sent.
+    and templates of now, at the time of day of `as_of` (now, or the broadcast's time, plus `delay`), with a local time at that of the person. Nothing is written or sent.
 
     `decisions` and `reasons` count those that were looked at: `looked_at` of `of`. `next` is where to go on, null at the end. It
     looks for half a minute at most.

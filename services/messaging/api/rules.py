@@ -16,10 +16,10 @@ from services.messaging.service.reports import report_on_control_group
 from services.messaging.store import suppressions as store
 from shared.plumbing.auth import Reader, Writer
 from shared.plumbing.errors import Invalid, NotFound
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
-router = APIRouter(route_class=ExactRoute)
+router = APIRouter(route_class=ListedRoute)
 LOOKS_BACK = timedelta(days=90)
 Channel = Literal["email", "sms", "push", "webhook"]
 

@@ -15,10 +15,10 @@ from services.messaging.service.previews import content_for, get_recipient, prev
 from services.messaging.service.trials import Trial
 from services.messaging.store import catalogue as store
 from shared.plumbing.auth import Reader, Writer
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
-router = APIRouter(route_class=ExactRoute, tags=["templates"])
+router = APIRouter(route_class=ListedRoute, tags=["templates"])
 REFUSALS = {404: "There is no such template", 422: "`errors` names each fault with its path"}
 SHOWN = docs.TEMPLATE | {"version": 1, "created_at": "2026-11-21T08:00:00Z", "updated_at": "2026-11-21T08:00:00Z"}
 FIELDS = ("key", "channel", "body")

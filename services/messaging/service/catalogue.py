@@ -34,12 +34,12 @@ def read_body(parse: Callable[[object, Loc], T], body: object, loc: Loc = BODY) 
     try:
         return parse(body, loc)
     except ConditionError as error:
-        raise Invalid("Some fields are not as they should be; see `errors`.", errors=error.errors) from error
+        raise Invalid.of(error.errors) from error
 
 
 def fault(loc: Sequence[str | int], msg: str) -> Invalid:
     """The refusal of one field."""
-    return Invalid("Some fields are not as they should be; see `errors`.", errors=[{"loc": [*BODY, *loc], "msg": msg}])
+    return Invalid.of([{"loc": [*BODY, *loc], "msg": msg}])
 
 
 # --- campaigns

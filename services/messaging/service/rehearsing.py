@@ -11,7 +11,7 @@ from typing import Any
 from services.messaging.clients.neighbours import Asked, Member, Profiles, Segments
 from services.messaging.domain.campaign import Broadcast, Campaign, SegmentTrigger
 from services.messaging.domain.households import household_key
-from services.messaging.domain.verdict import TASK_CREATED, Assign, Message, Refuse, Send, Verdict
+from services.messaging.domain.verdict import TASK_CREATED, Assign, Defer, Message, Refuse, Send, Verdict
 from services.messaging.service.claiming import Histories, Prepared, read_histories
 from services.messaging.service.judging import Catalogue, Speech, draft, judge, request_for
 from services.messaging.store.catalogue import load_rules, load_templates
@@ -135,6 +135,9 @@ class DryRun:
         zone = self.speech.default_zone
         request = request_for(one.due, catalogue, one.recipient, zone, unreadable=one.unreadable)
         verdict = judge(request, histories.of(one), now=at)
+        if isinstance(verdict, Defer) and verdict.reason == "local_time":
+            at = verdict.until  # there it is decided
+            verdict = judge(request, histories.of(one), now=at)
         if not isinstance(verdict, Send) or one.recipient is None:
             return verdict
         made = draft(one.due, verdict, catalogue, one.recipient, speech=self.speech, now=at)

@@ -49,6 +49,4 @@ async def to_replay(
 
 
 def _fault(field: str, msg: str) -> Invalid:
-    return Invalid(
-        "Some fields are not as they should be; see `errors`.", errors=[{"loc": ["body", field], "msg": msg}]
-    )
+    return Invalid.of([{"loc": ["body", field], "msg": msg}])

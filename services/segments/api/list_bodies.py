@@ -116,7 +116,7 @@ def _of_json(body: bytes) -> list[Identifier]:
         raise Malformed("The body is not JSON. A CSV file goes with `Content-Type: text/csv`.") from error
     except ValidationError as error:
         faults = [{"loc": ["body", *fault["loc"]], "msg": fault["msg"]} for fault in error.errors()[:MOST_FAULTS]]
-        raise Invalid("Some fields are not as they should be; see `errors`.", errors=faults) from error
+        raise Invalid.of(faults) from error
 
 
 def _of_csv(body: bytes, column: str | None) -> list[Identifier]:

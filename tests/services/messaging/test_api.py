@@ -51,6 +51,8 @@ async def test_refusals_name_the_place(messaging: Messaging) -> None:
     assert await template({"key": "a/b"}) == [["body", "key"]]
     assert await template({"colour": "red"}) == [["body", "colour"]]
     assert await campaign({}) == [["body", "template"]]
+    said = await messaging.call("POST", "/v1/templates/x/preview", {"user_id": "ada"}, status=422)
+    assert said["detail"] == "profile_id: is missing (1 more in `errors`)."
     await messaging.call("POST", "/v1/templates", TEMPLATE, status=201)
     assert await campaign({"trigger": {"segment": "vip", "on": "x"}}) == [["body", "trigger", "on"]]
     assert await campaign({"channel": "sms"}) == [["body", "channel"]]
@@ -186,6 +188,9 @@ async def test_lists_come_in_pages(messaging: Messaging) -> None:
         assert await messaging.items(f"{path}?campaign=other") == []
         await messaging.call("GET", f"{path}?cursor=nonsense", status=422)
         await messaging.call("GET", f"{path}?limit=1001", status=422)
+        refused = await messaging.call("GET", f"{path}?user_id=ada", status=422)
+        assert refused["errors"][0]["loc"] == ["query", "user_id"]
+        assert refused["detail"].startswith("user_id: is not known here; known: campaign, ")
 
 
 ROUTES = [

@@ -74,6 +74,19 @@ async def test_what_it_says_is_what_then_happens(messaging: Messaging) -> None:
     assert await messaging.decided() == foreseen
 
 
+async def test_a_local_time_is_looked_at_when_it_comes(messaging: Messaging) -> None:
+    await messaging.call("PUT", "/v1/settings", {"quiet_hours": {"from": "21:00", "until": "08:00"}})
+    day = (messaging.clock.now() + timedelta(days=2)).date().isoformat()
+    for key, hour, reason in (("noon", "12:00", "sent"), ("night", "22:00", "quiet_hours")):
+        trigger = {"segment": "vip", "local": f"{day}T{hour}"}
+        await messaging.campaign(key=key, start=False, trigger=trigger)
+        willing, refused = messaging.near.add_person(), messaging.near.add_person()
+        messaging.near.people[refused]["consents"] = []
+        await members(messaging, willing, refused)
+        answer = await messaging.call("POST", f"/v1/campaigns/{key}/dry-run")
+        assert [one["reason"] for one in answer["items"]] == [reason, "no_consent"]
+
+
 async def test_page_by_page_and_by_readers(messaging: Messaging) -> None:
     await messaging.campaign()
     people = [messaging.near.add_person() for _ in range(5)]
