@@ -135,7 +135,7 @@ class DryRun:
         zone = self.speech.default_zone
         request = request_for(one.due, catalogue, one.recipient, zone, unreadable=one.unreadable)
         verdict = judge(request, histories.of(one), now=at)
-        if isinstance(verdict, Defer) and verdict.reason == "local_time":
+        if isinstance(verdict, Defer) and verdict.reason in ("local_time", "best_time"):
             at = verdict.until  # there it is decided
             verdict = judge(request, histories.of(one), now=at)
         if not isinstance(verdict, Send) or one.recipient is None:
