@@ -130,6 +130,23 @@ class ProfileErased(Message, frozen=True, kw_only=True, tag="erase", tag_field="
     at: datetime
 
 
+class ConsentRecorded(Message, frozen=True, kw_only=True, tag="consent", tag_field="kind"):
+    """Somebody's word about a purpose and a channel was kept, whatever its `status`; what stands is asked of profiles. A merge
+    tells none again, and `suppress` is an event.
+
+    `at`: when it was given. `by_link`: by the person, by a link in a message of ours, as messaging told; `source` is anybody's text.
+    """
+
+    profile_id: UUID
+    id: UUID
+    purpose: str
+    channel: str
+    status: str
+    source: str | None = None
+    by_link: bool = False
+    at: datetime
+
+
 class EventDropped(Message, frozen=True, kw_only=True, tag="dropped", tag_field="kind"):
     """A message of an erased person that was still on its way: the raw log must forget it too."""
 
@@ -155,8 +172,8 @@ class Glimpse(Message, frozen=True, kw_only=True):
     replayed: bool = False
 
 
-Resolved = EventResolved | ProfileChanged | ProfilesMerged | ProfileErased | EventDropped
-KINDS = frozenset({"event", "profile", "merge", "erase", "dropped"})
+Resolved = EventResolved | ProfileChanged | ProfilesMerged | ProfileErased | EventDropped | ConsentRecorded
+KINDS = frozenset({"event", "profile", "merge", "erase", "dropped", "consent"})
 
 
 def parse_resolved(message: bytes | str) -> Resolved | None:

@@ -49,6 +49,15 @@ RESOLVED: list[dict[str, Any]] = [
     {"kind": "dropped", "profile_id": ID, "log": LOG, "at": AT},
     {"kind": "event", "profile_id": ID, "event": EVENT, "log": LOG, "traits_changed": TRAITS_CHANGED},
     {"kind": "profile", "profile_id": ID, "profile": SNAPSHOT, "at": AT, "traits_changed": TRAITS_CHANGED},
+    {
+        "kind": "consent",
+        "profile_id": ID,
+        "id": OTHER,
+        "purpose": "news",
+        "channel": "any",
+        "status": "granted",
+        "at": AT,
+    },
 ]
 """The least that the first release wrote. Never change a line here: add."""
 

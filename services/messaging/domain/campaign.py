@@ -60,7 +60,7 @@ class JourneyTrigger:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmTrigger:
-    """Something is to be said for this purpose to an address that its owner has not confirmed."""
+    """A consent for this purpose is given, or something is to be said for it, and the owner of the address has not confirmed it."""
 
     purpose: str
 

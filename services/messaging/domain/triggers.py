@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.messaging.domain.campaign import Campaign, EventTrigger, SegmentTrigger, Trigger
+from services.messaging.domain.campaign import Campaign, ConfirmTrigger, EventTrigger, SegmentTrigger, Trigger
+from services.messaging.domain.confirming import CHANNEL
 from services.messaging.domain.staff import OPERATIONAL
 from shared.language.predicates import all_hold
 from shared.schemas.membership import MembershipChanged
-from shared.schemas.resolved import Event, EventResolved
+from shared.schemas.resolved import ConsentRecorded, Event, EventResolved
 
 OUR_SOURCE = "messaging"
 
@@ -132,6 +133,26 @@ def is_event(trigger: Trigger, resolved: EventResolved) -> bool:
     if resolved.replayed or (resolved.imported and not trigger.imported):
         return False
     return all_hold(trigger.where, event.properties, event.context)
+
+
+def fired_by_consent(campaigns: Iterable[Campaign], given: ConsentRecorded) -> list[Fired]:
+    """By a consent for an address that may have to be confirmed. Not by what was said by a link: that came from the address, or
+    is asked about when something is to be said. One given long ago is stale, as anything else is."""
+    if given.status != "granted" or given.channel not in (CHANNEL, "any") or given.by_link:
+        return []
+    return [
+        _fire(
+            campaign,
+            given.profile_id,
+            None,
+            f"consent\x1f{given.id}",
+            met_at=given.at,
+            at=given.at,
+            context={"purpose": given.purpose},
+        )
+        for campaign in campaigns
+        if campaign.definition.trigger == ConfirmTrigger(given.purpose) and campaign.heeds(given.at)
+    ]
 
 
 def fired_by_step(

@@ -1,7 +1,8 @@
 """Double opt-in: who is to be asked, and what a confirmation does."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from services.messaging.domain.addresses import address_for, address_hash
 from services.messaging.domain.confirming import CHANNEL, asking_id
@@ -13,7 +14,7 @@ from services.messaging.service.judging import Catalogue
 from services.messaging.service.outcomes import outcome
 from services.messaging.service.own_words import find_speaker
 from services.messaging.service.previews import NOBODY
-from services.messaging.store.confirmations import confirm_address
+from services.messaging.store.confirmations import confirm_address, read_questions
 from services.messaging.store.lists import find_delivery
 from services.messaging.store.triggers import insert_triggers
 from shared.plumbing.db import Connection, Database
@@ -24,37 +25,62 @@ SOURCE = "double_opt_in"
 REASON = "not_confirmed"
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """To the owner of an address, for a consent given then."""
+
+    fired: Fired
+    address_hash: str
+    given_at: datetime
+
+    def is_asked(self, profile_id: UUID, campaign_id: UUID, address_hash: str, at: datetime) -> bool:
+        """By this message, sent then."""
+        asked = (self.fired.profile_id, self.fired.campaign.id, self.address_hash)
+        return asked == (profile_id, campaign_id, address_hash) and at >= self.given_at
+
+
 async def ask_all(
     tx: Connection, prepared: list[Prepared], claimed: Claimed, catalogue: Catalogue, *, secret: str, now: datetime
 ) -> None:
-    """Whoever was refused for an address that is not confirmed is asked to confirm it: once for each address and consent."""
+    """Whoever was refused for an address that is not confirmed, and was not asked at that address when they gave their consent:
+    once for each address and consent."""
     refused = {one.id for one in claimed.judged if one.reason == REASON}
-    asked = [one for one in prepared if one.due.id in refused]
-    if asked:
-        fired = [trigger for one in asked for trigger in _ask(one, catalogue, secret, now)]
-        current = {one.due.profile_id: one.due.profile_id for one in asked}
-        await insert_triggers(tx, fired, current=current, at=now)
+    found = [_question(one, catalogue, secret, now) for one in prepared if one.due.id in refused]
+    questions = [one for one in found if one is not None]
+    if not questions:
+        return
+    sent = [
+        (profile_id, campaign_id, address_hash(secret, CHANNEL, address), at)
+        for profile_id, campaign_id, address, at in await read_questions(
+            tx, [(one.fired.profile_id, one.fired.campaign.id) for one in questions]
+        )
+    ]
+    fired = [one.fired for one in questions if not any(one.is_asked(*message) for message in sent)]
+    await insert_triggers(tx, fired, current={one.profile_id: one.profile_id for one in fired}, at=now)
 
 
-def _ask(one: Prepared, catalogue: Catalogue, secret: str, now: datetime) -> Iterator[Fired]:
+def _question(one: Prepared, catalogue: Catalogue, secret: str, now: datetime) -> Question | None:
     purpose = catalogue.campaigns[one.due.campaign_id].definition.purpose
     campaign = catalogue.campaigns.get(asking_id(purpose))
     address = address_for(one.recipient, CHANNEL) if one.recipient else None
     if campaign is None or one.recipient is None or address is None:
-        return
+        return None
     consent = deciding_consent(one.recipient.consents, purpose=purpose, channel=CHANNEL)
-    since = consent.at.isoformat() if consent else ""
-    yield Fired(
+    if consent is None:
+        return None
+    hashed = address_hash(secret, CHANNEL, address)
+    fired = Fired(
         campaign=campaign,
         profile_id=one.due.profile_id,
         user_id=one.recipient.user_id,
-        trigger_id=f"{purpose}\x1f{address_hash(secret, CHANNEL, address)}\x1f{since}",
+        trigger_id=f"{purpose}\x1f{hashed}\x1f{consent.at.isoformat()}",
         at=now,
         due_at=now,
         look_at=now,
         paused=False,
         context={"purpose": purpose},
     )
+    return Question(fired, hashed, consent.at)
 
 
 async def confirm(db: Database, link: LinkContent, *, at: datetime) -> bool:

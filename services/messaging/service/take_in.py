@@ -1,11 +1,11 @@
-"""What the feeds bring: changes of memberships, events, merges, erasures. All of it may name a profile merged away."""
+"""What the feeds bring: changes of memberships, events, consents, merges, erasures. All of it may name a profile merged away."""
 
 from collections.abc import Iterable, Sequence
 
 from services.messaging.domain.addresses import address_hash
 from services.messaging.domain.campaign import Campaign, events_used, segments_used
 from services.messaging.domain.goals import Hit, goals_met
-from services.messaging.domain.triggers import Fired, fired_by_change, fired_by_event, left_by_merging
+from services.messaging.domain.triggers import Fired, fired_by_change, fired_by_consent, fired_by_event, left_by_merging
 from services.messaging.service.journeying import Heeded, Journeying
 from services.messaging.store import people, suppressions
 from services.messaging.store.catalogue import load_campaigns
@@ -16,7 +16,14 @@ from shared.plumbing.db import Connection
 from shared.plumbing.reader import Incoming
 from shared.schemas.membership import MembershipChanged
 from shared.schemas.message import kind_of
-from shared.schemas.resolved import EventResolved, Glimpse, ProfileErased, ProfilesMerged, parse_resolved
+from shared.schemas.resolved import (
+    ConsentRecorded,
+    EventResolved,
+    Glimpse,
+    ProfileErased,
+    ProfilesMerged,
+    parse_resolved,
+)
 
 CHANNEL_OF = {"email": "email", "phone": "sms"}
 """The channel of an erased address by its namespace; any other is a push token."""
@@ -52,30 +59,36 @@ class TakeIn:
         return bool(fired) or moved
 
     async def resolved(self, tx: Connection, items: Sequence[Incoming]) -> bool:
-        """Events, merges and erasures, each in its lane's order."""
+        """Events, consents, merges and erasures, each in its lane's order."""
         campaigns = await load_campaigns(tx)
         heeded = await self._journeying.heed(tx)
         names = events_used(campaigns) | heeded.events
         is_news = False
-        events: list[EventResolved] = []
+        told: list[EventResolved | ConsentRecorded] = []
         for item in items:
             event = Glimpse.read(item.message).event
             if event is not None and event.name not in names:
                 continue  # most of all that happens: not worth reading further
             message = parse_resolved(item.message)
-            if isinstance(message, EventResolved):
-                events.append(message)
+            if isinstance(message, EventResolved | ConsentRecorded):
+                told.append(message)
             elif isinstance(message, ProfilesMerged | ProfileErased):
-                await self._events(tx, campaigns, heeded, events)
-                events, is_news = [], True
+                await self._told(tx, campaigns, heeded, told)
+                told, is_news = [], True
                 await self._merge_or_erase(tx, message)
-        return await self._events(tx, campaigns, heeded, events) or is_news
+        return await self._told(tx, campaigns, heeded, told) or is_news
 
-    async def _events(
-        self, tx: Connection, campaigns: Sequence[Campaign], heeded: Heeded, events: Sequence[EventResolved]
+    async def _told(
+        self,
+        tx: Connection,
+        campaigns: Sequence[Campaign],
+        heeded: Heeded,
+        told: Sequence[EventResolved | ConsentRecorded],
     ) -> bool:
         """Whether any campaign has a trigger of them, or any journey moves by them."""
-        fired: list[Fired] = []
+        consents = [one for one in told if isinstance(one, ConsentRecorded)]
+        events = [one for one in told if isinstance(one, EventResolved)]
+        fired: list[Fired] = [one for given in consents for one in fired_by_consent(campaigns, given)]
         hits: list[Hit] = []
         for event in events:
             fired += fired_by_event(campaigns, event)

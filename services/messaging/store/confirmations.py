@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from services.messaging.store.catalogue import Fetcher
 from shared.plumbing.db import Connection
-from shared.plumbing.lanes import by_lane, lane_of_text
+from shared.plumbing.lanes import by_lane, lane_of, lane_of_text
 
 
 async def confirm_address(tx: Connection, *, channel: str, address_hash: str, purpose: str, at: datetime) -> None:
@@ -35,6 +36,16 @@ async def read_confirmed(tx: Fetcher, asked: Sequence[tuple[str, str]]) -> dict[
     for row in rows:
         found.setdefault((row["channel"], row["address_hash"]), set()).add(row["purpose"])
     return found
+
+
+async def read_questions(tx: Connection, asked: Sequence[tuple[UUID, UUID]]) -> list[tuple[UUID, UUID, str, datetime]]:
+    """For pairs of a profile and a campaign that asks: with the address that was asked, and when. Without those that failed."""
+    rows = await tx.fetchmany(
+        """SELECT profile_id, campaign_id, address, at FROM deliveries
+           WHERE lane = $1 AND profile_id = $2 AND campaign_id = $3 AND status IN ('sent', 'sending', 'unknown')""",
+        sorted((lane_of(profile_id), profile_id, campaign_id) for profile_id, campaign_id in set(asked)),
+    )
+    return [(row["profile_id"], row["campaign_id"], row["address"], row["at"]) for row in rows]
 
 
 async def forget_confirmations(tx: Connection, addresses: Sequence[tuple[str, str]]) -> None:

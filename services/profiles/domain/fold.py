@@ -12,7 +12,15 @@ from services.profiles.domain.profile import Profile
 from services.profiles.domain.traits import Stamp, Traits, counted_at, infer, tell
 from shared.language.compare import same
 from shared.schemas.raw import RawMessage
-from shared.schemas.resolved import Event, EventDropped, EventResolved, LogPosition, ProfileChanged, ProfilesMerged
+from shared.schemas.resolved import (
+    ConsentRecorded,
+    Event,
+    EventDropped,
+    EventResolved,
+    LogPosition,
+    ProfileChanged,
+    ProfilesMerged,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Erasing:
     at: datetime
 
 
-Told = EventResolved | ProfileChanged | ProfilesMerged | EventDropped | Erasing
+Told = EventResolved | ProfileChanged | ProfilesMerged | EventDropped | ConsentRecorded | Erasing
 
 
 @dataclass(slots=True)

@@ -17,19 +17,20 @@ from shared.plumbing.db import Connection
 from shared.plumbing.errors import NotFound
 from shared.plumbing.ids import new_id
 from shared.schemas.recipients import ConsentChange, PreferencesChange
+from shared.schemas.resolved import ConsentRecorded
 
 
 async def record_consent(
     book: Book, profile_id: UUID, *, purpose: str, channel: str, status: str, source: str | None, at: datetime | None
 ) -> ConsentRecord:
-    """Keep a word given. One dated ahead counts as given now."""
+    """Keep a word given, and tell it. One dated ahead counts as given now."""
     consent_id = new_id()
 
     async def decide(tx: Connection, fold: Fold) -> ConsentRecord:
         profile = get_living(fold.people, profile_id)
         given_at = fold.now if at is None else min(at, fold.now)
         consent = ConsentRecord(consent_id, purpose, channel, status, source, given_at, fold.now)
-        await records_store.insert_consent(tx, profile.id, consent)
+        await _keep(tx, fold, profile.id, consent, by_link=False)
         return consent
 
     return await book.change(wanted_ids(profile_id), decide)
@@ -44,10 +45,27 @@ async def take_consent_change(book: Book, told: ConsentChange) -> bool:
             return False
         at = min(told.at, fold.now)
         consent = ConsentRecord(told.id, told.purpose, told.channel, told.status, told.source, at, fold.now)
-        await records_store.insert_consent(tx, profile.id, consent)
+        await _keep(tx, fold, profile.id, consent, by_link=True)
         return True
 
     return await book.change(wanted_ids(told.profile_id), decide)
+
+
+async def _keep(tx: Connection, fold: Fold, profile_id: UUID, consent: ConsentRecord, *, by_link: bool) -> None:
+    if not await records_store.insert_consent(tx, profile_id, consent):
+        return
+    fold.told.append(
+        ConsentRecorded(
+            profile_id=profile_id,
+            id=consent.id,
+            purpose=consent.purpose,
+            channel=consent.channel,
+            status=consent.status,
+            source=consent.source,
+            by_link=by_link,
+            at=consent.at,
+        )
+    )
 
 
 async def put_preferences(book: Book, profile_id: UUID, content: dict[str, Any]) -> None:

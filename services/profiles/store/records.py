@@ -131,11 +131,11 @@ class ConsentRecord:
     lifted_at: datetime | None = None
 
 
-async def insert_consent(tx: Connection, profile_id: UUID, consent: ConsentRecord) -> None:
-    """Keep a word given, once by its id."""
-    await tx.execute(
+async def insert_consent(tx: Connection, profile_id: UUID, consent: ConsentRecord) -> bool:
+    """Keep a word given, once by its id. Whether it is new."""
+    kept = await tx.fetchval(
         """INSERT INTO consents (lane, profile_id, id, purpose, channel, status, source, at, recorded_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING""",
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING true""",
         lane_of(profile_id),
         profile_id,
         consent.id,
@@ -146,6 +146,7 @@ async def insert_consent(tx: Connection, profile_id: UUID, consent: ConsentRecor
         consent.at,
         consent.recorded_at,
     )
+    return kept is True
 
 
 async def write_preferences(tx: Connection, profile_id: UUID, content: dict[str, Any], now: datetime) -> None:

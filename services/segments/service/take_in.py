@@ -19,6 +19,7 @@ from shared.plumbing.clock import Clock
 from shared.plumbing.db import Connection
 from shared.plumbing.reader import Incoming
 from shared.schemas.resolved import (
+    ConsentRecorded,
     EventDropped,
     EventResolved,
     ProfileChanged,
@@ -100,7 +101,7 @@ def _ids_of(message: Resolved) -> tuple[UUID, ...]:
             return message.profile_id, message.survivor_id
         case ProfileErased():
             return message.profile_id, *message.profile_ids
-        case EventDropped():
+        case EventDropped() | ConsentRecorded():
             return ()
         case _:
             assert_never(message)

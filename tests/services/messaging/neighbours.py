@@ -209,6 +209,15 @@ class Neighbours(httpx.AsyncBaseTransport):
             {"kind": "merge", "profile_id": loser, "survivor_id": survivor, "profile": snapshot, "at": at},
         )
 
+    def give(self, profile_id: UUID, at: datetime, **fields: Any) -> Any:
+        """Somebody's word, as profiles keeps and tells it."""
+        given = consent(**fields) | {"at": at.isoformat()}
+        if profile_id in self.people:
+            self.people[profile_id]["consents"] = [*self.people[profile_id]["consents"], given]
+        return self.tell(
+            "profiles", given | {"kind": "consent", "profile_id": profile_id, "id": new_id(), "source": "form"}
+        )
+
     def erase(self, profile_id: UUID, at: datetime, *others: UUID, addresses: Any = ()) -> None:
         """A person is forgotten."""
         self.people.pop(profile_id, None)

@@ -1,12 +1,13 @@
 """Double opt-in: asked once, sent to only after the owner of the address has pressed the button; nothing changes without the setting."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 
+from shared.plumbing.ids import new_id
 from tests.services.messaging.conftest import Messaging
 from tests.services.messaging.neighbours import consent
 
@@ -75,6 +76,92 @@ async def test_only_who_confirms_is_written_to_and_is_asked_once(messaging: Mess
     )
     feed = await messaging.rows("SELECT message FROM feed WHERE message LIKE '%Subscription Confirmed%'")
     assert len(feed) == 1
+
+
+async def test_the_question_goes_out_when_the_consent_is_given_and_once(messaging: Messaging) -> None:
+    await turned_on(messaging)
+    ada = messaging.near.add_person(user_id="ada", consents=[])
+    given = messaging.near.give(ada, messaging.clock.now())
+    await messaging.settle()
+    [url] = await asked(messaging)
+    messaging.near.tell("profiles", given)
+    await enters(messaging, ada)
+    messaging.step(timedelta(days=8))
+    await enters(messaging, ada)
+    assert len(await asked(messaging)) == 1, (
+        "told again, and at two first messages, of which one is after the seven days"
+    )
+    assert {one["reason"] for one in await messaging.decisions("campaign=double_opt_in:marketing")} == {"sent"}
+    assert "Thank you" in (await visit(messaging, url, {})).text
+    await enters(messaging, ada)
+    assert len(await mails(messaging, "hello")) == 1
+
+
+async def test_what_is_no_consent_to_be_confirmed_asks_nothing(messaging: Messaging) -> None:
+    put = await turned_on(messaging)
+    ada, now = messaging.near.add_person(user_id="ada", consents=[just_now(messaging)]), messaging.clock.now()
+    since = datetime.fromisoformat(put["double_opt_in"]["since"]["marketing"])
+    messaging.near.give(ada, now, purpose="news")
+    messaging.near.give(ada, now, channel="sms")
+    messaging.near.give(ada, since - timedelta(seconds=1))
+    messaging.near.tell("profiles", messaging.near.give(ada, now, status="denied") | {"status": "withdrawn"})
+    for source in ("preference_page", "double_opt_in"):
+        told = just_now(messaging) | {"kind": "consent", "profile_id": ada, "id": new_id(), "source": source}
+        messaging.near.tell("profiles", told | {"by_link": True})
+    await messaging.settle()
+    assert await messaging.rows("SELECT * FROM sends") == []
+    await messaging.call("PUT", "/v1/settings", {})
+    messaging.near.give(ada, now)
+    await messaging.settle()
+    assert await messaging.rows("SELECT * FROM sends") == []
+
+
+async def test_who_took_it_back_at_once_is_not_asked(messaging: Messaging) -> None:
+    await turned_on(messaging)
+    ada = messaging.near.add_person(user_id="ada", consents=[])
+    given = messaging.near.give(ada, messaging.clock.now())
+    messaging.near.people[ada]["consents"].append(just_now(messaging, status="withdrawn") | {"at": given["at"]})
+    await messaging.settle()
+    assert await messaging.decided() == {str(ada): "no_consent"}
+
+
+async def test_what_could_not_be_asked_then_is_asked_when_there_is_something_to_say(messaging: Messaging) -> None:
+    past = messaging.clock.now() - timedelta(days=9)
+    await turned_on(messaging, since={"marketing": past})
+    ada = messaging.near.add_person(user_id="ada", consents=[], traits={})
+    ben = messaging.near.add_person(user_id="ben", consents=[])
+    cora = messaging.near.add_person(user_id="cora", consents=[])
+    messaging.near.give(ada, messaging.clock.now())
+    messaging.near.give(ben, messaging.clock.now() - timedelta(days=2))
+    messaging.near.give(cora, messaging.clock.now())
+    await messaging.settle()
+    assert await messaging.decided() == {str(ada): "no_address", str(ben): "stale", str(cora): "sent"}
+    messaging.step(timedelta(days=8))
+    messaging.near.people[ada]["traits"]["email"] = "ada@example.com"
+    messaging.near.people[cora]["traits"]["email"] = "new@example.com"
+    await enters(messaging, ada, ben, cora)
+    assert sorted(mail["to"] for mail in await mails(messaging, "double_opt_in:marketing")) == [
+        "ada@example.com",
+        "ben@example.com",
+        "cora@example.com",
+        "new@example.com",
+    ]
+
+
+async def test_a_consent_of_who_was_merged_or_erased(messaging: Messaging) -> None:
+    await turned_on(messaging)
+    ada = messaging.near.add_person(user_id="ada", consents=[])
+    anonymous, now = new_id(), messaging.clock.now()
+    given = messaging.near.give(ada, now)
+    messaging.near.merge(anonymous, ada, now)
+    messaging.near.tell("profiles", given | {"profile_id": anonymous})
+    await messaging.settle()
+    assert len(await asked(messaging)) == 1
+    messaging.near.erase(ada, now, anonymous)
+    messaging.near.give(ada, now)
+    messaging.near.give(anonymous, now)
+    await messaging.settle()
+    assert await messaging.rows("SELECT * FROM sends") == []
 
 
 async def test_a_consent_from_before_counts_and_other_purposes_do_not_ask(messaging: Messaging) -> None:
