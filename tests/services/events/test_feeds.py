@@ -59,8 +59,15 @@ def merge(loser: UUID, survivor: UUID) -> dict[str, Any]:
     return {"kind": "merge", "profile_id": str(loser), "survivor_id": str(survivor), "profile": snapshot, "at": AT}
 
 
+def consent(profile_id: UUID) -> dict[str, Any]:
+    """Nothing that events keeps."""
+    said = {"purpose": "news", "channel": "any", "status": "granted", "at": AT}
+    return {"kind": "consent", "profile_id": str(profile_id), "id": str(new_id())} | said
+
+
 async def test_events_are_listed_by_profile(joined: Events, neighbours: Neighbours) -> None:
     ann, bea = new_id(), new_id()
+    neighbours.append("profiles", lane_of(ann), consent(ann))
     await resolve(
         joined,
         neighbours,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from shared.plumbing.ids import new_id
+from shared.schemas.resolved import ConsentRecorded
 from tests.services.profiles.standing import NOW, Standing
 
 MORNING = {"days": ["mon"], "from": "09:00", "until": "12:00"}
@@ -52,3 +53,22 @@ async def test_words_that_come_late_keep_their_order(standing: Standing) -> None
 
 async def test_one_about_nobody_is_let_go(standing: Standing) -> None:
     assert await standing.call("POST", "/internal/preferences", word(new_id(), topics={})) == {"status": "gone"}
+
+
+async def test_consents_are_told_once_and_without_an_address(standing: Standing) -> None:
+    profile_id = await standing.make("u1", email="ada@example.com")
+    path = f"/v1/profiles/{profile_id}/consents"
+    given = {"purpose": "news", "channel": "email", "status": "granted", "source": "form", "at": NOW}
+    kept = await standing.call("POST", path, given)
+    by_link = given | {"id": new_id(), "profile_id": profile_id, "status": "withdrawn", "source": "preference_page"}
+    for _ in range(2):
+        await standing.call("POST", "/internal/consents", by_link)
+    first, second = (one for one in await standing.feed() if isinstance(one, ConsentRecorded))
+    assert (f"{first.profile_id}", f"{first.id}", first.at) == (profile_id, kept["id"], NOW)
+    assert (first.purpose, first.channel, first.status, first.source) == ("news", "email", "granted", "form")
+    assert (second.id, second.status, second.by_link, first.by_link) == (by_link["id"], "withdrawn", True, False)
+    rows = [row["message"] for row in await standing.rows("feed") if '"kind":"consent"' in row["message"]]
+    assert len(rows) == 2
+    assert not any("example.com" in row for row in rows)
+    await standing.call("DELETE", f"/v1/profiles/{profile_id}")
+    assert not [one for one in await standing.feed() if isinstance(one, ConsentRecorded)]

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.services.segments.standing import NOW, Standing
-from tests.services.segments.told import birthday, changed, did, known, merged, person
+from tests.services.segments.told import birthday, changed, consented, did, known, merged, person
 
 BOUGHT = {"event": "Order Completed", "op": ">=", "value": 1}
 
@@ -21,6 +21,12 @@ async def test_an_event_makes_its_profile_enter_with_the_event_as_cause(segments
     [change] = await segments.items("/v1/segments/buyers/changes")
     assert change["cause"] == {"kind": "event", "message_id": "o1", "name": "Order Completed"}
     assert (change["change"], change["user_id"], change["at"]) == ("entered", "ann", "2026-05-01T12:00:00Z")
+
+
+async def test_consents_are_passed_over(segments: Standing) -> None:
+    await segments.define("buyers", BOUGHT)
+    await segments.take(consented("ann"), did("ann", "Order Completed", profile=known("ann")), consented("bob"))
+    assert await segments.members("buyers") == {person("ann")}
 
 
 async def test_an_event_can_make_its_profile_leave(segments: Standing) -> None:

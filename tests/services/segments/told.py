@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from shared.plumbing.ids import new_id
 from shared.schemas.resolved import (
+    ConsentRecorded,
     Event,
     EventResolved,
     LifeEvent,
@@ -51,6 +52,12 @@ def birthday(day: str) -> LifeEvent:
 
 def changed(name: str, **fields: Any) -> ProfileChanged:
     return ProfileChanged(profile_id=person(name), profile=known(name, **fields), at=NOW)
+
+
+def consented(name: str) -> ConsentRecorded:
+    return ConsentRecorded(
+        profile_id=person(name), id=new_id(), purpose="news", channel="any", status="granted", at=NOW
+    )
 
 
 def told_change(before: dict[str, Any], after: dict[str, Any], at: datetime = NOW) -> TraitsChanged:
