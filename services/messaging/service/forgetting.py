@@ -27,7 +27,7 @@ PAGE = 500
 PAUSE = 0.01
 """Seconds between two pages, so that sending hardly notices."""
 
-Walk = Callable[[Connection, UUID], Awaitable[Walked]]
+Walk = Callable[[Connection, int, UUID], Awaitable[Walked]]
 
 
 class Forgetter:
@@ -44,29 +44,30 @@ class Forgetter:
 
     async def step(self) -> int:
         """Returns how many rows were deleted. Raises LeaseLost if a lane is another's by now."""
-        deleted = 0
-        for lane in sorted(self._leases.held):
-            now = self._clock.now()
-            if lane not in self._walked_at or now - self._walked_at[lane] >= EVERY:
-                deleted += await self._forget(lane, now)
-                self._walked_at[lane] = now
+        deleted, now = 0, self._clock.now()
+        walked = self._walked_at
+        turns = [one for one in sorted(self._leases.held) if one not in walked or now - walked[one] >= EVERY]
+        walks = await self._plan(now) if turns else []
+        for lane in turns:
+            await self._db.run(partial(self._expire, lane, now))
+            for walk in walks:
+                deleted += await self._walk(lane, walk, until=now - self._kept)
+            walked[lane] = now
         return deleted
 
-    async def _forget(self, lane: int, now: datetime) -> int:
-        campaigns = forgettable_decisions(await load_campaigns(self._db), now=now, kept=self._kept)
-        runs = forgettable_runs(await self._book.load(self._db), now=now, kept=self._kept)
-        before = forgettable_messages(await load_rules(self._db), now=now, kept=self._kept)
-        await self._db.run(partial(self._expire, lane, now))
-        deleted = 0
-        for walk in (
-            lambda tx, after: forget_decisions(tx, lane, after=after, campaigns=campaigns, limit=self._page),
-            lambda tx, after: forget_runs(tx, lane, after=after, journeys=runs, limit=self._page),
-            lambda tx, after: forget_messages(tx, lane, after=after, before=before, limit=self._page),
-            lambda tx, after: forget_household_messages(tx, lane, after=after, before=before, limit=self._page),
-            lambda tx, after: forget_tasks(tx, lane, after=after, before=now - self._kept, limit=self._page),
-        ):
-            deleted += await self._walk(lane, walk, until=now - self._kept)
-        return deleted
+    async def _plan(self, now: datetime) -> list[Walk]:
+        """How each lane is walked, by the rules of now."""
+        kept, limit = self._kept, self._page
+        campaigns = forgettable_decisions(await load_campaigns(self._db), now=now, kept=kept)
+        runs = forgettable_runs(await self._book.load(self._db), now=now, kept=kept)
+        before = forgettable_messages(await load_rules(self._db), now=now, kept=kept)
+        return [
+            lambda tx, lane, after: forget_decisions(tx, lane, after=after, campaigns=campaigns, limit=limit),
+            lambda tx, lane, after: forget_runs(tx, lane, after=after, journeys=runs, limit=limit),
+            lambda tx, lane, after: forget_messages(tx, lane, after=after, before=before, limit=limit),
+            lambda tx, lane, after: forget_household_messages(tx, lane, after=after, before=before, limit=limit),
+            lambda tx, lane, after: forget_tasks(tx, lane, after=after, before=now - kept, limit=limit),
+        ]
 
     async def _expire(self, lane: int, now: datetime, tx: Connection) -> None:
         await self._leases.check(tx, [lane])
@@ -85,4 +86,4 @@ class Forgetter:
 
     async def _fenced(self, lane: int, walk: Walk, after: UUID, tx: Connection) -> Walked:
         await self._leases.check(tx, [lane])
-        return await walk(tx, after)
+        return await walk(tx, lane, after)

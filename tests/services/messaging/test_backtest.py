@@ -62,6 +62,7 @@ async def decisions_of(messaging: Messaging, campaign: str) -> list[Any]:
     return [one for one in await messaging.decisions(f"campaign={campaign}") if one["decision"] != "deferred"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "fields",
     [

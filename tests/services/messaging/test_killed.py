@@ -116,6 +116,7 @@ async def finish(messaging: Messaging, settings: dict[str, Any]) -> None:
             await carrier.close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.once
 async def test_nobody_gets_two_and_nobody_is_forgotten(messaging: Messaging, tmp_path: Path, pem: str) -> None:
     granted = (200, {"access_token": "a-token", "expires_in": 3599})
     async with (

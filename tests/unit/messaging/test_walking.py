@@ -290,7 +290,7 @@ def _is_somewhere(run: Run, definition: Definition) -> bool:
 
 
 @given(STEPS, HAPPENINGS, st.lists(st.integers(0, 59), min_size=1, max_size=3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_everybody_comes_to_an_end_and_passes_each_step_once_whenever_they_are_looked_at(
     steps: Any, happenings: list[tuple[int, str]], looks: list[int]
 ) -> None:
