@@ -259,6 +259,6 @@ def answers(example: Any, *, status: int = 200, also: dict[int, str] | None = No
     return good
 
 
-def items(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+def items(example: dict[str, Any], *, also: dict[int, str] | None = None) -> dict[int | str, dict[str, Any]]:
     """`responses` of a list."""
-    return answers({"items": [example], "next": None})
+    return answers({"items": [example], "next": None}, also=also)

@@ -10,17 +10,24 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.messaging.api import docs
 from services.messaging.api.campaigns import frame_of
+from services.messaging.clients.neighbours import Profiles
 from services.messaging.service.providers import MAILBOX
 from services.messaging.store import lists
 from services.messaging.store.delivery_events import list_events
 from shared.plumbing.auth import Reader
 from shared.plumbing.db import Database
+from shared.plumbing.errors import Invalid, NotFound
 from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
 router = APIRouter(route_class=ListedRoute)
 ProfileId = Annotated[UUID | None, Query(description="Only of this profile; a merged one leads to its survivor")]
+UserId = Annotated[str | None, Query(description="Only of whom this user id leads to; instead of `profile_id`")]
 CampaignKey = Annotated[str | None, Query(description="Only of the campaign with this key")]
+NOBODY = {
+    404: "There is no such profile",
+    503: "Profiles can't say now whose the user id is; try again after `Retry-After`",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,7 @@ class Asked:
     """Whose, of which campaign, and which page."""
 
     profile_id: ProfileId = None
+    user_id: UserId = None
     campaign: CampaignKey = None
     limit: Limit = 100
     cursor: Cursor = None
@@ -41,7 +49,7 @@ async def list_of(
     **which: object,
 ) -> Response:
     """A page of decisions or deliveries."""
-    db, whose = frame_of(request).db, asked.profile_id
+    db, whose = frame_of(request).db, await _whose(request, asked)
     rows = await read(
         db,
         profile_id=None if whose is None else await lists.find_current(db, whose),
@@ -53,12 +61,24 @@ async def list_of(
     return JsonResponse(page(rows, limit=asked.limit, item=item, cursor=lambda row: row["id"]))
 
 
+async def _whose(request: Request, asked: Asked) -> UUID | None:
+    if asked.user_id is None:
+        return asked.profile_id
+    if asked.profile_id is not None:
+        raise Invalid.of([{"loc": ["query", "user_id"], "msg": "goes instead of profile_id, not with it"}])
+    profiles: Profiles = request.app.state.profiles
+    found = await profiles.look_up(asked.user_id)
+    if found is None:
+        raise NotFound("There is no profile with this user id.")
+    return found
+
+
 @router.get(
     "/v1/decisions",
     tags=["decisions"],
     summary="For every trigger its decision, the newest trigger first",
     dependencies=[Reader],
-    responses=docs.items(docs.DECISION),
+    responses=docs.items(docs.DECISION, also=NOBODY),
 )
 async def decisions(
     request: Request,
@@ -86,7 +106,7 @@ def _delivery(row: Mapping[str, Any]) -> dict[str, Any]:
     tags=["decisions"],
     summary="What was said to whom, by which provider and with which answer, the newest first",
     dependencies=[Reader],
-    responses=docs.items(docs.DELIVERY),
+    responses=docs.items(docs.DELIVERY, also=NOBODY),
 )
 async def deliveries(request: Request, asked: Annotated[Asked, Depends()]) -> Response:
     """`status`: `sending`, `sent`, `failed`, `unknown`; `test` of a test message, which counts nowhere.
@@ -129,7 +149,7 @@ def _mail(row: asyncpg.Record) -> dict[str, Any]:
     tags=["decisions"],
     summary="The local mailbox: full messages of channels without a provider, the newest first",
     dependencies=[Reader],
-    responses=docs.items(docs.MAIL),
+    responses=docs.items(docs.MAIL, also=NOBODY),
 )
 async def mailbox(request: Request, asked: Annotated[Asked, Depends()]) -> Response:
     return await list_of(request, asked, lists.list_deliveries, _mail, provider=MAILBOX)

@@ -66,6 +66,11 @@ class Profiles:
             log.error("recipients_unreadable", count=len(unreadable))
         return Asked(people, frozenset(unreadable))
 
+    async def look_up(self, user_id: str) -> UUID | None:
+        """Whom a user id leads to. Raises Unavailable."""
+        answer = await self._neighbour.find("/internal/lookup", user_id=user_id)
+        return None if answer is None else UUID(answer["id"])
+
     async def tell_consent(self, change: ConsentChange) -> None:
         """A recipient's own word. Idempotent by the change's id. Raises Unavailable."""
         await self._neighbour.post("/internal/consents", change)

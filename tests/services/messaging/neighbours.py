@@ -65,16 +65,24 @@ class Neighbours(httpx.AsyncBaseTransport):
         elif path in ("/internal/consents", "/internal/preferences"):
             (self.consents_told if path.endswith("consents") else self.preferences_told).append(body)
             answer = {}
+        elif path == "/internal/lookup":
+            answer = self._look_up(request.url.params["user_id"])
         elif path == "/internal/memberships":
             answer = {"items": [self._belonging(asked) for asked in (body or {})["profile_ids"]]}
-        elif path.split("/")[3] in self.no_segments:
-            return httpx.Response(404, content=b'{"code": "not_found"}')
         else:
             answer = self._segment(path, request, body)
+        if answer is None:
+            return httpx.Response(404, content=b'{"code": "not_found"}')
         return httpx.Response(200, content=json.dumps(answer))
+
+    def _look_up(self, user_id: str) -> Any:
+        found = [str(one) for one, known in self.people.items() if known["user_id"] == user_id]
+        return {"id": found[0]} if found else None
 
     def _segment(self, path: str, request: httpx.Request, body: Any) -> Any:
         key, *what = path.split("/")[3:]
+        if key in self.no_segments:
+            return None
         if what == ["changes"]:
             return self._changes(key, body)
         return self._members(path, request) if what else {"size": len(self.members[key])}

@@ -188,9 +188,24 @@ async def test_lists_come_in_pages(messaging: Messaging) -> None:
         assert await messaging.items(f"{path}?campaign=other") == []
         await messaging.call("GET", f"{path}?cursor=nonsense", status=422)
         await messaging.call("GET", f"{path}?limit=1001", status=422)
-        refused = await messaging.call("GET", f"{path}?user_id=ada", status=422)
-        assert refused["errors"][0]["loc"] == ["query", "user_id"]
-        assert refused["detail"].startswith("user_id: is not known here; known: campaign, ")
+        refused = await messaging.call("GET", f"{path}?userid=ada", status=422)
+        assert refused["errors"][0]["loc"] == ["query", "userid"]
+        assert refused["detail"].startswith("userid: is not known here; known: campaign, ")
+
+
+async def test_lists_of_a_person_are_asked_by_their_user_id_too(messaging: Messaging) -> None:
+    ada, bob = (messaging.near.add_person(user_id=name) for name in ("ada", "bob"))
+    await messaging.campaign()
+    for one in (ada, bob):
+        await messaging.enter(one)
+    await messaging.settle()
+    for what in ("decisions", "deliveries", "mailbox"):
+        found = await messaging.items(f"/v1/{what}?user_id=bob")
+        assert [one["profile_id"] for one in found] == [str(bob)], what
+    await messaging.call("GET", "/v1/decisions?user_id=nobody", status=404)
+    await messaging.call("GET", f"/v1/decisions?user_id=ada&profile_id={ada}", status=422)
+    messaging.near.down.add("profiles")
+    await messaging.call("GET", "/v1/decisions?user_id=ada", status=503)
 
 
 ROUTES = [
