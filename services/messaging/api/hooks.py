@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from services.messaging.api.campaigns import frame_of
+from services.messaging.api.visits import read_form
 from services.messaging.domain.addresses import address_hash
 from services.messaging.domain.answers import STOPPED
 from services.messaging.domain.replies import asked_by, is_signed
@@ -22,6 +23,7 @@ NO_REPLY = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
         200: {"description": "Taken; nothing is answered", "content": {"text/xml": {"example": NO_REPLY}}},
         403: {"description": "It is not signed by the account of `REGULARS_TWILIO_TOKEN`"},
         404: {"description": "There is no such account here"},
+        413: {"description": "The form is too large"},
     },
 )
 async def twilio(request: Request) -> Response:
@@ -34,7 +36,7 @@ async def twilio(request: Request) -> Response:
     if account is None:
         raise NotFound("Text messages are not sent by Twilio here.")
     base, token = account
-    form = {name: str(value) for name, value in (await request.form()).items()}
+    form = {name: values[-1] for name, values in (await read_form(request)).items()}
     if not is_signed(f"{base}{PATH}", form, request.headers.get("X-Twilio-Signature", ""), token):
         raise Forbidden("This is not signed by the account.")
     asked, number = asked_by(form), form.get("From", "")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import httpx
 
-from services.messaging.domain.answers import Answer, NotNow, Unsure
+from services.messaging.domain.answers import Answer, NotNow, Unsure, in_plain_text
 from services.messaging.domain.provider_answers import Reply
 from shared.plumbing import json
 
@@ -44,7 +44,7 @@ class Posting:
         """What `read` makes of the reply. Where there is none: it was certainly not taken if nothing was said yet, else nobody
         knows."""
         try:
-            return read(await self.fetch(url, content, headers), self.now())
+            return in_plain_text(read(await self.fetch(url, content, headers), self.now()))
         except CERTAIN as error:
             return NotNow(type(error).__name__)
         except httpx.HTTPError as error:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import aiosmtplib
 
-from services.messaging.domain.answers import Accepted, Answer, NotNow, Rejected, Unsure, smtp_answer
+from services.messaging.domain.answers import Accepted, Answer, NotNow, Rejected, Unsure, in_plain_text, smtp_answer
 from services.messaging.domain.delivery import Delivery
 from services.messaging.domain.emails import Mail, marks_for, write_mail
 
@@ -55,6 +55,9 @@ class SmtpProvider:
 
     async def send(self, delivery: Delivery) -> Answer:
         """The server's answer to one message, within the timeout."""
+        return in_plain_text(await self._try(delivery))
+
+    async def _try(self, delivery: Delivery) -> Answer:
         try:
             content = delivery.content
             headers = content["headers"] | marks_for(self._server.host, delivery.id)

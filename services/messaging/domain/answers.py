@@ -1,8 +1,9 @@
 """What a provider's answer makes of a message."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from services.messaging.domain.plain import plain
 from services.messaging.domain.retry import next_try
 
 STOPPED = "stopped"
@@ -48,6 +49,11 @@ class Unsure:
 
 
 Answer = Accepted | Rejected | NotNow | Unsure
+
+
+def in_plain_text(answer: Answer) -> Answer:
+    """The same in letters that can be kept."""
+    return replace(answer, text=plain(answer.text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -317,3 +317,37 @@ async def test_what_becomes_of_a_test_message_counts_nowhere(new_messaging: NewM
     await providers.sendgrid(messaging, event(messaging, sent, "spamreport"))
     assert await events_of(messaging) == [("complained", None)]
     assert await messaging.items("/v1/suppressions") == await outcomes(messaging) == []
+
+
+async def test_letters_that_cannot_be_kept_hold_up_no_other_event(
+    new_messaging: NewMessaging, providers: Providers
+) -> None:
+    messaging = await new_messaging(**providers.settings)
+    _, delivery = await mailed(messaging)
+    odd = event(messaging, delivery, "open", useragent="A\x00B", sg_event_id="a\x00b", after=0)
+    spam = event(messaging, delivery, "spamreport", after=0)
+    assert (await providers.sendgrid(messaging, odd, spam)).status_code == 200
+    assert sorted(await events_of(messaging)) == [("complained", None), ("opened", "at_once")]
+    [suppression] = await messaging.items("/v1/suppressions")
+    assert suppression["reason"] == "complained"
+
+
+async def test_who_has_consented_anew_may_unsubscribe_by_the_same_message(
+    new_messaging: NewMessaging, providers: Providers
+) -> None:
+    messaging = await new_messaging(**providers.settings)
+    ada, delivery = await mailed(messaging)
+    first = event(messaging, delivery, "unsubscribe", after=0)
+    await providers.sendgrid(messaging, first)
+    messaging.step(timedelta(days=1))
+    messaging.near.people[ada]["consents"] = [consent() | {"at": messaging.clock.now().isoformat()}]
+    await providers.sendgrid(messaging, first, first | {"sg_event_id": "told anew"})
+    await messaging.enter(ada)
+    await messaging.settle()
+    assert len(await messaging.mailbox()) == 2, "what was known takes nothing back"
+    messaging.step(timedelta(minutes=1))
+    await providers.sendgrid(messaging, event(messaging, delivery, "unsubscribe", after=0))
+    await messaging.enter(ada)
+    await messaging.settle()
+    assert len(await messaging.mailbox()) == 2
+    assert len([name for name, _ in await outcomes(messaging) if name == "Unsubscribed"]) == 1

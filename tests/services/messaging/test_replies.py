@@ -108,3 +108,10 @@ async def test_what_is_not_signed_is_refused(new_messaging: NewMessaging) -> Non
 
 async def test_without_an_account_there_is_nobody_to_reply_to(messaging: Messaging) -> None:
     await _reply(messaging, "STOP", status=404)
+
+
+async def test_a_form_that_is_too_large_is_not_read(new_messaging: NewMessaging) -> None:
+    messaging = await new_messaging(**TWILIO)
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": ""}
+    answer = await messaging.http.post("/hooks/twilio", content="Body=" + "x" * 70_000, headers=headers)
+    assert answer.status_code == 413

@@ -312,3 +312,27 @@ async def test_international_addresses_and_those_that_are_none() -> None:
         for wrong in ("a b@example.com", "nobody", ""):
             assert isinstance(await smtp.send(delivery(wrong)), Rejected)
         await smtp.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("550 5.1.1 Empf\xe4nger unbekannt", ("failed", "provider_error")),
+        ("451 4.7.1 sp\xe4ter", ("deferred", "provider_error")),
+    ],
+)
+async def test_an_answer_in_another_encoding_is_an_answer(
+    new_messaging: NewMessaging, said: str, expected: tuple[str, str]
+) -> None:
+    async def in_latin(post: Post, _address: str) -> str:
+        post.protocol.transport.write(f"{said}\r\n".encode("latin-1"))
+        return "250 OK"
+
+    async with Post(rcpt=in_latin).open() as post:
+        messaging = await new_messaging(**post.settings)
+        await messaging.campaign()
+        await messaging.enter(messaging.near.add_person())
+        await messaging.settle()
+        [decision] = await messaging.decisions()
+        assert (decision["decision"], decision["reason"]) == expected
+        assert decision["facts"]["answer"] == said.replace("\xe4", "\ufffd")

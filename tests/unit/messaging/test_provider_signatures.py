@@ -55,6 +55,12 @@ def test_mailguns_signature_holds_for_a_day() -> None:
     assert not mailgun.Signature.of("no object").holds("key", NOW)
 
 
+def test_a_token_that_begins_like_an_exponent_is_cut_nowhere_else() -> None:
+    found = signature(token="e0abc")
+    assert found.holds("key", NOW)
+    assert not mailgun.Signature(found.timestamp + "e0", "abc", found.signature).holds("key", NOW)
+
+
 def test_postmarks_secret_is_the_password_or_the_token() -> None:
     def basic(said: str) -> str:
         return "Basic " + base64.b64encode(said.encode()).decode()
@@ -134,3 +140,20 @@ def test_another_certificate_or_one_that_is_over_does_not_do(key: rsa.RSAPrivate
 )
 def test_nothing_is_fetched_but_from_sns_itself(url: object, expected: bool) -> None:
     assert (sns.is_amazons(url), sns.is_certificate(url)) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/x.pem",
+        "/?Action=GetEndpointAttributes&X-Amz-Signature=1.pem",
+        "/SimpleNotificationService-1.pem?Action=GetEndpointAttributes",
+        "/SimpleNotificationService-1.pem#x",
+        "/a/SimpleNotificationService-1.pem",
+    ],
+)
+def test_what_customers_of_sns_have_written_is_no_certificate(path: str) -> None:
+    """An API's answer may hold a certificate of anybody's, and a signed address asks for it without an account."""
+    url = f"https://sns.eu-central-1.amazonaws.com{path}"
+    assert sns.is_amazons(url)
+    assert not sns.is_certificate(url)

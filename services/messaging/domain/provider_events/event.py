@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
+from services.messaging.domain.plain import plain
 from shared.plumbing.instants import in_utc
 
 Kind = Literal["delivered", "bounced", "complained", "opened", "clicked", "unsubscribed"]
@@ -18,7 +19,9 @@ DELIVERY = "delivery_id"
 
 LONGEST_KEY, LONGEST_TEXT = 200, 500
 MANY = frozenset({"opened", "clicked"})
-"""What may happen to a message more than once."""
+"""What may happen to a message more than once, and often."""
+AGAIN = MANY | {"unsubscribed"}
+"""What may happen to it more than once: who has consented anew may unsubscribe by the same message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,8 @@ class ProviderEvent:
     @property
     def identity(self) -> str:
         """The same for the same happening, however often it is told: most happen to a message once."""
-        if self.kind in MANY or (self.kind == "bounced" and not self.hard):
-            return f"{self.kind}:{self.key}"[:LONGEST_KEY]
+        if self.kind in AGAIN or (self.kind == "bounced" and not self.hard):
+            return plain(f"{self.kind}:{self.key}"[:LONGEST_KEY])
         return self.kind
 
     @property
@@ -69,7 +72,7 @@ def part(found: object, *names: str) -> Mapping[str, Any]:
 def text(found: Mapping[str, Any], name: str, *, longest: int = LONGEST_TEXT) -> str | None:
     """The text of this name, cut, None where there is none."""
     value = found.get(name)
-    return value[:longest] if isinstance(value, str) and value else None
+    return plain(value[:longest]) if isinstance(value, str) and value else None
 
 
 def instant(value: object) -> datetime | None:

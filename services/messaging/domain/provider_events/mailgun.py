@@ -56,7 +56,8 @@ class Signature:
         """Whether the owner of the key made it, not too long ago."""
         expected = hmac.new(key.encode(), (self.timestamp + self.token).encode(), hashlib.sha256).hexdigest()
         at = instant(self.timestamp)
-        fresh = at is not None and -AHEAD <= now - at <= REPEATED_FOR
+        # Digits alone: else a token that begins like an exponent could be cut elsewhere, and be good for something else.
+        fresh = at is not None and self.timestamp.isdecimal() and -AHEAD <= now - at <= REPEATED_FOR
         return hmac.compare_digest(expected.encode(), self.signature.encode()) and fresh and len(self.token) <= 200
 
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 _HOST = re.compile(r"sns\.[a-z0-9-]{3,40}\.amazonaws\.com(\.cn)?")
+_CERTIFICATE = re.compile(r"/SimpleNotificationService-[0-9A-Za-z]+\.pem")
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 _HASHES: dict[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303 (version 1 is SHA-1)
@@ -35,8 +36,11 @@ def is_amazons(url: object) -> bool:
 
 
 def is_certificate(url: object) -> bool:
-    """Whether SNS keeps its certificates there."""
-    return isinstance(url, str) and is_amazons(url) and urlsplit(url).path.endswith(".pem")
+    """Whether SNS keeps its certificates there, and nothing that its customers have written: an answer of its API may hold any."""
+    if not isinstance(url, str) or not is_amazons(url):
+        return False
+    parts = urlsplit(url)
+    return _CERTIFICATE.fullmatch(parts.path) is not None and not parts.query and not parts.fragment
 
 
 def told(message: Mapping[str, Any]) -> bytes:
