@@ -11,7 +11,7 @@ import asyncpg
 from services.messaging.clients.neighbours import Segments
 from services.messaging.domain.campaign import CANCELLED, Broadcast, Definition, JourneyTrigger, SegmentTrigger
 from services.messaging.domain.campaign_reading import parse_definition
-from services.messaging.domain.confirming import CHANNEL, Confirming
+from services.messaging.domain.confirming import CHANNEL, Confirming, asking_id
 from services.messaging.domain.rules import parse_rules
 from services.messaging.domain.template import Template, parse_template
 from services.messaging.store import catalogue as store
@@ -191,9 +191,13 @@ async def cancel_campaign(db: Database, key: str, *, at: datetime) -> asyncpg.Re
         return await get_campaign(tx, key)
 
     row = await db.run(work)
-    for lane in range(LANES):
-        await db.run(partial(cancel_sends, lane=lane, campaign_id=row["id"], at=at))
+    await _cancel_sends(db, row["id"], at)
     return row
+
+
+async def _cancel_sends(db: Database, campaign_id: UUID, at: datetime) -> None:
+    for lane in range(LANES):
+        await db.run(partial(cancel_sends, lane=lane, campaign_id=campaign_id, at=at))
 
 
 async def _get_changeable(tx: Connection, key: str) -> asyncpg.Record:
@@ -275,15 +279,16 @@ async def put_settings(db: Database, body: Any, *, at: datetime) -> Any:
     """Replace the settings. Raises Invalid."""
     rules = read_body(parse_rules, body)
 
-    async def work(tx: Connection) -> None:
-        content = body
+    async def work(tx: Connection) -> set[str]:
+        content, before = body, (await store.load_rules(tx)).confirming
         if rules.confirming is not None:
             await _check_asking(tx, rules.confirming)
-            before = (await store.load_rules(tx)).confirming
             content = body | {"double_opt_in": body["double_opt_in"] | {"since": _since(rules.confirming, before, at)}}
         await store.put_settings(tx, content, at=at)
+        return set(before.since if before else ()) - set(rules.confirming.purposes if rules.confirming else ())
 
-    await db.run(work)
+    for purpose in sorted(await db.run(work)):  # whoever was to be asked is not any more
+        await _cancel_sends(db, asking_id(purpose), at)
     return await get_settings(db)
 
 

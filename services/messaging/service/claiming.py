@@ -211,15 +211,18 @@ class Claims:
         histories: Histories,
         now: datetime,
     ) -> None:
-        draft = one.draft
+        draft, doubt = one.draft, one.due.in_doubt
+        # A campaign may have been given another channel since. What an operator sends once more begins with no attempts.
+        if doubt not in (None, verdict.channel) and one.due.attempts:
+            draft = Refuse("skipped", "other_channel", {"channel": verdict.channel})
         if isinstance(draft, Refuse):
-            claimed.judged.append(_refused(one, doubted(draft) if one.due.in_doubt else draft, now))
+            claimed.judged.append(_refused(one, doubted(draft) if doubt else draft, now))
             claimed.entries += _unconfirmed(one, catalogue, now)
         elif not isinstance(draft, Draft) or not _is_of(draft, verdict):
             claimed.again.append(one.due)
         else:
             purpose = catalogue.campaigns[one.due.campaign_id].definition.purpose
-            facts = verdict.facts | {"purpose": purpose} | ({"in_doubt": True} if one.due.in_doubt else {})
+            facts = verdict.facts | {"purpose": purpose} | ({"in_doubt": True} if doubt else {})
             self._claim(claimed, one, draft, facts, now)
             histories.note(one.household, Message(purpose, draft.channel, now, draft.delivery_id))
 

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from services.messaging.domain.addresses import address_hash
 from services.messaging.domain.answers import Accepted, Answer, Final, NextChannel, NotNow, TryAgain, Unsure, after
-from services.messaging.domain.campaign import DEFAULT_STALE_AFTER
 from services.messaging.domain.delivery import Delivery
 from services.messaging.service.outcomes import outcome
 from services.messaging.service.sender import decisions_total
@@ -154,7 +153,7 @@ class Recorder:
                     answer,
                     attempts=claim.attempts,
                     now=at,
-                    give_up_at=claim.due_at + (definition.stale_after if definition else DEFAULT_STALE_AFTER),
+                    give_up_at=claim.due_at + definition.stale_after if definition else at,
                     chance=self._chance(),
                     preferred=preferred,
                     in_doubt=claim.in_doubt or isinstance(given, Unsure),

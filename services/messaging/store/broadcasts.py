@@ -66,14 +66,19 @@ async def advance_broadcast(
 
 
 async def cancel_sends(tx: Connection, *, lane: int, campaign_id: UUID, at: datetime) -> None:
-    """Nothing of a campaign that waits in this lane is sent any more; what a provider was given already is not touched."""
+    """Nothing of a campaign that waits in this lane is sent any more; what a provider was given already is not touched, and what may
+    have arrived is decided now: of that nobody knows that it was not sent."""
     await tx.execute(
         """UPDATE sends SET state = 'done', decision = 'skipped', reason = 'cancelled', facts = '{}', next_at = NULL,
                   decided_at = $3
-           WHERE lane = $1 AND campaign_id = $2 AND next_at IS NOT NULL""",
+           WHERE lane = $1 AND campaign_id = $2 AND next_at IS NOT NULL AND NOT EXISTS (
+             SELECT FROM deliveries WHERE deliveries.lane = $1 AND deliveries.id = sends.delivery_id AND status = 'unknown')""",
         lane,
         campaign_id,
         at,
+    )
+    await tx.execute(
+        "UPDATE sends SET next_at = $3 WHERE lane = $1 AND campaign_id = $2 AND next_at > $3", lane, campaign_id, at
     )
 
 

@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 import httpx
 
 from shared.plumbing.ids import new_id
-from tests.services.messaging.conftest import Messaging
+from tests.services.messaging.conftest import Messaging, NewMessaging
 from tests.services.messaging.neighbours import consent
+from tests.services.messaging.post import Post, answering
 
 ASK = {"key": "ask", "channel": "email", "subject": "Is it you?", "body": "{{ confirm_url }} {{ unsubscribe_url }}"}
 SETTING = {"double_opt_in": {"purposes": ["marketing"], "template": "ask"}}
@@ -178,6 +179,18 @@ async def test_without_the_setting_nothing_is_asked(messaging: Messaging) -> Non
     await messaging.campaign()
     await enters(messaging, messaging.near.add_person(consents=[just_now(messaging)]))
     assert {mail["campaign"] for mail in await messaging.mailbox()} == {"hello"}
+
+
+async def test_who_was_to_be_asked_is_not_once_nobody_is(new_messaging: NewMessaging) -> None:
+    async with Post(rcpt=answering("451 later")).open() as post:
+        messaging = await new_messaging(**post.settings)
+        await turned_on(messaging)
+        await enters(messaging, messaging.near.add_person(consents=[just_now(messaging)]))
+        [waiting] = await messaging.decisions("campaign=double_opt_in:marketing")
+        assert waiting["decision"] == "deferred"
+        await messaging.call("PUT", "/v1/settings", {})
+        [ended] = await messaging.decisions("campaign=double_opt_in:marketing")
+        assert (ended["decision"], ended["reason"]) == ("skipped", "cancelled")
 
 
 async def test_another_address_is_asked_for_itself_but_not_within_days(messaging: Messaging) -> None:

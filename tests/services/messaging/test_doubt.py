@@ -8,6 +8,7 @@ import pytest
 
 from services.messaging.domain.answers import Accepted, Answer, Rejected, Unsure
 from services.messaging.domain.delivery import Delivery
+from services.messaging.service.catalogue import cancel_campaign
 from services.messaging.store import dead_letters
 from tests.services.messaging.conftest import Messaging
 from tests.services.messaging.neighbours import consent
@@ -94,6 +95,38 @@ async def test_a_webhook_in_doubt_that_must_not_be_given_again_is_unknown(messag
     assert decision["facts"]["not_again"] == "no_consent"
     [told] = await messaging.rows("SELECT message FROM feed")
     assert '"name":"Webhook Unconfirmed"' in told["message"]
+
+
+async def test_what_may_have_arrived_is_unknown_when_its_campaign_is_cancelled(messaging: Messaging) -> None:
+    await campaign(messaging, "hello", "webhook")
+    await messaging.stop()
+    hooks = Webhooks(Unsure("?"))
+    ada = messaging.near.add_person(consents=[consent(channel="any")])
+    async with make_sender(messaging, "one", carriers={"webhook": hooks}) as standing:
+        messaging.near.change(ada, "vip", messaging.clock.now())
+        await work(standing)
+        await cancel_campaign(standing.db, "hello", at=messaging.clock.now())
+        await work(standing)
+    [sent] = await messaging.rows("SELECT decision, facts ->> 'not_again' AS why FROM sends")
+    assert (sent["decision"], sent["why"], len(hooks.sent)) == ("unknown", "cancelled", 1)
+
+
+async def test_what_may_have_arrived_goes_to_no_other_channel_of_an_edited_campaign(messaging: Messaging) -> None:
+    await campaign(messaging, "hello", "webhook")
+    email = {"key": "hello", "channel": "email", "subject": "Hi", "body": "Hi"}
+    await messaging.call("POST", "/v1/templates", email, status=201)
+    await messaging.stop()
+    hooks = Webhooks(Unsure("?"))
+    ada = messaging.near.add_person(consents=[consent(channel="any")])
+    async with make_sender(messaging, "one", carriers={"webhook": hooks}) as standing:
+        messaging.near.change(ada, "vip", messaging.clock.now())
+        await work(standing)
+        await messaging.rows('UPDATE campaigns SET definition = definition || \'{"channel": "email"}\'')
+        messaging.clock.step(timedelta(minutes=1))
+        await work(standing)
+    [sent] = await messaging.rows("SELECT decision, facts ->> 'not_again' AS why FROM sends")
+    assert (sent["decision"], sent["why"], len(hooks.sent)) == ("unknown", "other_channel", 1)
+    assert [row["channel"] for row in await messaging.rows("SELECT channel FROM deliveries")] == ["webhook"]
 
 
 async def given_up(messaging: Messaging, standing: Standing, late: Late) -> None:
