@@ -57,7 +57,7 @@ BOUNCE: dict[str, Any] = {
         ),
         (
             ses_message("Subscription", newTopicPreferences={"unsubscribeAll": True}),
-            ProviderEvent("unsubscribed", ID, AT),
+            ProviderEvent("unsubscribed", ID, AT, key=f"{TIME}:"),
         ),
     ],
 )  # fmt: skip
@@ -115,8 +115,8 @@ def sendgrid_event(kind: str, **more: Any) -> dict[str, Any]:
             sendgrid_event("click", useragent=AGENT, url="https://shop.example/a"),
             ProviderEvent("clicked", ID, AT, key="e-1", user_agent=AGENT, url="https://shop.example/a"),
         ),
-        (sendgrid_event("unsubscribe"), ProviderEvent("unsubscribed", ID, AT)),
-        (sendgrid_event("group_unsubscribe", asm_group_id=10), ProviderEvent("unsubscribed", ID, AT)),
+        (sendgrid_event("unsubscribe"), ProviderEvent("unsubscribed", ID, AT, key="e-1")),
+        (sendgrid_event("group_unsubscribe", asm_group_id=10), ProviderEvent("unsubscribed", ID, AT, key="e-1")),
     ],
 )
 def test_what_sendgrid_tells(told: dict[str, Any], expected: ProviderEvent) -> None:
@@ -170,7 +170,7 @@ def mailgun_event(kind: str, **more: Any) -> dict[str, Any]:
             mailgun_event("clicked", url="https://shop.example/a", **{"client-info": {"user-agent": AGENT, "bot": ""}}),
             ProviderEvent("clicked", ID, AT, key="e-1", user_agent=AGENT, url="https://shop.example/a"),
         ),
-        (mailgun_event("unsubscribed"), ProviderEvent("unsubscribed", ID, AT)),
+        (mailgun_event("unsubscribed"), ProviderEvent("unsubscribed", ID, AT, key="e-1")),
     ],
 )  # fmt: skip
 def test_what_mailgun_tells(told: dict[str, Any], expected: ProviderEvent) -> None:
@@ -206,7 +206,7 @@ def postmark_event(kind: str, **more: Any) -> dict[str, Any]:
         ),
         (
             postmark_event("SubscriptionChange", ChangedAt=TIME, SuppressSending=True, Origin="Recipient", SuppressionReason="ManualSuppression"),
-            ProviderEvent("unsubscribed", ID, AT),
+            ProviderEvent("unsubscribed", ID, AT, key=f"{TIME}:"),
         ),
     ],
 )  # fmt: skip
