@@ -43,9 +43,7 @@ class Neighbours(httpx.AsyncBaseTransport):
         await asyncio.sleep(0)
         host, path = request.url.host, request.url.path
         if "." in host:
-            self.fetched.append(str(request.url))
-            found = self.outside.get(str(request.url))
-            return httpx.Response(404 if found is None else 200, content=found or b"")
+            return self._outside(str(request.url))
         if self.down & {host, host + path}:
             raise httpx.ConnectError("out of reach", request=request)
         body = json.loads(await request.aread()) if request.method == "POST" else None
@@ -58,13 +56,10 @@ class Neighbours(httpx.AsyncBaseTransport):
             }
         elif path == "/internal/feed":
             answer = await self._feed(host, body)
-        elif path == "/internal/recipients":
-            answer = self._recipients(body)
-        elif path == "/internal/events":
-            answer = self._events(body)
+        elif path in ("/internal/recipients", "/internal/events"):
+            answer = (self._events if path.endswith("events") else self._recipients)(body)
         elif path in ("/internal/consents", "/internal/preferences"):
-            (self.consents_told if path.endswith("consents") else self.preferences_told).append(body)
-            answer = {}
+            answer = self._hear(path, body)
         elif path == "/internal/lookup":
             answer = self._look_up(request.url.params["user_id"])
         elif path == "/internal/memberships":
@@ -74,6 +69,15 @@ class Neighbours(httpx.AsyncBaseTransport):
         if answer is None:
             return httpx.Response(404, content=b'{"code": "not_found"}')
         return httpx.Response(200, content=json.dumps(answer))
+
+    def _hear(self, path: str, body: Any) -> Any:
+        (self.consents_told if path.endswith("consents") else self.preferences_told).append(body)
+        return {}
+
+    def _outside(self, url: str) -> httpx.Response:
+        self.fetched.append(url)
+        found = self.outside.get(url)
+        return httpx.Response(404 if found is None else 200, content=found or b"")
 
     def _look_up(self, user_id: str) -> Any:
         found = [str(one) for one, known in self.people.items() if known["user_id"] == user_id]
