@@ -17,7 +17,7 @@ from schemathesis.core.result import Ok
 from tests.support.deployment import Deployment
 
 ASKED_FOR = os.environ.get("REGULARS_FUZZ_EXAMPLES")
-EXAMPLES = int(ASKED_FOR or "3")
+EXAMPLES = int(ASKED_FOR or "2")
 """Of each operation: the same ones each time, or so many new ones as are asked for."""
 
 

@@ -19,6 +19,7 @@ from services.segments.service.told import change_of_traits
 from shared.schemas.resolved import EventResolved, ProfileChanged, ProfileSnapshot
 from tests.services.segments.standing import NOW, Standing
 from tests.services.segments.told import birthday, did, known, merged, person, told_change
+from tests.support.seeds import seeds
 
 PEOPLE = [f"person-{number}" for number in range(12)]
 NAMES = ["A", "B", "Order Completed", "Order Refunded", "Ignored"]
@@ -143,7 +144,7 @@ def lives(rng: random.Random, life: Life, now: datetime) -> Iterator[Any]:
                 yield replace(merged(loser, survivor), profile=snapshot)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", seeds(1, 2, 3))
 async def test_incremental_truths_are_those_of_the_whole_history(url: str, seed: int) -> None:
     assert await live(url, seed, CONDITIONS) > 100
 

@@ -11,6 +11,7 @@ from services.segments.store.catalogue import RevisionChanged
 from shared.plumbing.leases import LeaseLost
 from tests.services.segments.standing import Standing, Worker
 from tests.services.segments.test_generated import CONDITIONS, EDITS, Life, agree, lives
+from tests.support.seeds import seeds
 
 KEYS = ["count", "never", "sum", "spent", "trait", "absent", "ref"]
 ROUNDS = 6
@@ -63,7 +64,7 @@ async def _build(worker: Worker, rng: random.Random) -> None:
     await _keep(worker, worker.builder.step)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", seeds(1, 2, 3))
 async def test_edits_beside_events_and_time_come_to_what_the_whole_history_says(url: str, seed: int) -> None:
     rng, life = random.Random(seed), Life()
     conditions = {key: CONDITIONS[key] for key in KEYS}

@@ -12,6 +12,7 @@ from tests.services.segments.standing import Standing
 from tests.services.segments.test_generated import CONDITIONS, Life, live_through
 from tests.services.segments.test_reconciling import BOUGHT, PRO, reconciled
 from tests.services.segments.told import changed, did, person
+from tests.support.seeds import seeds
 
 TABLES = ("profiles", "memberships", "changes", "history")
 
@@ -37,7 +38,7 @@ async def rows(segments: Standing) -> dict[str, Any]:
     return {table: await segments.db.fetch(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in TABLES}
 
 
-@pytest.mark.parametrize("seed", [21, 22])
+@pytest.mark.parametrize("seed", seeds(21, 22))
 async def test_after_a_generated_life_a_rebuild_changes_nothing_and_tampering_is_put_right(
     segments: Standing, seed: int
 ) -> None:
