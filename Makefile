@@ -28,7 +28,7 @@ check: .venv/dev ## lint, formatting, types, import rules, and that the docs are
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-cache
-	@if [ -d tests/docs ]; then $(PY) -m pytest -q tests/docs; fi
+	@$(PY) -m pytest -q -n 0 tests/docs/test_docs.py
 
 fix: .venv/dev ## format, and repair what the linter can
 	$(PY) -m ruff check --fix .

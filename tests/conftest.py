@@ -3,6 +3,7 @@
 import gc
 import os
 from collections import deque
+from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -38,6 +39,9 @@ settings.load_profile("tests")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--one-in", type=int, default=1, help="of the services' tests only one in so many, always the same ones"
+    )
     parser.addoption("--fuzz-seed", type=int, help="of `make fuzz`: only the cases of this number")
 
 
@@ -46,11 +50,12 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes long goes first, so that no worker begins with it when the others are done; as much of it on each.
 
     A worker begins with its share of the list, and takes over what others have not got to when that is done.
     """
+    _keep_one_in(config.getoption("one_in"), config, items)
     slow = [item for item in items if item.get_closest_marker("slow") is not None]
     others = deque(item for item in items if item.get_closest_marker("slow") is None)
     left, workers = len(items), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
@@ -61,6 +66,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         mine += [others.popleft() for _ in range(min(share - len(mine), len(others)))]
         left -= len(mine)
         items += mine
+
+
+def _keep_one_in(share: int, config: pytest.Config, items: list[pytest.Item]) -> None:
+    def is_left_out(item: pytest.Item) -> bool:
+        return "tests/services/" in item.nodeid and crc32(item.nodeid.encode()) % share > 0
+
+    config.hook.pytest_deselected(items=[one for one in items if is_left_out(one)])
+    items[:] = [one for one in items if not is_left_out(one)]
 
 
 def pytest_collection_finish() -> None:
