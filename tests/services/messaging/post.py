@@ -1,6 +1,7 @@
 """A mail server that does what a test says."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -42,14 +43,15 @@ class Post:
         return answer
 
     @asynccontextmanager
-    async def open(self, **options: Any) -> AsyncIterator["Post"]:
+    async def open(self, *, tls: ssl.SSLContext | None = None, **options: Any) -> AsyncIterator["Post"]:
+        """`tls`: from the first byte. `options`: those of aiosmtpd."""
         loop = asyncio.get_running_loop()
 
         def connected() -> SMTP:
             self.connections += 1
             return SMTP(self, loop=loop, hostname="localhost", enable_SMTPUTF8=True, **options)
 
-        listening = await loop.create_server(connected, "127.0.0.1", 0)
+        listening = await loop.create_server(connected, "127.0.0.1", 0, ssl=tls)
         self.port = listening.sockets[0].getsockname()[1]
         try:
             yield self
