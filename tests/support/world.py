@@ -98,5 +98,5 @@ class World(Calls):
         await self._running.pop(name).aclose()
 
     async def step(self, by: timedelta) -> None:
-        """Step the clock, and let the timers that became due have their effect."""
+        """Step the clock. What becomes due has its effect soon after: wait for it."""
         self.clock.step(by)
