@@ -53,16 +53,17 @@ async def work(standing: Standing) -> None:
 
 async def test_a_webhook_in_doubt_counts_for_caps_and_re_entry_but_not_against_itself(messaging: Messaging) -> None:
     await messaging.call("PUT", "/v1/settings", CAP)
-    for key in ("first", "second"):
-        await campaign(messaging, key, "webhook", reentry="always" if key == "second" else "once")
+    await campaign(messaging, "first", "webhook", reentry="once")
+    await campaign(messaging, "second", "webhook", reentry="always", delay="PT1S")
     await messaging.stop()
     hooks = Webhooks(Unsure("?"), Accepted("204"))
     ada = messaging.near.add_person(consents=[consent(channel="any")])
     async with make_sender(messaging, "one", carriers={"webhook": hooks}) as standing:
-        messaging.near.change(ada, "vip", messaging.clock.now())
-        await work(standing)
-        messaging.near.change(ada, "vip", messaging.clock.now())
-        await work(standing)
+        for _ in range(2):
+            messaging.near.change(ada, "vip", messaging.clock.now())
+            await work(standing)
+            messaging.clock.step(timedelta(seconds=1))
+            await work(standing)
         rows = await messaging.rows("SELECT campaign, decision, reason FROM sends ORDER BY campaign, id")
         assert len(hooks.sent) == 1
         assert sorted(row["reason"] for row in rows) == ["frequency_cap", "frequency_cap", "no_answer", "reentry"]
