@@ -41,7 +41,8 @@ async def keep_working(
             await asyncio.sleep(min(breath, loop.time() - begun))
             continue
         try:
-            await asyncio.wait_for(due.wait(), look_again)
+            async with asyncio.timeout(look_again):
+                await due.wait()
         except TimeoutError:
             if otherwise is not None:
                 await otherwise()

@@ -123,7 +123,8 @@ class Database:
     async def close(self) -> None:
         """Give the open transactions five seconds, then end them."""
         try:
-            await asyncio.wait_for(self.pool.close(), 5)
+            async with asyncio.timeout(5):
+                await self.pool.close()
         except TimeoutError:
             self.pool.terminate()
 

@@ -146,7 +146,8 @@ class FeedServer:
                 self._note_end(consumer, cursors, items, limit, hint)
                 return items
             with suppress(TimeoutError):
-                await asyncio.wait_for(hint.wait(), min(left, self._fallback))
+                async with asyncio.timeout(min(left, self._fallback)):
+                    await hint.wait()
                 await asyncio.sleep(min(linger, max(0.0, deadline - loop.time())))
 
     def _is_at_end(self, consumer: str, cursors: Mapping[int, int], hint: asyncio.Event) -> bool:

@@ -41,7 +41,9 @@ class Tasks:
 
     async def stop(self) -> None:
         """Cancel all and wait: a transaction under way is rolled back, and its work taken up at the next start."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            # What ends in the same turn in which it is cancelled may swallow that: it is told again.
+            _, running = await asyncio.wait(self._tasks, timeout=1)
+            self._tasks = list(running)

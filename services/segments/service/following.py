@@ -38,7 +38,8 @@ class Following:
             if found[0] or left <= 0 or self._wake.is_stopping:
                 return found
             try:
-                await asyncio.wait_for(hint.wait(), min(left, LOOK_AGAIN))
+                async with asyncio.timeout(min(left, LOOK_AGAIN)):
+                    await hint.wait()
                 await asyncio.sleep(min(PACE if looked else 0, max(0.0, deadline - loop.time())))
             except TimeoutError:
                 await get_segment(self._db, key)
