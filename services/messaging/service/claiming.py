@@ -52,12 +52,11 @@ class Prepared:
 
 @dataclass(slots=True)
 class Claimed:
-    """What was decided. `again`: what must be looked at anew, for something changed meanwhile."""
+    """What was decided. What must be looked at anew, for something changed meanwhile, is not in it."""
 
     judged: list[Judged] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
-    again: list[Due] = field(default_factory=list)
     tasking: Tasking = field(default_factory=Tasking)
 
 
@@ -199,8 +198,6 @@ class Claims:
             claimed.judged.append(_refused(one, one.draft, now))
         elif isinstance(one.draft, TaskDraft):
             claimed.judged.append(claimed.tasking.assign(one.due, one.draft, verdict, catalogue.campaigns, now))
-        else:
-            claimed.again.append(one.due)
 
     def _send(
         self,
@@ -218,9 +215,7 @@ class Claims:
         if isinstance(draft, Refuse):
             claimed.judged.append(_refused(one, doubted(draft) if doubt else draft, now))
             claimed.entries += _unconfirmed(one, catalogue, now)
-        elif not isinstance(draft, Draft) or not _is_of(draft, verdict):
-            claimed.again.append(one.due)
-        else:
+        elif isinstance(draft, Draft) and _is_of(draft, verdict):
             purpose = catalogue.campaigns[one.due.campaign_id].definition.purpose
             facts = verdict.facts | {"purpose": purpose} | ({"in_doubt": True} if doubt else {})
             self._claim(claimed, one, draft, facts, now)

@@ -7,7 +7,7 @@ from functools import partial
 from uuid import UUID
 
 from services.messaging.domain.retention import forgettable_decisions, forgettable_messages, forgettable_runs
-from services.messaging.store.catalogue import load_campaigns, load_rules
+from services.messaging.store.catalogue import load_campaigns_and_rules
 from services.messaging.store.journeys import JourneyBook
 from services.messaging.store.retention import (
     FIRST,
@@ -58,9 +58,10 @@ class Forgetter:
     async def _plan(self, now: datetime) -> list[Walk]:
         """How each lane is walked, by the rules of now."""
         kept, limit = self._kept, self._page
-        campaigns = forgettable_decisions(await load_campaigns(self._db), now=now, kept=kept)
+        started, rules = await load_campaigns_and_rules(self._db)
+        campaigns = forgettable_decisions(started, now=now, kept=kept)
         runs = forgettable_runs(await self._book.load(self._db), now=now, kept=kept)
-        before = forgettable_messages(await load_rules(self._db), now=now, kept=kept)
+        before = forgettable_messages(rules, now=now, kept=kept)
         return [
             lambda tx, lane, after: forget_decisions(tx, lane, after=after, campaigns=campaigns, limit=limit),
             lambda tx, lane, after: forget_runs(tx, lane, after=after, journeys=runs, limit=limit),

@@ -40,10 +40,11 @@ from services.messaging.service.judging import (
     judge,
     request_for,
 )
+from services.messaging.service.looking import Lookout
 from services.messaging.service.pacing import Pacing
 from services.messaging.service.providers import Providers, channels_of
 from services.messaging.store import sends as store
-from services.messaging.store.catalogue import load_campaigns, load_rules, load_templates
+from services.messaging.store.catalogue import load_campaigns_and_rules, load_templates
 from services.messaging.store.households import count_deliveries, lock_households
 from services.messaging.store.sends import Due
 from shared.plumbing.clock import Clock
@@ -57,8 +58,6 @@ decisions_total = Counter("regulars_decisions_total", "Decisions on messages", [
 FRESH = 2.0
 """Seconds that an answer of profiles may be old when a message is claimed."""
 POSTPONED = timedelta(seconds=1)
-TOGETHER = 8
-"""Messages of a lane that are decided together, where there are as many."""
 
 
 class Outdated(Exception):
@@ -92,8 +91,7 @@ class Sender:
         self._elapsed = elapsed
         self._size = batch
         self.full = False
-        self._backlog = False
-        self._turn = 0
+        self._lookout = Lookout(db, leases, clock)
         self._pacing = Pacing(share=lambda: len(leases.held) / LANES, elapsed=elapsed)
         self._claims = Claims(providers, leases.owner, speech.default_zone)
 
@@ -133,11 +131,11 @@ class Sender:
         return len(claimed.judged)
 
     async def _load_catalogue(self) -> Catalogue:
-        campaigns = await load_campaigns(self._db)
+        campaigns, rules = await load_campaigns_and_rules(self._db)
         keys = sorted({variant.template for campaign in campaigns for variant in campaign.definition.variants})
         found = await load_templates(self._db, keys)
         templates = {key: [one for one in found if one.key == key] for key in keys}
-        return Catalogue({one.id: one for one in campaigns}, templates, await load_rules(self._db))
+        return Catalogue({one.id: one for one in campaigns}, templates, rules)
 
     async def _find_due(self, catalogue: Catalogue) -> list[Due]:
         channels = {
@@ -154,45 +152,15 @@ class Sender:
         }
         looks = {key: self._size if room is None else min(room, self._size) for key, room in rooms.items() if room != 0}
         self.full = bool(rooms) and not looks
-        found = await self._look(looks, catalogue)
+        urgent = {key for key in looks if catalogue.campaigns[key].urgent}
+        found = await self._lookout.look(looks, urgent=urgent)
         turns = take_turns(
             found,
             campaign=lambda one: one.campaign_id,
-            urgent=lambda one: catalogue.campaigns[one.campaign_id].urgent,
+            urgent=lambda one: one.campaign_id in urgent,
         )
         turns = self._pacing.fit(one_each(turns, lambda one: one.profile_id), catalogue.campaigns)[: self._size]
         return self._providers.fit(turns, lambda one: channels[one.campaign_id])
-
-    async def _look(self, looks: Mapping[UUID, int], catalogue: Catalogue) -> list[Due]:
-        """The oldest due of these campaigns, so many of each as there may be more.
-
-        While there is more than enough, only a few lanes at a time are looked at, each in its turn: what is decided together
-        then lies in few lanes, and is written by few statements. What is urgent is looked for in all of them.
-        """
-        lanes = sorted(self._leases.held)
-        wanted = max(looks.values(), default=0)
-        if self._backlog and wanted:
-            urgent = {key: look for key, look in looks.items() if catalogue.campaigns[key].urgent}
-            found = await self._find(urgent, lanes) + await self._find(
-                {key: look for key, look in looks.items() if key not in urgent}, self._next_lanes(lanes, wanted)
-            )
-            if len(found) >= wanted:
-                return found
-        found = await self._find(looks, lanes)
-        self._backlog = len(found) >= max(wanted, len(lanes))
-        return found
-
-    def _next_lanes(self, lanes: Sequence[int], wanted: int) -> list[int]:
-        width = min(len(lanes), -(-wanted // TOGETHER))
-        begin, self._turn = self._turn, self._turn + width
-        return [lanes[(begin + place) % len(lanes)] for place in range(width)]
-
-    async def _find(self, looks: Mapping[UUID, int], lanes: Sequence[int]) -> list[Due]:
-        if not looks:
-            return []
-        # More than needed, for not every lane has as many.
-        each = {key: max(1, 2 * look // len(lanes)) for key, look in looks.items()}
-        return await store.find_due(self._db, lanes=lanes, campaigns=each, now=self._clock.now())
 
     async def _read_refusals(self, recipients: Mapping[UUID, Recipient], catalogue: Catalogue) -> History:
         """What addresses are refused and confirmed; nothing else of anybody's history."""
@@ -239,8 +207,8 @@ class Sender:
         due = [*moved, *(one.due for one in prepared)]
         await self._leases.check(tx, sorted({one.lane for one in due}))
         locked = await store.lock_due(tx, due)
-        campaigns = {one.id: one for one in await load_campaigns(tx)}
-        fresh = replace(catalogue, campaigns=campaigns, rules=await load_rules(tx))
+        campaigns, rules = await load_campaigns_and_rules(tx)
+        fresh = replace(catalogue, campaigns={one.id: one for one in campaigns}, rules=rules)
         known = [one for one in prepared if one.due.id in locked and _same_words(one.due, catalogue, fresh)]
         if homes := capped_households(known, fresh):
             await lock_households(tx, homes)

@@ -54,9 +54,14 @@ def _instant(text: str) -> datetime:
 async def load_campaigns(tx: Fetcher) -> list[Campaign]:
     """All that were ever started, also those paused or deleted since; the steps by which tasks of theirs are escalated; and those of
     our own that ask for confirmations."""
-    rows = await tx.fetch(f"SELECT {_CAMPAIGN} FROM campaigns WHERE runs <> '[]'::jsonb")
-    confirming = (await load_rules(tx)).confirming
-    return with_steps(to_campaign(row) for row in rows) + (confirming.campaigns() if confirming else [])
+    return (await load_campaigns_and_rules(tx))[0]
+
+
+async def load_campaigns_and_rules(tx: Fetcher) -> tuple[list[Campaign], Rules]:
+    """The same, with the rules that their messages are decided by."""
+    rows, rules = await tx.fetch(f"SELECT {_CAMPAIGN} FROM campaigns WHERE runs <> '[]'::jsonb"), await load_rules(tx)
+    asking = rules.confirming.campaigns() if rules.confirming else []
+    return with_steps(to_campaign(row) for row in rows) + asking, rules
 
 
 async def find_campaign(tx: Fetcher, key: str, *, lock: bool = False) -> asyncpg.Record | None:
