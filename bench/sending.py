@@ -1,14 +1,21 @@
 """Decisions and sends a second through all four services, against a bare aiosmtplib loop with the same messages, and what a broadcast
-to very many does to a transactional message."""
+to very many does to a transactional message.
+
+The limit is aiosmtplib as its documentation has it used: `send_message` of messages that are built before the clock starts, over
+one connection or over as many as the service has, whichever is quicker. Beside it stands a leaner loop: the bytes of one message,
+ready on the wire, by `mail`, `rcpt` and `data`; nothing is written out for it.
+"""
 
 import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from email.message import EmailMessage
 from pathlib import Path
 from time import perf_counter, time
+from typing import Any, TypeVar
 
 import aiosmtplib
 import psutil
@@ -26,6 +33,7 @@ FEW = int(os.environ.get("REGULARS_BENCH_MAILS", "10000"))
 MANY = int(os.environ.get("REGULARS_BENCH_AUDIENCE", "100000"))
 PROBES = int(os.environ.get("REGULARS_BENCH_PROBES", "100"))
 CONNECTIONS = 16  # as by default
+T = TypeVar("T")
 
 
 class Sink:
@@ -89,30 +97,56 @@ def steady(times: Sequence[float]) -> float:
     return (last - first) / (times[last] - times[first])
 
 
-async def bare(sink: Sink, mail: Mail, connections: int, count: int) -> float:
-    """Messages a second of nothing but aiosmtplib."""
-    left = iter(range(count))
+async def bare(sink: Sink, what: Sequence[T], send: Callable[[aiosmtplib.SMTP, T], Awaitable[object]]) -> float:
+    """Messages a second of nothing but aiosmtplib: over one connection or over many, whichever is quicker."""
+    return max([await _bare(sink, what, send, connections) for connections in (1, CONNECTIONS)])
+
+
+async def _bare(
+    sink: Sink, what: Sequence[T], send: Callable[[aiosmtplib.SMTP, T], Awaitable[object]], connections: int
+) -> float:
+    left = iter(what)
 
     async def work() -> None:
-        connection = aiosmtplib.SMTP(hostname="127.0.0.1", port=sink.port, start_tls=False)
-        await connection.connect()
-        for _ in left:
-            await connection.mail(mail.sender)
-            await connection.rcpt(mail.recipient)
-            await connection.data(mail.content)
-        connection.close()
+        async with aiosmtplib.SMTP(hostname="127.0.0.1", port=sink.port, start_tls=False) as connection:
+            for one in left:
+                await send(connection, one)
 
     started = perf_counter()
     await asyncio.gather(*(work() for _ in range(connections)))
-    return count / (perf_counter() - started)
+    return len(what) / (perf_counter() - started)
 
 
-async def a_mail(url: str) -> Mail:
-    """One of those that were sent."""
+async def _send_message(connection: aiosmtplib.SMTP, message: EmailMessage) -> None:
+    await connection.send_message(message)
+
+
+async def _send_bytes(connection: aiosmtplib.SMTP, mail: Mail) -> None:
+    await connection.mail(mail.sender)
+    await connection.rcpt(mail.recipient)
+    await connection.data(mail.content)
+
+
+def as_message(content: Mapping[str, Any]) -> EmailMessage:
+    """A mail that was sent, as the standard library has it."""
+    message = EmailMessage()
+    for name, value in content["headers"].items():
+        message[name] = value
+    message.set_content(content["text"])
+    message.add_alternative(content["html"], subtype="html")
+    return message
+
+
+async def limits(sink: Sink, url: str, count: int) -> tuple[float, float]:
+    """Messages a second of aiosmtplib with mails that were sent: as it is documented, and of ready bytes."""
     db = await Database.open(url, schema="messaging")
-    content = await db.fetchval("SELECT content FROM deliveries LIMIT 1")
+    sent = [
+        row["content"] for row in await db.fetch("SELECT content FROM deliveries ORDER BY lane, id LIMIT $1", count)
+    ]
     await db.close()
-    return write_mail(content["headers"], text=content["text"], html=content["html"])
+    lean = write_mail(sent[0]["headers"], text=sent[0]["text"], html=sent[0]["html"])
+    documented = await bare(sink, [as_message(content) for content in sent], _send_message)
+    return documented, await bare(sink, [lean] * count, _send_bytes)
 
 
 async def decisions(deployment: Deployment, count: int) -> float:
@@ -173,14 +207,16 @@ async def measure() -> list[Figure]:
                 decided = await decisions(deployment, FEW)
                 waited = await beside(deployment, sink)
                 told = await sink.times("many")
-            mail = await a_mail(url)
-            limits = [await bare(sink, mail, connections, FEW // 2) for connections in (1, CONNECTIONS)]
-    return [_sends(sends, max(limits), costs), _decisions(decided), _beside(waited, told)]
+            limit, lean = await limits(sink, url, FEW // 2)
+    return [_sends(sends, limit, lean, costs), _decisions(decided), _beside(waited, told)]
 
 
-def _sends(sends: float, limit: float, costs: Mapping[str, float]) -> Figure:
+def _sends(sends: float, limit: float, lean: float, costs: Mapping[str, float]) -> Figure:
     each = ", ".join(f"{name} {cost:.1f}" for name, cost in sorted(costs.items()))
-    beside = f"{limit:,.0f}/s bare aiosmtplib ({sends / limit:.2f}); processor time of each in ms: {each}"
+    beside = (
+        f"{limit:,.0f}/s by `send_message` of bare aiosmtplib ({sends / limit:.2f}), {lean:,.0f}/s of ready bytes "
+        f"({sends / lean:.2f}); processor time of each in ms: {each}"
+    )
     what = "e-mails of a broadcast to a local SMTP server (aiosmtpd)"
     return Figure(what, f"{sends:,.0f}/s", beside, "> 200/s; ≥ 0.70", sends > 200 and sends >= 0.7 * limit)
 
