@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.routing import Route
 
 from shared.plumbing.auth import Admin, Reader, check_internal
-from shared.plumbing.db import Database
+from shared.plumbing.db import Connection, Database
 from shared.plumbing.errors import NotFound
 from shared.plumbing.feed import FeedServer
 from shared.plumbing.http import ExactRoute, JsonResponse, read_body
@@ -98,9 +98,14 @@ def parked_routes(applies: Callable[[Request], Mapping[str, Apply]]) -> APIRoute
 async def read_progress(db: Database, service: str, feeds: Mapping[str, str]) -> dict[str, Any]:
     """How far a service is, in one snapshot. `feeds`: provider's name by the name of the work that reads it."""
     async with db.snapshot() as tx:
-        heads = await tx.fetch("SELECT lane, seq FROM lane_heads")
-        rows = await tx.fetch("SELECT work, lane, cursor FROM work_lanes WHERE work = ANY($1::text[])", list(feeds))
-        told = await tx.fetch("SELECT consumer, lane, seq FROM feed_readers")
+        return await see_progress(tx, service, feeds)
+
+
+async def see_progress(tx: Connection, service: str, feeds: Mapping[str, str]) -> dict[str, Any]:
+    """Likewise, as this snapshot sees it."""
+    heads = await tx.fetch("SELECT lane, seq FROM lane_heads")
+    rows = await tx.fetch("SELECT work, lane, cursor FROM work_lanes WHERE work = ANY($1::text[])", list(feeds))
+    told = await tx.fetch("SELECT consumer, lane, seq FROM feed_readers")
     cursors: dict[str, dict[str, int]] = {provider: {} for provider in feeds.values()}
     for row in rows:
         cursors[feeds[row["work"]]][str(row["lane"])] = row["cursor"]

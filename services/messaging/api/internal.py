@@ -7,17 +7,19 @@ from services.messaging.service.journeys import journeys_on
 from services.messaging.store import catalogue, lists
 from shared.plumbing.auth import Internal
 from shared.plumbing.http import ExactRoute, JsonResponse
-from shared.plumbing.internal import parked_routes, read_progress
+from shared.plumbing.internal import parked_routes, see_progress
 
 router = APIRouter(route_class=ExactRoute, include_in_schema=False, dependencies=[Internal])
 
 
 @router.get("/internal/progress")
 async def progress(request: Request) -> Response:
-    """How far messaging is. What is pending is read after the cursors: whatever they have passed is in it, or done."""
+    """How far messaging is, in one snapshot: whatever the cursors have passed is pending, or done."""
     frame = frame_of(request)
-    answer = await read_progress(frame.db, "messaging", {"changes": "segments", "resolved": "profiles"})
-    pending, since = await lists.read_pending(frame.db, frame.clock.now())
+    async with frame.db.snapshot() as tx:
+        answer = await see_progress(tx, "messaging", {"changes": "segments", "resolved": "profiles"})
+        # The time is of after the snapshot: what was due at once when it was written down would else not be due yet.
+        pending, since = await lists.read_pending(tx, frame.clock.now())
     return JsonResponse(answer | {"pending": pending, "oldest_pending_at": since})
 
 

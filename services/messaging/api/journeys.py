@@ -7,7 +7,8 @@ import asyncpg
 from fastapi import APIRouter, Query, Request, Response
 
 from services.messaging.api import docs
-from services.messaging.api.campaigns import JsonBody, frame_of
+from services.messaging.api.campaigns import AWAY, JsonBody, frame_of
+from services.messaging.api.campaigns import shown as shown_campaign
 from services.messaging.api.journey_docs import JOURNEY, JOURNEY_SHOWN, REPORT, RUN, VERSION
 from services.messaging.service import journeys
 from services.messaging.store import journeys as store
@@ -19,21 +20,12 @@ from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
 router = APIRouter(route_class=ListedRoute, tags=["journeys"])
 REFUSALS = {404: "There is no such journey", 422: "`errors` names each fault with its path"}
-AWAY = {503: "Segments can't say now whether there is such a segment; try again after `Retry-After`"}
 FIELDS = ("key", "entry", "steps")
 
 
 def shown(row: asyncpg.Record) -> dict[str, Any]:
-    """A journey as the API shows it: as it was given, with its state. `started_at`: the last start."""
-    state = {
-        "id": row["id"],
-        "version": row["version"],
-        "status": row["status"],
-        "started_at": row["runs"][-1][0] if row["runs"] else None,
-        "created_at": row["created_at"],
-        "updated_at": row["updated_at"],
-    }
-    return dict(row["definition"]) | state
+    """A journey as the API shows it: as campaigns are, with its version."""
+    return shown_campaign(row) | {"version": row["version"]}
 
 
 @router.post(

@@ -11,12 +11,13 @@ T = TypeVar("T")
 
 def take_turns(due: Sequence[T], *, campaign: Callable[[T], UUID], urgent: Callable[[T], bool]) -> list[T]:
     """All of `due` (oldest first within a campaign) in another order: no campaign waits behind another's backlog."""
-    first = _rounds((one for one in due if urgent(one)), campaign)
-    then = _rounds((one for one in due if not urgent(one)), campaign)
+    first = rounds((one for one in due if urgent(one)), campaign)
+    then = rounds((one for one in due if not urgent(one)), campaign)
     return first + then
 
 
-def _rounds(due: Iterable[T], campaign: Callable[[T], UUID]) -> list[T]:
+def rounds(due: Iterable[T], campaign: Callable[[T], UUID]) -> list[T]:
+    """All of `due`, one of each campaign (or journey) after the other."""
     queues: defaultdict[UUID, list[T]] = defaultdict(list)
     for one in due:
         queues[campaign(one)].append(one)

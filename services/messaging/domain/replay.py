@@ -17,16 +17,14 @@ from services.messaging.domain.reach import Suppression, Suppressions
 from services.messaging.domain.rules import Rules
 from services.messaging.domain.triggers import Fired
 from services.messaging.domain.verdict import (
-    TASK_CREATED,
-    Assign,
     Defer,
     Earlier,
     History,
     Message,
     Offer,
-    Refuse,
     Request,
     Send,
+    as_shown,
 )
 from shared.schemas.recipients import Recipient
 
@@ -122,13 +120,13 @@ class Replay:
                 replace(waiting, due_at=verdict.until, waited=(*waiting.waited, verdict.reason)),
             )
             return None
-        decision, reason = _outcome(verdict)
+        decision, reason, facts = as_shown(verdict)
         if decision in HAD:
             self._had[waiting.profile_id] = Earlier(decision, now)
         if isinstance(verdict, Send):
             self._note(waiting.profile_id, past, Message(self.campaign.definition.purpose, verdict.channel, now))
         user_id = past.recipient.user_id if past.recipient else waiting.fired.user_id
-        return Decided(waiting.profile_id, user_id, now, decision, reason, _facts(verdict), waiting.waited)
+        return Decided(waiting.profile_id, user_id, now, decision, reason, facts, waiting.waited)
 
     def _request(self, waiting: Waiting, past: Past, now: datetime) -> Request:
         return Request(
@@ -186,13 +184,3 @@ def _by(now: datetime, messages: Sequence[Message]) -> list[Message]:
 
 def _standing_by(now: datetime, suppressions: Suppressions) -> Callable[[str, str], Sequence[Suppression]]:
     return lambda channel, address: [one for one in suppressions(channel, address) if one.created_at <= now]
-
-
-def _outcome(verdict: Send | Assign | Refuse) -> tuple[str, str]:
-    if isinstance(verdict, Refuse):
-        return verdict.decision, verdict.reason
-    return "sent", "sent" if isinstance(verdict, Send) else TASK_CREATED
-
-
-def _facts(verdict: Send | Assign | Refuse) -> Mapping[str, Any]:
-    return verdict.facts | ({"template": verdict.template} if isinstance(verdict, Send) else {})

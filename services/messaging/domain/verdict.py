@@ -130,3 +130,14 @@ class Assign:
 
 
 Verdict = Send | Assign | Refuse | Defer
+
+
+def as_shown(verdict: Verdict) -> tuple[str, str, dict[str, Any]]:
+    """A verdict as decisions show it: decision, reason, facts."""
+    if isinstance(verdict, Send):
+        return "sent", "sent", verdict.facts | {"template": verdict.template}
+    if isinstance(verdict, Assign):
+        return "sent", TASK_CREATED, verdict.facts
+    if isinstance(verdict, Refuse):
+        return verdict.decision, verdict.reason, verdict.facts
+    return "deferred", verdict.reason, verdict.facts

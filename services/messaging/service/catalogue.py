@@ -42,6 +42,20 @@ def fault(loc: Sequence[str | int], msg: str) -> Invalid:
     return Invalid.of([{"loc": [*BODY, *loc], "msg": msg}])
 
 
+def read_at(parse: Callable[[object, Loc], T], key: str, body: Any) -> tuple[Any, T]:
+    """A body that is put where there is one of this key, with the key if it leaves it out, and what it says. Raises Invalid."""
+    body = {"key": key, **body} if isinstance(body, dict) else body
+    found = read_body(parse, body)
+    if body["key"] != key:
+        raise fault(["key"], "must be the key in the path")
+    return body, found
+
+
+def closed(runs: Sequence[Any], at: datetime) -> list[Any]:
+    """From when to when something was running, which it is no longer."""
+    return [[start, end or at] for start, end in runs]
+
+
 # --- campaigns
 
 
@@ -126,10 +140,7 @@ async def get_campaign(tx: Fetcher, key: str, *, lock: bool = False) -> asyncpg.
 
 async def replace_campaign(db: Database, segments: Segments, key: str, body: Any, *, at: datetime) -> asyncpg.Record:
     """Another definition from now on; what is due already is decided by it too. Raises as `create_campaign`, or NotFound."""
-    body = {"key": key, **body} if isinstance(body, dict) else body
-    definition = read_body(parse_definition, body)
-    if body["key"] != key:
-        raise fault(["key"], "must be the key in the path")
+    body, definition = read_at(parse_definition, key, body)
     await _check_segment(segments, definition)
 
     async def work(tx: Connection) -> asyncpg.Record:
@@ -170,7 +181,7 @@ async def stop_campaign(db: Database, key: str, *, at: datetime, status: str = "
 
     async def work(tx: Connection) -> asyncpg.Record:
         row = await (get_campaign(tx, key, lock=True) if status == "deleted" else _get_changeable(tx, key))
-        runs = [[start, end or at] for start, end in row["runs"]]
+        runs = closed(row["runs"], at)
         await _write(tx, row, status=status if runs or status == "deleted" else "draft", runs=runs, at=at)
         return row if status == "deleted" else await get_campaign(tx, key)
 
@@ -185,8 +196,7 @@ async def cancel_campaign(db: Database, key: str, *, at: datetime) -> asyncpg.Re
         if row["status"] == "draft":
             raise Conflict("It was never started: delete it.", code="not_started")
         if row["status"] != CANCELLED:
-            runs = [[start, end or at] for start, end in row["runs"]]
-            await _write(tx, row, status=CANCELLED, runs=runs, at=at)
+            await _write(tx, row, status=CANCELLED, runs=closed(row["runs"], at), at=at)
             await drop_broadcast(tx, row["id"])
         return await get_campaign(tx, key)
 
@@ -234,10 +244,7 @@ async def create_template(db: Database, body: Any, *, at: datetime) -> list[asyn
 
 async def replace_template(db: Database, key: str, body: Any, *, at: datetime) -> list[asyncpg.Record]:
     """A new version, used from now on."""
-    body = {"key": key, **body} if isinstance(body, dict) else body
-    template = read_body(parse_template, body)
-    if template.key != key:
-        raise fault(["key"], "must be the key in the path")
+    body, template = read_at(parse_template, key, body)
 
     async def work(tx: Connection) -> list[asyncpg.Record]:
         done = await store.add_template_version(tx, key=key, channel=template.channel, definition=body, at=at)

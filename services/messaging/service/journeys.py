@@ -1,15 +1,15 @@
 """Use cases of journeys, as people edit them, and what operators look at."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 
 from services.messaging.clients.neighbours import Segments
+from services.messaging.domain.campaign import JourneyTrigger
 from services.messaging.domain.journey import Definition, Journey, campaigns_named, kinds_of, segments_named
 from services.messaging.domain.journey_reading import parse_journey
-from services.messaging.service.catalogue import fault, key_of, read_body
+from services.messaging.service.catalogue import closed, fault, key_of, read_at, read_body
 from services.messaging.store import journeys as store
 from services.messaging.store import runs
 from services.messaging.store.catalogue import Fetcher, load_campaigns, whole_milliseconds
@@ -43,10 +43,7 @@ async def get_journey(tx: Fetcher, key: str, *, lock: bool = False) -> asyncpg.R
 
 async def replace_journey(db: Database, segments: Segments, key: str, body: Any, *, at: datetime) -> asyncpg.Record:
     """A new version, for those who enter from now on; those inside walk on by the one with which they entered."""
-    body = {"key": key, **body} if isinstance(body, dict) else body
-    definition = read_body(parse_journey, body)
-    if body["key"] != key:
-        raise fault(["key"], "must be the key in the path")
+    body, definition = read_at(parse_journey, key, body)
     await _check_segments(segments, definition)
 
     async def work(tx: Connection) -> asyncpg.Record:
@@ -68,9 +65,7 @@ async def start_journey(db: Database, key: str, *, at: datetime) -> asyncpg.Reco
             await _check_campaigns(tx, key, parse_journey(row["definition"]))
             began = [*row["runs"], [whole_milliseconds(at), None]]
             await store.set_status(tx, journey_id=row["id"], status="running", runs=began, at=at)
-            campaigns = [
-                one.id for one in await load_campaigns(tx) if getattr(one.definition.trigger, "journey", None) == key
-            ]
+            campaigns = [one.id for one in await load_campaigns(tx) if one.definition.trigger == JourneyTrigger(key)]
             await runs.wake_held_up(tx, campaigns, range(LANES), at=at)
         return await get_journey(tx, key)
 
@@ -83,7 +78,7 @@ async def pause_journey(db: Database, key: str, *, at: datetime) -> asyncpg.Reco
     async def work(tx: Connection) -> asyncpg.Record:
         row = await get_journey(tx, key, lock=True)
         if row["status"] == "running":
-            await store.set_status(tx, journey_id=row["id"], status="paused", runs=_closed(row["runs"], at), at=at)
+            await store.set_status(tx, journey_id=row["id"], status="paused", runs=closed(row["runs"], at), at=at)
         return await get_journey(tx, key)
 
     return await db.run(work)
@@ -97,13 +92,9 @@ async def delete_journey(db: Database, key: str, *, at: datetime) -> None:
         users = await store.campaigns_of(tx, key)
         if users:
             raise Conflict(f"It sends the campaign {min(users)!r}.", code="in_use")
-        await store.set_status(tx, journey_id=row["id"], status="deleted", runs=_closed(row["runs"], at), at=at)
+        await store.set_status(tx, journey_id=row["id"], status="deleted", runs=closed(row["runs"], at), at=at)
 
     await db.run(work)
-
-
-def _closed(stretches: Iterable[Any], at: datetime) -> list[Any]:
-    return [[start, end or at] for start, end in stretches]
 
 
 async def _check_segments(segments: Segments, definition: Definition) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.messaging.clients.neighbours import Profiles, Segments
 from services.messaging.domain.campaign import Campaign, JourneyTrigger
+from services.messaging.domain.fairness import rounds
 from services.messaging.domain.journey import Definition, Journey
 from services.messaging.domain.local_time import zone_of
 from services.messaging.domain.triggers import Fired, fired_by_step
@@ -72,7 +73,8 @@ class Mover:
         found = await store.find_due(
             self._db, lanes=lanes, journeys=horizons, most=max(1, 2 * self._batch // len(lanes))
         )
-        return found[: self._batch]
+        # None waits behind another's backlog, which may have to wait for those who must be asked.
+        return rounds(found, lambda run: run.journey_id)[: self._batch]
 
     async def _ask(
         self, due: Sequence[Run], journeys: Mapping[UUID, Journey]

@@ -11,7 +11,7 @@ from typing import Any
 from services.messaging.clients.neighbours import Asked, Member, Profiles, Segments
 from services.messaging.domain.campaign import Broadcast, Campaign, SegmentTrigger
 from services.messaging.domain.households import household_key
-from services.messaging.domain.verdict import TASK_CREATED, Assign, Defer, Message, Refuse, Send, Verdict
+from services.messaging.domain.verdict import Defer, Message, Refuse, Send, Verdict, as_shown
 from services.messaging.service.claiming import Histories, Prepared, read_histories
 from services.messaging.service.judging import Catalogue, Speech, draft, judge, request_for
 from services.messaging.store.catalogue import load_rules, load_templates
@@ -40,17 +40,6 @@ class Found:
         self.reasons[reason] += 1
         who = {"profile_id": member.profile_id, "user_id": member.user_id}
         self.items.append(who | {"decision": decision, "reason": reason, "facts": facts})
-
-
-def as_shown(verdict: Verdict) -> tuple[str, str, dict[str, Any]]:
-    """A verdict as decisions show it: decision, reason, facts."""
-    if isinstance(verdict, Send):
-        return "sent", "sent", verdict.facts | {"template": verdict.template}
-    if isinstance(verdict, Assign):
-        return "sent", TASK_CREATED, verdict.facts
-    if isinstance(verdict, Refuse):
-        return verdict.decision, verdict.reason, verdict.facts
-    return "deferred", verdict.reason, verdict.facts
 
 
 @dataclass(frozen=True, slots=True)

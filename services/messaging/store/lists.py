@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from shared.plumbing.db import Database
+from shared.plumbing.db import Connection, Database
 from shared.plumbing.lanes import LANES, lane_of
 
 ALL = list(range(LANES))
@@ -95,10 +95,10 @@ async def find_current(db: Database, profile_id: UUID) -> UUID:
         profile_id = merged_into
 
 
-async def read_pending(db: Database, now: datetime) -> tuple[int, datetime | None]:
+async def read_pending(tx: Connection, now: datetime) -> tuple[int, datetime | None]:
     """Messages that are due, and neither decided nor waiting to be retried, for their turn or for a start; words to be told,
     broadcasts to be taken, people in journeys who are to move; and since when."""
-    row: Any = await db.fetchrow(
+    row: Any = await tx.fetchrow(
         """SELECT count(*) AS pending, min(since) AS since FROM (
              SELECT next_at AS since FROM sends
              WHERE lane = ANY($1::smallint[]) AND next_at <= $2 AND state <> 'waiting'

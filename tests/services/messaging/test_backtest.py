@@ -9,6 +9,7 @@ import pytest
 
 from services.messaging.service.backtesting import Backtest
 from services.messaging.store.catalogue import find_campaign, to_campaign
+from tests.services.messaging.chance import at_hour, drawn
 from tests.services.messaging.conftest import Messaging
 from tests.services.messaging.neighbours import READER, consent
 from tests.services.messaging.test_dry_run import counted
@@ -24,12 +25,13 @@ RULES = {
 }
 
 
-def people(messaging: Messaging) -> list[Any]:
-    """Of all zones, in households and alone, some without consent or an address."""
+def people(messaging: Messaging, campaign: Any) -> list[Any]:
+    """Of all zones, in households and alone, some without consent or an address; one whom the campaign holds out, if it does."""
     found = []
     for n in range(8):
         traits = {"email": f"p{n}@example.com", "timezone": ZONES[n % 5], "household_id": n % 2 if n < 4 else None}
-        found.append(messaging.near.add_person(user_id=f"p{n}", traits=traits))
+        person = drawn(campaign, held=n == 0 and "holdout" in campaign)
+        found.append(messaging.near.add_person(id=person, user_id=f"p{n}", traits=traits))
     messaging.near.people[found[6]]["consents"] = []
     del messaging.near.people[found[7]]["traits"]["email"]
     return found
@@ -78,8 +80,8 @@ async def decisions_of(messaging: Messaging, campaign: str) -> list[Any]:
 async def test_what_was_sent_is_what_it_says(messaging: Messaging, fields: Any) -> None:
     await messaging.call("PUT", "/v1/settings", RULES)
     await messaging.campaign("other", trigger={"event": "Visited"}, reentry="PT70H")
-    await messaging.campaign(**fields)
-    who, began = people(messaging), messaging.clock.now()
+    at_hour(messaging, 12)
+    who, began = people(messaging, await messaging.campaign(**fields)), messaging.clock.now()
     messaging.step(MINUTE)
     await live(messaging, who, seed=7, days=2.5)
     at = messaging.clock.now()
@@ -104,6 +106,7 @@ async def test_what_was_sent_is_what_it_says(messaging: Messaging, fields: Any) 
     reasons = Counter(one["reason"] for one in real)
     assert {"sent", "no_consent", "suppressed"} <= reasons.keys()
     assert reasons["frequency_cap"] or answer["waited"]["frequency_cap"]
+    assert bool(reasons["holdout"]) is ("holdout" in fields)
     waiting = answer["decisions"].get("deferred", 0)
     assert answer["triggers"] == len(real) + waiting
     foreseen = Counter(answer["reasons"])

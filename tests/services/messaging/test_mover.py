@@ -15,8 +15,9 @@ from shared.plumbing.db import Connection, Database
 from shared.plumbing.http import Neighbour
 from shared.plumbing.leases import LeaseLost
 from tests.services.messaging.conftest import Messaging
-from tests.services.messaging.journeys import HOUR, begin, go, runs, sign_up
+from tests.services.messaging.journeys import HOUR, begin, go, happen, runs, sign_up
 from tests.services.messaging.senders import Standing, make_sender
+from tests.support.waiting import until
 
 T = TypeVar("T")
 STEPS = ({"send": "a"}, {"wait": "PT1H"}, {"send": "b"})
@@ -104,6 +105,42 @@ async def test_a_mover_whose_lane_is_anothers_moves_nobody(messaging: Messaging)
             await mover_of(one, messaging, stack).step()
     rows = await messaging.rows("SELECT place FROM journey_runs")
     assert [row["place"] for row in rows] == ["1"]
+
+
+async def test_a_backlog_that_waits_for_others_holds_up_no_other_journey(messaging: Messaging) -> None:
+    await begin(messaging, {"wait": "PT1H"}, {"wait_until": "09:00"})
+    plain = {"key": "plain", "entry": {"event": "Visited"}, "steps": [{"wait": "PT1H"}]}
+    await messaging.call("POST", "/v1/journeys", plain)
+    await messaging.call("POST", "/v1/journeys/plain/start")
+    await sign_up(messaging, *(messaging.near.add_person() for _ in range(20)))
+    await happen(messaging, messaging.near.add_person(), "Visited")
+    await messaging.stop()
+    messaging.clock.step(HOUR)
+    messaging.near.down.add("profiles/internal/recipients")
+    async with AsyncExitStack() as stack:
+        one = await stack.enter_async_context(make_sender(messaging, "mover"))
+        await one.leases.renew()
+        assert await mover_of(one, messaging, stack).step() == 1
+
+
+async def test_what_is_passed_on_while_progress_is_looked_at_is_not_missed(messaging: Messaging) -> None:
+    await standing(messaging, 1)
+    messaging.clock.step(HOUR)  # so late, the message is due from the move on
+    await messaging.start(role="api")
+    async with AsyncExitStack() as stack:
+        one = await stack.enter_async_context(make_sender(messaging, "mover"))
+        await one.leases.renew()
+        async with one.db.transaction() as tx:
+            await tx.execute("LOCK TABLE preference_outbox")
+            looking = asyncio.ensure_future(messaging.progress())
+            await until(
+                lambda: messaging.rows(
+                    "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'preference_outbox'::regclass"
+                ),
+                "it waits for the table",
+            )
+            assert await mover_of(one, messaging, stack).step() == 1
+        assert (await looking)["pending"] == 1
 
 
 @pytest.mark.parametrize(("reentry", "left"), [("once", 1), ("always", 0), ("P500D", 1)])

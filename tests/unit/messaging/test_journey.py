@@ -1,16 +1,21 @@
 """Journeys as they are given: what is read, and what is refused with its path."""
 
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
 
-from services.messaging.api.journey_docs import JOURNEY
-from services.messaging.domain.campaign import JourneyTrigger
+from services.messaging.api.journey_docs import JOURNEY, REPORT
+from services.messaging.domain.campaign import EventTrigger, JourneyTrigger
 from services.messaging.domain.campaign_reading import parse_definition
 from services.messaging.domain.journey import (
+    Selection,
+    WaitFor,
+    WaitUntil,
     campaigns_named,
     event_names,
     instance_of,
+    kinds_of,
     segments_named,
 )
 from services.messaging.domain.journey_reading import parse_journey
@@ -50,7 +55,14 @@ def test_places_are_paths_and_lead_on() -> None:
 
 
 def test_the_documented_one_is_accepted() -> None:
-    parse_journey(JOURNEY)
+    found = parse_journey(JOURNEY)
+    assert [(place, kind) for place, kind, _ in kinds_of(found)] == [
+        (one["step"], one["kind"]) for one in REPORT["steps"]
+    ]
+    assert [key for key, _ in campaigns_named(found)] == ["welcome-mail", "first-order"]
+    assert (found.entry, found.goal) == (EventTrigger("Signed Up"), Selection("Order Completed"))
+    assert found.steps["1"].step == WaitFor(Selection("Order Completed"), timedelta(days=3), "1.then.0", "1.else.0")
+    assert found.steps["1.else.0"].step == WaitUntil(time(9), frozenset(range(5)))
 
 
 @pytest.mark.parametrize(
