@@ -212,11 +212,11 @@ class Neighbours(httpx.AsyncBaseTransport):
         }
         return self.tell("profiles", message | more)
 
-    def merge(self, loser: UUID, survivor: UUID, at: datetime) -> None:
+    def merge(self, loser: UUID, survivor: UUID, at: datetime) -> Any:
         """Two people are one, as profiles sees it and says in its feed."""
         self.merged[loser] = survivor
         snapshot = {"id": survivor, "version": 2, "created_at": at, "updated_at": at}
-        self.tell(
+        return self.tell(
             "profiles",
             {"kind": "merge", "profile_id": loser, "survivor_id": survivor, "profile": snapshot, "at": at},
         )
