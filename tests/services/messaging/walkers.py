@@ -30,7 +30,7 @@ from tests.services.messaging.senders import Standing, make_sender
 from tests.services.messaging.test_mover import mover_of
 
 NAMES = ("one", "two")
-DEATHS = 16
+DEATHS = 14
 FATES = {"moving": 12, "taking in": 24, "moving again": 12, "sending": 12}
 """What a process dies of, in turn, and at one of how many changes then: before it, before the commit, or after it."""
 CHANGE = re.compile(r"(INSERT INTO|UPDATE|DELETE FROM) (journey_runs|sends|people)")
