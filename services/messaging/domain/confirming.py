@@ -18,7 +18,7 @@ from shared.schemas.recipients import Consent
 
 CHANNEL = "email"
 AGAIN_AFTER = timedelta(days=7)
-"""Nobody is asked to confirm more often, whatever is granted meanwhile."""
+"""Nobody is asked to confirm more often, and no address, whatever is granted meanwhile."""
 _ASKING = UUID("6a0c3a52-6f1a-5d0e-9a53-4b1f3d0c7e11")
 
 Confirmed = Callable[[str, str], Collection[str]]

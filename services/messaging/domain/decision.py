@@ -104,7 +104,7 @@ def _tested(request: Request, campaign: Campaign, recipient_id: UUID, now: datet
 
 def _no_longer_wanted(request: Request, campaign: Campaign, history: History, now: datetime) -> Refuse | None:
     definition = campaign.definition
-    earlier = history.earlier
+    earlier = _earlier(definition, history)
     if earlier is not None and _had_it(campaign, earlier, now):
         shown = {"decision": earlier.decision, "at": earlier.at}
         return Refuse("skipped", "reentry", {"reentry": _shown_reentry(definition.reentry), "earlier": shown})
@@ -123,6 +123,13 @@ def _no_longer_wanted(request: Request, campaign: Campaign, history: History, no
     if isinstance(trigger, SegmentTrigger | Broadcast) and last is not None and last[0] != qualifying(trigger):
         return Refuse("skipped", "not_qualified", {"segment": trigger.segment, "change": last[0], "at": last[1]})
     return None
+
+
+def _earlier(definition: Definition, history: History) -> Earlier | None:
+    """The newest message of the campaign to this person; of one that asks, also to somebody else with the same address."""
+    asked = history.household if isinstance(definition.trigger, ConfirmTrigger) else None
+    found = [history.earlier, *(Earlier("sent", one.at) for one in asked or ())]
+    return max((one for one in found if one is not None), key=lambda one: one.at, default=None)
 
 
 def qualifying(trigger: SegmentTrigger | Broadcast) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message to one address. `status`: sending, sent, failed, unknown. `household`: the key of the person's."""
+    """A message to one address. `status`: sending, sent, failed, unknown. `household`: what it is `counted_with`."""
 
     lane: int
     id: UUID

@@ -1,8 +1,15 @@
-"""Who lives with whom: people with the same trait `household_id` are one household. One without it stands for themselves."""
+"""Who lives with whom: people with the same trait `household_id` are one household. One without it stands for themselves.
+
+An address that is asked to be confirmed is counted like one: whoever claims to have it, its owner is asked once.
+"""
 
 import hashlib
 import hmac
 
+from services.messaging.domain.addresses import address_for, address_hash
+from services.messaging.domain.campaign import TRANSACTIONAL, ConfirmTrigger, Definition
+from services.messaging.domain.confirming import CHANNEL
+from services.messaging.domain.staff import OPERATIONAL
 from shared.schemas.recipients import Recipient
 
 TRAIT = "household_id"
@@ -24,3 +31,12 @@ def household_key(secret: str, recipient: Recipient) -> str | None:
     if name is None:
         return None
     return hmac.new(secret.encode(), f"household\x00{name}".encode(), hashlib.sha256).hexdigest()
+
+
+def counted_with(secret: str, definition: Definition, recipient: Recipient) -> str | None:
+    """The key of the household that a message is counted for beside its person, or of the address that it asks to be confirmed;
+    None where nobody else counts."""
+    address = address_for(recipient, CHANNEL)
+    if isinstance(definition.trigger, ConfirmTrigger) and address is not None:
+        return f"{definition.trigger.purpose} {address_hash(secret, CHANNEL, address)}"
+    return None if definition.purpose in (TRANSACTIONAL, OPERATIONAL) else household_key(secret, recipient)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.messaging.domain.campaign import Campaign
+from services.messaging.domain.confirming import AGAIN_AFTER
 from services.messaging.domain.journey import Journey
 from services.messaging.domain.rules import Rules
 
@@ -49,5 +50,5 @@ def forgettable_runs(journeys: Iterable[Journey], *, now: datetime, kept: timede
 
 
 def forgettable_messages(rules: Rules, *, now: datetime, kept: timedelta) -> datetime:
-    """Messages from before this may go: no frequency cap counts them."""
-    return now - max(kept, *(cap.within for cap in rules.caps), timedelta())
+    """Messages from before this may go: no frequency cap counts them, and whoever was asked by one may be asked again."""
+    return now - max(kept, *(cap.within for cap in rules.caps), AGAIN_AFTER if rules.confirming else timedelta())

@@ -79,8 +79,8 @@ class OnJourney:
 @dataclass(frozen=True, slots=True)
 class History:
     """What messaging itself knows of the profile. `last_change`: of the trigger's segment, None if never seen. `household`: what
-    all who live there were sent, None for somebody who stands for themselves. `acts`: when the person opened messages or followed
-    their links, read only for campaigns that go by it."""
+    all who live there were sent (of a question: what the address was asked), None for somebody who stands for themselves. `acts`:
+    when the person opened messages or followed their links, read only for campaigns that go by it."""
 
     earlier: Earlier | None = None
     last_change: tuple[str, datetime] | None = None

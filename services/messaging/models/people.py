@@ -16,7 +16,7 @@ people = Table(
     Column("erased_at", AT),
     PrimaryKeyConstraint("lane", "profile_id"),
 )
-# Households by a keyed hash of their name, in its lane: what claims for different members are serialised by.
+# Households and asked addresses by a keyed hash, in its lane: what claims for different people are serialised by.
 households = Table(
     "households",
     metadata,
@@ -24,7 +24,7 @@ households = Table(
     Column("household", Text, nullable=False),
     PrimaryKeyConstraint("lane", "household"),
 )
-# What was sent to members of households, for frequency caps; in the household's lane. It names nobody.
+# What was sent to members of households, for frequency caps, and which addresses were asked, in the lane of either. It names nobody.
 household_messages = Table(
     "household_messages",
     metadata,

@@ -7,13 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from services.messaging.domain.addresses import address_for, address_hash
-from services.messaging.domain.campaign import TRANSACTIONAL
 from services.messaging.domain.confirming import CHANNEL
 from services.messaging.domain.decision import doubted
 from services.messaging.domain.delivery import Delivery
 from services.messaging.domain.reach import Suppression
 from services.messaging.domain.rules import Rules
-from services.messaging.domain.staff import OPERATIONAL
 from services.messaging.domain.tasks import OnTask
 from services.messaging.domain.timing import HABITS
 from services.messaging.domain.verdict import Assign, Defer, Earlier, History, Message, OnJourney, Refuse, Send
@@ -41,7 +39,7 @@ SuppressionsByAddress = Mapping[tuple[str, str], Sequence[Suppression]]
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A due message with what is known and rendered before its transaction. `draft`: None if it would not be sent.
-    `unreadable`: what profiles says of the person can't be read. `household`: the key of theirs."""
+    `unreadable`: what profiles says of the person can't be read. `household`: what it is `counted_with`."""
 
     due: Due
     recipient: Recipient | None
@@ -146,7 +144,7 @@ async def read_histories(
         suppressions=await read_suppressions(tx, recipients, catalogue.channels(), secret, staff=catalogue.staff()),
         confirmed=await read_confirmed(tx, recipients, catalogue.rules, secret),
         journeys=await read_journeys(tx, due, catalogue.on_journeys()),
-        households=await read_household_messages(tx, homes, since=now - window) if window and homes else {},
+        households=await read_household_messages(tx, homes, since=now - catalogue.longest_at_home()) if homes else {},
         tasks=await read_tasks(tx, due, catalogue.on_tasks(), now=now),
         acts=await read_acts(tx, _of(due, catalogue.by_habit()), since=now - HABITS),
     )
@@ -158,7 +156,7 @@ def _of(due: Iterable[Due], campaigns: Collection[UUID]) -> set[UUID]:
 
 
 def capped_households(prepared: Iterable[Prepared], catalogue: Catalogue) -> set[str]:
-    """The keys of the households whose members' messages a cap may hold back."""
+    """The keys of those for whom what was sent before may hold a message back: by a cap, or since their address was asked."""
     capped = catalogue.capped_by_household()
     found = ((one.household, catalogue.campaigns.get(one.due.campaign_id)) for one in prepared)
     return {home for home, campaign in found if home and campaign and campaign.definition.purpose in capped}
@@ -311,7 +309,7 @@ def _delivery(one: Prepared, draft: Draft, purpose: str, provider: str, now: dat
         provider=provider,
         status="sent" if provider == MAILBOX else "sending",
         at=now,
-        household=one.household if purpose not in (TRANSACTIONAL, OPERATIONAL) else None,
+        household=one.household,
     )
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.messaging.domain.addresses import address_hash
 from services.messaging.domain.campaign import (
+    TRANSACTIONAL,
     Broadcast,
     Campaign,
     ConfirmTrigger,
@@ -14,6 +15,7 @@ from services.messaging.domain.campaign import (
     SegmentTrigger,
     TaskTrigger,
 )
+from services.messaging.domain.confirming import AGAIN_AFTER
 from services.messaging.domain.content import Content, Links, compose, one_line, values_for
 from services.messaging.domain.decision import decide
 from services.messaging.domain.emails import headers_for
@@ -84,12 +86,16 @@ class Catalogue:
         return {(one.channel, one.address) for one in named if one is not None}
 
     def capped_by_household(self) -> frozenset[str]:
-        """The purposes of which a frequency cap counts what all who live together were sent."""
-        return frozenset(cap.purpose for cap in self.rules.caps if cap.per_household)
+        """The purposes of which a frequency cap counts what all who live together were sent; and that of questions."""
+        return frozenset({TRANSACTIONAL, *(cap.purpose for cap in self.rules.caps if cap.per_household)})
 
     def longest_cap(self) -> timedelta | None:
         """The longest window of a frequency cap; None without caps."""
         return max((cap.within for cap in self.rules.caps), default=None)
+
+    def longest_at_home(self) -> timedelta:
+        """How far back it counts what households were sent, or addresses were asked."""
+        return max(self.longest_cap() or timedelta(), AGAIN_AFTER if self.rules.confirming else timedelta())
 
 
 @dataclass(frozen=True, slots=True)

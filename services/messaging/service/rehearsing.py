@@ -10,7 +10,7 @@ from typing import Any
 
 from services.messaging.clients.neighbours import Asked, Member, Profiles, Segments
 from services.messaging.domain.campaign import Broadcast, Campaign, SegmentTrigger
-from services.messaging.domain.households import household_key
+from services.messaging.domain.households import counted_with
 from services.messaging.domain.verdict import Defer, Message, Refuse, Send, Verdict, as_shown
 from services.messaging.service.claiming import Histories, Prepared, read_histories
 from services.messaging.service.judging import Catalogue, Speech, draft, judge, request_for
@@ -158,5 +158,5 @@ def _prepared(
         delivery_id=None,
         tried=[],
     )
-    home = household_key(secret, recipient) if recipient else None
+    home = counted_with(secret, campaign.definition, recipient) if recipient else None
     return Prepared(due, recipient, None, member.profile_id in asked.unreadable, home)

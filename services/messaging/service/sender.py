@@ -17,7 +17,7 @@ from prometheus_client import Counter
 
 from services.messaging.clients.neighbours import Asked, Profiles
 from services.messaging.domain.fairness import one_each, take_turns
-from services.messaging.domain.households import household_key
+from services.messaging.domain.households import counted_with
 from services.messaging.domain.verdict import Assign, History, Refuse, Send
 from services.messaging.service.claiming import (
     Claimed,
@@ -192,7 +192,9 @@ class Sender:
                 made = draft(one, verdict, catalogue, recipient, speech=self._speech, now=now)
             elif isinstance(verdict, Assign) and recipient is not None:
                 made = draft_task(one, catalogue, recipient)
-            home = household_key(self._speech.address_secret, recipient) if recipient else None
+            home = None
+            if recipient is not None and request.campaign is not None:
+                home = counted_with(self._speech.address_secret, request.campaign.definition, recipient)
             prepared.append(Prepared(one, recipient, made, unreadable, home))
         return prepared
 

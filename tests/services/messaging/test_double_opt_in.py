@@ -279,3 +279,21 @@ async def test_the_setting_remembers_since_when(messaging: Messaging) -> None:
     for fault in faults:
         body = {"double_opt_in": SETTING["double_opt_in"] | fault}
         assert (await messaging.call("PUT", "/v1/settings", body, status=422))["errors"]
+
+
+async def test_an_address_that_many_claim_to_have_is_asked_once_within_days(messaging: Messaging) -> None:
+    await turned_on(messaging)
+    spellings = ("ada@example.com", "ada@example.com", "Ada@Example.com", " ada@example.com")
+    people = [messaging.near.add_person(consents=[], traits={"email": email}) for email in spellings]
+    for one in people[:2]:
+        messaging.near.give(one, messaging.clock.now())
+    await messaging.settle()
+    messaging.step(timedelta(days=6))
+    for one in people[2:]:
+        messaging.near.give(one, messaging.clock.now())
+    await messaging.settle()
+    assert sorted((await messaging.decided()).values()) == ["reentry", "reentry", "reentry", "sent"]
+    messaging.step(timedelta(days=2))
+    messaging.near.give(people[1], messaging.clock.now())
+    await messaging.settle()
+    assert len(await asked(messaging)) == 2
