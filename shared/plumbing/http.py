@@ -16,7 +16,7 @@ from starlette.types import Scope
 
 from shared.plumbing import json
 from shared.plumbing.db import forbid_open_transaction
-from shared.plumbing.errors import Invalid, Malformed, Unavailable
+from shared.plumbing.errors import Invalid, Malformed, TooLarge, Unavailable
 
 FEED_WAIT = 20.0
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=60)
@@ -83,6 +83,16 @@ def _as_json(scope: Scope) -> Scope:
     """Whatever a client calls its body (curl says it is a form), it is read as JSON: nothing else is taken here."""
     headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
     return {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
+
+
+async def read_bytes(request: Request, *, limit: int) -> bytes:
+    """The body as it came. Raises TooLarge as soon as there are more than so many bytes."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise TooLarge(f"A body may have {limit:,} bytes.")
+    return bytes(body)
 
 
 async def read_body(request: Request, read: Callable[[bytes], T]) -> T:

@@ -1,9 +1,9 @@
-"""What providers tell us, each signed by its provider."""
+"""What comes back by text message, signed by the provider."""
 
 from fastapi import APIRouter, Request, Response
 
 from services.messaging.api.campaigns import frame_of
-from services.messaging.api.visits import read_form
+from services.messaging.api.visits import LARGEST_FORM, read_form
 from services.messaging.domain.addresses import address_hash
 from services.messaging.domain.answers import STOPPED
 from services.messaging.domain.replies import asked_by, is_signed
@@ -32,17 +32,24 @@ async def twilio(request: Request) -> Response:
     STOP suppresses the number for everything, from the moment of the answer, also for messages that wait; START, or a consent
     that is granted later, lifts that. A suppression by an operator stays.
     """
-    account = request.app.state.twilio
-    if account is None:
-        raise NotFound("Text messages are not sent by Twilio here.")
-    base, token = account
-    form = {name: values[-1] for name, values in (await read_form(request)).items()}
-    if not is_signed(f"{base}{PATH}", form, request.headers.get("X-Twilio-Signature", ""), token):
-        raise Forbidden("This is not signed by the account.")
+    form = await read_signed(request, PATH)
     asked, number = asked_by(form), form.get("From", "")
     if asked is not None and number:
         await _do(request, asked, number)
     return Response(NO_REPLY, media_type="text/xml")
+
+
+async def read_signed(request: Request, path: str, *, limit: int = LARGEST_FORM) -> dict[str, str]:
+    """The form that Twilio sent to this path. Raises NotFound where it sends no messages, Forbidden where it did not sign."""
+    account = request.app.state.twilio
+    if account is None:
+        raise NotFound("Text messages are not sent by Twilio here.")
+    base, token = account
+    form = {name: values[-1] for name, values in (await read_form(request, limit=limit)).items()}
+    query = f"?{request.url.query}" if request.url.query else ""
+    if not is_signed(f"{base}{path}{query}", form, request.headers.get("X-Twilio-Signature", ""), token):
+        raise Forbidden("This is not signed by the account.")
+    return form
 
 
 async def _do(request: Request, asked: str, number: str) -> None:

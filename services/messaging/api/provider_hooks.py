@@ -3,22 +3,21 @@
 import hashlib
 from collections.abc import Sequence
 from typing import Annotated, Any
-from urllib.parse import parse_qsl
 
 import httpx
 from fastapi import APIRouter, Query, Request, Response
 
 from services.messaging.api.campaigns import frame_of
+from services.messaging.api.hooks import read_signed
 from services.messaging.clients.sources import Sources
 from services.messaging.domain.provider_events import mailgun, postmark, sendgrid, ses, sns, twilio
 from services.messaging.domain.provider_events.event import ProviderEvent, part
 from services.messaging.domain.provider_events.twilio import STATUS_PATH
-from services.messaging.domain.replies import is_signed
 from services.messaging.service.provider_events import Taker
 from services.messaging.store.delivery_events import use_token
 from shared.plumbing import json
-from shared.plumbing.errors import Forbidden, Malformed, NotFound, TooLarge, Unavailable
-from shared.plumbing.http import ExactRoute
+from shared.plumbing.errors import Forbidden, Malformed, NotFound, Unavailable
+from shared.plumbing.http import ExactRoute, read_bytes
 from shared.plumbing.lanes import lane_of_text
 
 router = APIRouter(route_class=ExactRoute, tags=["hooks"])
@@ -39,19 +38,8 @@ def _answers(source: str, setting: str) -> dict[int | str, dict[str, Any]]:
 AWAY: dict[int | str, dict[str, Any]] = {503: {"description": "SNS is out of reach; it will tell again"}}
 
 
-async def _body(request: Request) -> bytes:
-    """All of it, unless it is too large."""
-    parts, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > LARGEST:
-            raise TooLarge(f"A webhook may have {LARGEST:,} bytes.")
-        parts.append(chunk)
-    return b"".join(parts)
-
-
 async def _read(request: Request) -> Any:
-    return _parsed(await _body(request))
+    return _parsed(await read_bytes(request, limit=LARGEST))
 
 
 def _parsed(body: bytes | str) -> Any:
@@ -111,7 +99,7 @@ async def from_sendgrid(request: Request) -> Response:
     key = _sources(request).sendgrid
     if key is None:
         raise NotFound("No key of SendGrid's is named here.")
-    body = await _body(request)
+    body = await read_bytes(request, limit=LARGEST)
     timestamp = request.headers.get("X-Twilio-Email-Event-Webhook-Timestamp", "")
     signature = request.headers.get("X-Twilio-Email-Event-Webhook-Signature", "")
     if not sendgrid.is_signed(body, timestamp, signature, key):
@@ -168,12 +156,5 @@ async def from_twilio(
     request: Request, delivery_id: Annotated[str, Query(description="As it was asked for with the message")] = ""
 ) -> Response:
     """Asked for with each message where `REGULARS_MESSAGING_PUBLIC_URL` is set; nothing needs to be entered."""
-    account = request.app.state.twilio
-    if account is None:
-        raise NotFound("Text messages are not sent by Twilio here.")
-    base, token = account
-    form = dict(parse_qsl((await _body(request)).decode(errors="replace"), keep_blank_values=True))
-    query = f"?{request.url.query}" if request.url.query else ""
-    if not is_signed(f"{base}{STATUS_PATH}{query}", form, request.headers.get("X-Twilio-Signature", ""), token):
-        raise Forbidden("This is not signed by the account.")
+    form = await read_signed(request, STATUS_PATH, limit=LARGEST)
     return await _take(request, "twilio", twilio.read(form, delivery_id))

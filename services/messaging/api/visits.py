@@ -14,7 +14,8 @@ from services.messaging.domain.preference_page import what
 from services.messaging.domain.words import Words, accepted, words_for
 from services.messaging.service.own_words import purpose_of
 from services.messaging.service.preferring import Desk, Holder
-from shared.plumbing.errors import Malformed, TooLarge
+from shared.plumbing.errors import Malformed
+from shared.plumbing.http import read_bytes
 
 LARGEST_FORM = 64 * 1024  # bytes
 MOST_FIELDS = 1000
@@ -76,13 +77,9 @@ def about(words: Words, link: LinkContent) -> dict[str, str]:
     return {"what": what(words, purpose_of(link)), "by": words(f"by_{link.channel}")}
 
 
-async def read_form(request: Request) -> Form:
+async def read_form(request: Request, *, limit: int = LARGEST_FORM) -> Form:
     """The fields of a form, each with its values. Raises TooLarge, or Malformed for more fields than a page of ours has."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_FORM:
-            raise TooLarge("The form is too large.")
+    body = await read_bytes(request, limit=limit)
     try:
         return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError as error:

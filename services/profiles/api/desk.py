@@ -11,8 +11,8 @@ from starlette.types import Message
 from services.profiles.clients import Events, Segments
 from services.profiles.domain.values import faults
 from services.profiles.service.book import Book
-from shared.plumbing.errors import Invalid, TooLarge
-from shared.plumbing.http import ExactRoute
+from shared.plumbing.errors import Invalid
+from shared.plumbing.http import ExactRoute, read_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class LimitedRoute(ExactRoute):
         handler = super().get_route_handler()
 
         async def limited(request: Request) -> Response:
-            body = await _read_body(request, desk_of(request).max_body)
+            body = await read_bytes(request, limit=desk_of(request).max_body)
 
             async def replay() -> Message:
                 return {"type": "http.request", "body": body, "more_body": False}
@@ -47,15 +47,6 @@ class LimitedRoute(ExactRoute):
             return await handler(Request(request.scope, replay))
 
         return limited
-
-
-async def _read_body(request: Request, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge(f"A body may have {limit} bytes.")
-    return bytes(body)
 
 
 def check_values(value: Any, *loc: str) -> None:

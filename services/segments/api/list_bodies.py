@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from services.segments.domain.lists import understood
 from shared.plumbing import json
 from shared.plumbing.errors import Invalid, Malformed, TooLarge
+from shared.plumbing.http import read_bytes
 from shared.schemas.resolved import Identifier
 
 MOST = 100_000
@@ -84,7 +85,7 @@ BODY: dict[str, Any] = {
 
 async def read_people(request: Request, column: str | None, *, replace: bool) -> list[Identifier]:
     """Everybody named, in order; to `replace` whoever is on a list, a CSV names somebody. Raises TooLarge, Malformed or Invalid."""
-    body, kind = await _read(request), request.headers.get("content-type", "")
+    body, kind = await read_bytes(request, limit=MOST_BYTES), request.headers.get("content-type", "")
     # in a thread: 100,000 of them take a while, and requests are answered by this loop, too
     return await asyncio.to_thread(people_in, body, kind=kind, column=column, replace=replace)
 
@@ -98,15 +99,6 @@ def people_in(body: bytes, *, kind: str, column: str | None = None, replace: boo
     if len(people) > MOST:
         raise TooLarge(f"One upload names up to {MOST:,} people; send the others with POST, which adds them.")
     return people
-
-
-async def _read(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise TooLarge(f"A body may have {MOST_BYTES:,} bytes.")
-    return bytes(body)
 
 
 def _of_json(body: bytes) -> list[Identifier]:
