@@ -17,7 +17,7 @@ class Sns:
 
     async def certificate(self, url: object) -> bytes | None:
         """In PEM; None for an address that is not SNS's, or has none. Raises httpx.HTTPError."""
-        if not isinstance(url, str) or not is_certificate(url):
+        if not is_certificate(url):
             return None
         if url not in self._kept:
             answer = await self._client.get(url)
@@ -30,7 +30,7 @@ class Sns:
 
     async def confirm(self, url: object) -> bool:
         """Whether SNS has taken the subscription; never for an address that is not SNS's. Raises httpx.HTTPError."""
-        if not isinstance(url, str) or not is_amazons(url):
+        if not is_amazons(url):
             return False
         return (await self._client.get(url)).is_success
 

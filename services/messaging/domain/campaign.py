@@ -11,7 +11,7 @@ from services.messaging.domain.staff import OPERATIONAL, Staff, TaskPlan
 from services.messaging.domain.winner import Test
 from shared.language.predicates import Predicate
 
-TRANSACTIONAL = "transactional"
+TRANSACTIONAL, MARKETING = "transactional", "marketing"
 CANCELLED = "cancelled"
 CHANNELS = ("email", "sms", "push", "webhook")
 DEFAULT_STALE_AFTER = timedelta(days=1)

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from services.messaging.domain import pages
+from services.messaging.domain.campaign import MARKETING
 from services.messaging.domain.choices import ChannelChoice, Choices, Window
 from services.messaging.domain.local_time import DAYS
 from services.messaging.domain.words import Words
-
-MARKETING = "marketing"
 
 
 def what(words: Words, purpose: str) -> str:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.messaging.domain.campaign import TRANSACTIONAL
+from services.messaging.domain.campaign import MARKETING, TRANSACTIONAL
 from services.messaging.domain.links import LinkContent
 from services.messaging.domain.staff import OPERATIONAL
 from services.messaging.service.outcomes import outcome
@@ -17,8 +17,6 @@ from shared.plumbing.db import Connection
 from shared.plumbing.feed import Entry
 from shared.plumbing.ids import new_id
 from shared.schemas.recipients import ConsentChange
-
-MARKETING = "marketing"
 
 
 def purpose_of(link: LinkContent) -> str:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from services.messaging.domain.campaign import TRANSACTIONAL
+from services.messaging.domain.campaign import MARKETING, TRANSACTIONAL
 from services.messaging.domain.links import LinkContent
 from services.messaging.domain.reach import NON_TRANSACTIONAL
 from services.messaging.domain.staff import OPERATIONAL
-from services.messaging.service.own_words import MARKETING, Speaker, find_speaker, purpose_of, refuse_address
+from services.messaging.service.own_words import Speaker, find_speaker, purpose_of, refuse_address
 from services.messaging.service.previews import NOBODY
 from services.messaging.store.catalogue import load_campaigns
 from services.messaging.store.lists import find_delivery

@@ -7,7 +7,7 @@ import base64
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -22,7 +22,7 @@ _CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "
 _HASHES: dict[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303 (version 1 is SHA-1)
 
 
-def is_amazons(url: object) -> bool:
+def is_amazons(url: object) -> TypeGuard[str]:
     """Whether it leads to SNS itself, over TLS: nothing else is ever fetched."""
     if not isinstance(url, str):
         return False
@@ -35,9 +35,9 @@ def is_amazons(url: object) -> bool:
     return parts.scheme == "https" and plain and _HOST.fullmatch(parts.hostname or "") is not None
 
 
-def is_certificate(url: object) -> bool:
+def is_certificate(url: object) -> TypeGuard[str]:
     """Whether SNS keeps its certificates there, and nothing that its customers have written: an answer of its API may hold any."""
-    if not isinstance(url, str) or not is_amazons(url):
+    if not is_amazons(url):
         return False
     parts = urlsplit(url)
     return _CERTIFICATE.fullmatch(parts.path) is not None and not parts.query and not parts.fragment
