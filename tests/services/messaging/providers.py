@@ -6,6 +6,7 @@ import hmac
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 import httpx
 from cryptography import x509
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import NameOID
 
 from shared.plumbing import json
+from shared.plumbing.ids import new_id
 from tests.services.messaging.conftest import Messaging
 
 PUBLIC = "https://shop.example"
@@ -101,3 +103,24 @@ async def twilio(messaging: Messaging, delivery_id: Any, *, token: str, **form: 
 async def post(messaging: Messaging, path: str, body: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
     """Without a key of ours."""
     return await messaging.http.post(path, content=body, headers={"Authorization": ""} | (headers or {}))
+
+
+async def mailed(messaging: Messaging, key: str = "hello", **campaign: Any) -> tuple[UUID, Any]:
+    """Somebody who was sent a message, and its delivery."""
+    await messaging.campaign(key, reentry="always", **campaign)
+    ada = messaging.near.add_person(user_id="ada")
+    await messaging.enter(ada)
+    await messaging.settle()
+    [delivery] = await messaging.items(f"/v1/deliveries?campaign={key}")
+    return ada, delivery
+
+
+def event(messaging: Messaging, delivery: Any, kind: str, *, after: float = 60, **more: Any) -> dict[str, Any]:
+    """As SendGrid tells it, some seconds from now."""
+    at = int((messaging.clock.now() + timedelta(seconds=after)).timestamp())
+    return {"event": kind, "delivery_id": delivery["id"], "timestamp": at, "sg_event_id": str(new_id())} | more
+
+
+async def events_of(messaging: Messaging) -> list[tuple[str, str | None]]:
+    [delivery] = await messaging.items("/v1/deliveries?limit=1")
+    return [(one["kind"], one["machine_reason"]) for one in delivery["events"]]

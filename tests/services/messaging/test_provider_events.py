@@ -1,9 +1,8 @@
-"""What providers tell of messages: believed if signed, kept once, and followed by what must follow."""
+"""What providers tell of messages: kept once, and followed by what must follow."""
 
 import asyncio
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -12,7 +11,7 @@ from shared.plumbing.ids import new_id
 from tests.services.messaging.conftest import Messaging, NewMessaging
 from tests.services.messaging.neighbours import consent
 from tests.services.messaging.post import Post, hang_up
-from tests.services.messaging.providers import CERTIFICATE_URL, CONFIRM_URL, Providers, post, twilio
+from tests.services.messaging.providers import Providers, event, events_of, mailed, twilio
 from tests.services.messaging.receiver import Receiver
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -23,32 +22,11 @@ def providers() -> Providers:
     return Providers()
 
 
-async def mailed(messaging: Messaging, key: str = "hello", **campaign: Any) -> tuple[UUID, Any]:
-    """Somebody who was sent a message, and its delivery."""
-    await messaging.campaign(key, reentry="always", **campaign)
-    ada = messaging.near.add_person(user_id="ada")
-    await messaging.enter(ada)
-    await messaging.settle()
-    [delivery] = await messaging.items(f"/v1/deliveries?campaign={key}")
-    return ada, delivery
-
-
-def event(messaging: Messaging, delivery: Any, kind: str, *, after: float = 60, **more: Any) -> dict[str, Any]:
-    """As SendGrid tells it, some seconds from now."""
-    at = int((messaging.clock.now() + timedelta(seconds=after)).timestamp())
-    return {"event": kind, "delivery_id": delivery["id"], "timestamp": at, "sg_event_id": str(new_id())} | more
-
-
 async def outcomes(messaging: Messaging) -> list[tuple[str, Any]]:
     """What was told to the others since the message was sent: names and properties, each once, as events counts it."""
     rows = await messaging.rows("SELECT message FROM feed ORDER BY lane, seq")
     told = {one["message_id"]: one for row in rows if (one := json.loads(row["message"]))["name"] != "Email Sent"}
     return [(one["name"], one["properties"]) for one in told.values()]
-
-
-async def events_of(messaging: Messaging) -> list[tuple[str, str | None]]:
-    [delivery] = await messaging.items("/v1/deliveries?limit=1")
-    return [(one["kind"], one["machine_reason"]) for one in delivery["events"]]
 
 
 async def test_a_hard_bounce_suppresses_the_address_once(new_messaging: NewMessaging, providers: Providers) -> None:
@@ -205,45 +183,6 @@ async def test_machines_are_told_apart_on_the_feed_and_in_the_report(
     }
 
 
-async def test_ses_is_believed_where_sns_signed_for_our_topic(
-    new_messaging: NewMessaging, providers: Providers
-) -> None:
-    messaging = await new_messaging(**providers.settings)
-    messaging.near.outside = {CERTIFICATE_URL: providers.certificate(messaging), CONFIRM_URL: b"<xml/>"}
-    confirmation = {"Type": "SubscriptionConfirmation", "Token": "t", "SubscribeURL": CONFIRM_URL}
-    assert (await providers.ses(messaging, **confirmation)).status_code == 200
-    assert messaging.near.fetched == [CERTIFICATE_URL, CONFIRM_URL]
-    elsewhere = confirmation | {"SubscribeURL": "https://sns.evil.example/"}
-    assert (await providers.ses(messaging, **elsewhere)).status_code == 403
-
-    _, delivery = await mailed(messaging)
-    mail = {"tags": {"delivery_id": [delivery["id"]]}}
-    at = messaging.clock.now().isoformat()
-    told = json.dumps_text({"eventType": "Delivery", "mail": mail, "delivery": {"timestamp": at}})
-    assert (await providers.ses(messaging, Message=told, TopicArn="arn:aws:sns:eu-central-1:6:evil")).status_code == 403
-    assert (
-        await providers.ses(messaging, Message=told, SigningCertURL="https://evil.example/c.pem")
-    ).status_code == 403
-    assert await events_of(messaging) == []
-    assert (await providers.ses(messaging, Message=told)).status_code == 200
-    assert await events_of(messaging) == [("delivered", None)]
-    assert messaging.near.fetched == [CERTIFICATE_URL, CONFIRM_URL], "nothing was fetched from anybody else"
-
-
-async def test_a_token_of_mailgun_is_good_for_one_event(new_messaging: NewMessaging, providers: Providers) -> None:
-    messaging = await new_messaging(**providers.settings)
-    _, delivery = await mailed(messaging)
-    told = {"event": "delivered", "id": "1", "user-variables": {"delivery_id": delivery["id"]}}
-    for _ in range(2):
-        assert (await providers.mailgun(messaging, told, token="once")).status_code == 200
-    replayed = await providers.mailgun(messaging, told | {"event": "complained"}, token="once")
-    assert replayed.status_code == 403
-    assert await events_of(messaging) == [("delivered", None)]
-    messaging.clock.step(timedelta(days=3))
-    await providers.mailgun(messaging, told, token="once")
-    assert len(await messaging.rows("SELECT * FROM hook_tokens")) == 1
-
-
 async def test_text_messages_ask_to_be_told_and_a_dead_number_is_suppressed(
     new_messaging: NewMessaging, providers: Providers
 ) -> None:
@@ -264,28 +203,6 @@ async def test_text_messages_ask_to_be_told_and_a_dead_number_is_suppressed(
         assert (await twilio(messaging, delivery["id"], token="t", **form)).status_code == 200
         assert [one["reason"] for one in await messaging.items("/v1/suppressions")] == ["bounced"]
         assert "SMS Bounced" in [name for name, _ in await outcomes(messaging)]
-
-
-async def test_what_is_not_signed_is_refused_and_leaves_nothing(
-    new_messaging: NewMessaging, providers: Providers
-) -> None:
-    messaging = await new_messaging(**providers.settings)
-    _, delivery = await mailed(messaging)
-    bounce = event(messaging, delivery, "bounce", type="bounce")
-    told = {"event": "complained", "user-variables": {"delivery_id": delivery["id"]}}
-    assert (await providers.sendgrid(messaging, bounce, forged=True)).status_code == 403
-    assert (await providers.mailgun(messaging, told, key="another key")).status_code == 403
-    assert (await providers.postmark(messaging, {"RecordType": "Open"}, secret="another secret")).status_code == 403
-    assert (await post(messaging, "/hooks/ses", b'{"TopicArn": "arn:other"}')).status_code == 403
-    assert (await post(messaging, "/hooks/mailgun", b"not json")).status_code == 400
-    assert (await post(messaging, "/hooks/mailgun", b"[" + b"1," * 600_000)).status_code == 413
-    for table in ("delivery_events", "hook_tokens", "suppressions"):
-        assert await messaging.rows(f"SELECT * FROM {table}") == []
-
-
-async def test_who_is_not_named_in_the_settings_is_not_listened_to(messaging: Messaging) -> None:
-    for name in ("ses", "sendgrid", "mailgun", "postmark", "twilio/status"):
-        assert (await post(messaging, f"/hooks/{name}", b"{}")).status_code == 404, name
 
 
 async def test_what_happened_moves_with_a_merge_and_goes_with_an_erasure(

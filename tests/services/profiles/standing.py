@@ -30,6 +30,8 @@ from shared.schemas.resolved import EventDropped, EventResolved, Resolved, parse
 KEYS = {"an-api-key": "admin", "a-writing-key": "write", "a-reading-key": "read"}
 SECRET = "a secret for tests only, not for any deployment"
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+NOBODY = "01981c6e-7a4b-7c3e-9d2f-0a1b2c3d4e5f"
+"""An id of no profile."""
 
 
 async def migrate_profiles(url: str) -> None:

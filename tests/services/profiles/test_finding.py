@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from tests.services.profiles.standing import Standing
-
-NOBODY = "01981c6e-7a4b-7c3e-9d2f-0a1b2c3d4e5f"
+from tests.services.profiles.standing import NOBODY, Standing
 
 
 async def _find(standing: Standing, *pairs: tuple[str, str]) -> list[Any]:
