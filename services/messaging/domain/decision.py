@@ -20,7 +20,7 @@ from services.messaging.domain.campaign import (
     SegmentTrigger,
 )
 from services.messaging.domain.capping import held_by_cap
-from services.messaging.domain.confirming import CHANNEL
+from services.messaging.domain.confirming import AGAIN_AFTER, CHANNEL
 from services.messaging.domain.drawing import held_out, in_control_group, in_test, pick
 from services.messaging.domain.local_time import contact_windows, held_back, zone_of
 from services.messaging.domain.reach import Reached, Unreachable, in_order, reach
@@ -104,7 +104,7 @@ def _tested(request: Request, campaign: Campaign, recipient_id: UUID, now: datet
 
 def _no_longer_wanted(request: Request, campaign: Campaign, history: History, now: datetime) -> Refuse | None:
     definition = campaign.definition
-    earlier = _earlier(definition, history)
+    earlier = history.earlier
     if earlier is not None and _had_it(campaign, earlier, now):
         shown = {"decision": earlier.decision, "at": earlier.at}
         return Refuse("skipped", "reentry", {"reentry": _shown_reentry(definition.reentry), "earlier": shown})
@@ -123,13 +123,6 @@ def _no_longer_wanted(request: Request, campaign: Campaign, history: History, no
     if isinstance(trigger, SegmentTrigger | Broadcast) and last is not None and last[0] != qualifying(trigger):
         return Refuse("skipped", "not_qualified", {"segment": trigger.segment, "change": last[0], "at": last[1]})
     return None
-
-
-def _earlier(definition: Definition, history: History) -> Earlier | None:
-    """The newest message of the campaign to this person; of one that asks, also to somebody else with the same address."""
-    asked = history.household if isinstance(definition.trigger, ConfirmTrigger) else None
-    found = [history.earlier, *(Earlier("sent", one.at) for one in asked or ())]
-    return max((one for one in found if one is not None), key=lambda one: one.at, default=None)
 
 
 def qualifying(trigger: SegmentTrigger | Broadcast) -> str:
@@ -189,15 +182,19 @@ def _to_person(request: Request, campaign: Campaign, recipient: Recipient, histo
 
 def _nothing_to_confirm(
     request: Request, definition: Definition, recipient: Recipient, history: History, now: datetime
-) -> Refuse | None:
-    """An address is asked about just where its confirmation is all that is missing."""
+) -> Refuse | Defer | None:
+    """An address is asked about just where its confirmation is all that is missing, and where nobody else has been asked at it of
+    late: then it waits, for the other question may lead nowhere by now."""
     if not isinstance(definition.trigger, ConfirmTrigger):
         return None
     wanted = replace(definition, purpose=definition.trigger.purpose, topic=None)
     reached = _reach(wanted, recipient, [CHANNEL], history, now, rules=request.rules)
     if isinstance(reached, Reached):
         return Refuse("skipped", "already_confirmed", {"purpose": wanted.purpose})
-    return None if reached.reason == "not_confirmed" else Refuse("skipped", reached.reason, reached.facts)
+    if reached.reason != "not_confirmed":
+        return Refuse("skipped", reached.reason, reached.facts)
+    until = max((one.at + AGAIN_AFTER for one in history.household or ()), default=now)
+    return Defer("reentry", until, {"reentry": format_duration(AGAIN_AFTER), "until": until}) if until > now else None
 
 
 def _reach(

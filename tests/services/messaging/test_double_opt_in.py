@@ -292,8 +292,35 @@ async def test_an_address_that_many_claim_to_have_is_asked_once_within_days(mess
     for one in people[2:]:
         messaging.near.give(one, messaging.clock.now())
     await messaging.settle()
-    assert sorted((await messaging.decided()).values()) == ["reentry", "reentry", "reentry", "sent"]
-    messaging.step(timedelta(days=2))
-    messaging.near.give(people[1], messaging.clock.now())
+    waiting = await messaging.decisions("decision=deferred")
+    assert [(one["reason"], one["facts"]["reentry"]) for one in waiting] == [("reentry", "P7D")] * 3
+    assert len(await asked(messaging)) == 1
+    messaging.step(timedelta(days=1))
     await messaging.settle()
     assert len(await asked(messaging)) == 2
+    await visit(messaging, (await asked(messaging))[0], {})
+    messaging.step(timedelta(days=7))
+    await messaging.settle()
+    assert sorted((await messaging.decided()).values()) == ["already_confirmed", "already_confirmed", "sent", "sent"]
+
+
+async def test_a_question_to_somebody_else_keeps_nobody_back_for_ever(messaging: Messaging) -> None:
+    await turned_on(messaging)
+    eve, ben = (messaging.near.add_person(user_id=who, consents=[]) for who in ("eve", "ben"))
+    messaging.near.people[eve]["traits"]["email"] = "ben@example.com"
+    messaging.near.give(eve, messaging.clock.now())
+    await messaging.settle()
+    messaging.near.people[eve]["traits"]["email"] = "eve@example.com"
+    [dead] = await asked(messaging)
+    messaging.step(timedelta(days=1))
+    messaging.near.give(ben, messaging.clock.now())
+    await messaging.settle()
+    await enters(messaging, ben)
+    assert (await visit(messaging, dead, {})).status_code == 404
+    messaging.step(timedelta(days=6))
+    await messaging.settle()
+    url, other = await asked(messaging)
+    assert other == dead
+    await visit(messaging, url, {})
+    await enters(messaging, ben)
+    assert [mail["to"] for mail in await mails(messaging, "hello")] == ["ben@example.com"]
