@@ -98,12 +98,13 @@ class Leases:
         if room <= 0:
             return
         rows = await tx.fetch(
-            """UPDATE work_lanes SET owner = $2, epoch = epoch + 1, expires_at = $4
-               WHERE work = $1 AND lane IN (
+            """WITH free AS MATERIALIZED (  -- looked for once: a plan may look again for every row, and take more than its share
                  SELECT lane FROM work_lanes
                  WHERE work = $1 AND NOT lane = ANY($5::smallint[]) AND (owner IS NULL OR owner = $2 OR expires_at < $3)
                  ORDER BY lane LIMIT $6 FOR UPDATE SKIP LOCKED)
-               RETURNING lane, epoch, cursor""",
+               UPDATE work_lanes SET owner = $2, epoch = epoch + 1, expires_at = $4
+               FROM free WHERE work = $1 AND work_lanes.lane = free.lane
+               RETURNING work_lanes.lane, epoch, cursor""",
             self.work,
             self.owner,
             now,

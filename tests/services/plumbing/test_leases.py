@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from shared.plumbing.leases import LeaseLost
+from shared.plumbing.db import Database
+from shared.plumbing.leases import LeaseLost, Leases
 from tests.services.plumbing.conftest import Bench
 
 
@@ -58,3 +59,17 @@ async def test_a_released_lane_is_free_at_once(bench: Bench) -> None:
     await leaving.release()
     await staying.renew()
     assert len(staying.held) == 64
+
+
+async def test_nobody_takes_more_than_a_share_however_the_database_looks_for_it(bench: Bench) -> None:
+    first, second = bench.leases("first"), bench.leases("second")
+    db = await Database.open(bench.db.url, schema="trial", size=1)
+    third = Leases(db, work="trial", owner="third", clock=bench.clock)
+    try:
+        for way in ("enable_hashjoin", "enable_mergejoin", "enable_hashagg", "enable_sort"):
+            await db.execute("SELECT set_config($1, 'off', false)", way)
+        for one in (first, second, third, first, third):
+            await one.renew()
+    finally:
+        await db.close()
+    assert [len(one.held) for one in (first, second, third)] == [22, 0, 22]
