@@ -61,15 +61,35 @@ class RecipientsAnswer(Message, frozen=True, kw_only=True):
 
 
 class PreferencesChange(Message, frozen=True, kw_only=True):
-    """A recipient's own word on the preference page (`POST /internal/preferences`, idempotent: one that is not newer than the
-    preferences is let go). `topics`: those that are changed. `contact_windows`: all of them, or None where they stay.
+    """A recipient's own word on the preference page (`POST /internal/preferences`, idempotent: what is not newer than the
+    preferences, or than the trait, is let go). `topics`: those that are changed. `contact_windows`: all of them. `first_channel`: the
+    one that goes before the others, or "" for no preference. `locale`: the trait. None where they stay.
     """
 
     id: UUID
     profile_id: UUID
     topics: dict[str, bool] = field(default_factory=dict)
     contact_windows: tuple[dict[str, Any], ...] | None = None
+    first_channel: str | None = None
+    locale: str | None = None
     at: datetime
+
+    @property
+    def prefers(self) -> bool:
+        """Whether it changes preferences, and not only the language."""
+        return bool(self.topics) or self.contact_windows is not None or self.first_channel is not None
+
+    def applied_to(self, preferences: dict[str, Any]) -> dict[str, Any]:
+        """Preferences with what is changed in them; all else stays. To apply it twice changes nothing more."""
+        topics = preferences.get("topics")
+        changed = preferences | {"topics": (topics if isinstance(topics, dict) else {}) | self.topics}
+        if self.contact_windows is not None:
+            changed["contact_windows"] = list(self.contact_windows)
+        if self.first_channel is not None:
+            named = changed.get("channels")
+            others = [one for one in named if one != self.first_channel] if isinstance(named, list) else []
+            changed["channels"] = [self.first_channel, *others] if self.first_channel else []
+        return changed
 
 
 class ConsentChange(Message, frozen=True, kw_only=True):

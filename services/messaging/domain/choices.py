@@ -5,17 +5,19 @@ elsewhere meanwhile.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from services.messaging.domain.addresses import address_for, masked
 from services.messaging.domain.confirming import Confirmed
+from services.messaging.domain.languages import nearest
 from services.messaging.domain.local_time import DAYS, parse_local_time, zone_of
 from services.messaging.domain.reach import Suppressions, deciding_consent
 from services.messaging.domain.rules import Rules
 from services.messaging.domain.topics import Topic, is_wanted
+from services.messaging.domain.words import languages
 from shared.schemas.recipients import Consent, Recipient
 
 CHANNELS = ("email", "sms", "push")
@@ -61,12 +63,15 @@ class ChannelChoice:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the page shows. `windows`: None where there are too many to show."""
+    """What the page shows. `windows`: None where there are too many to show. `first`: the channel that goes before the others, "" for
+    none; None where nothing asks for that. `language`: of those that the page knows the person's; "" where theirs is none of them."""
 
     topics: tuple[tuple[Topic, bool], ...]
     channels: tuple[ChannelChoice, ...]
     windows: tuple[Window, ...] | None
     zone: str
+    first: str | None = None
+    language: str = ""
 
     def as_typed(self, form: Form) -> "Choices":
         """The same with what a form asks for in its place, so that nobody has to choose it all again."""
@@ -77,7 +82,14 @@ class Choices:
             channels=tuple(
                 one if one.blocked else replace(one, allowed=one.channel in allowed) for one in self.channels
             ),
+            first=self.first if (first := _chosen(form, "first", self.first, self.firsts)) is None else first,
+            language=_chosen(form, "language", self.language, languages()) or self.language,
         )
+
+    @property
+    def firsts(self) -> tuple[str, ...]:
+        """What may be chosen to go first: "" for no preference."""
+        return ("", *(one.channel for one in self.channels))
 
     def to_json(self) -> dict[str, Any]:
         """What a form must remember of it."""
@@ -86,6 +98,8 @@ class Choices:
             "topics": {topic.key: wanted for topic, wanted in self.topics},
             "channels": {one.channel: [one.allowed, one.address_hash] for one in self.channels if not one.blocked},
             "windows": None if windows is None else [[list(one.days), one.start, one.until] for one in windows],
+            "first": None if self.first is None else [self.first, list(self.firsts)],
+            "language": self.language,
         }
 
 
@@ -96,9 +110,16 @@ class Changes:
     topics: dict[str, bool]
     channels: dict[str, tuple[bool, str]]
     windows: tuple[Window, ...] | None
+    first: str | None = None
+    language: str | None = None
+
+    @property
+    def wishes(self) -> bool:
+        """Whether anything is new but consents."""
+        return bool(self.topics) or (self.windows, self.first, self.language) != (None, None, None)
 
     def __bool__(self) -> bool:
-        return bool(self.topics or self.channels or self.windows is not None)
+        return bool(self.channels) or self.wishes
 
 
 def choices_of(
@@ -111,8 +132,9 @@ def choices_of(
     default_zone: str,
     now: datetime,
     confirmed: Confirmed = lambda _channel, _address: (),
+    ordered: bool = False,
 ) -> Choices:
-    """What holds for a person now. `hashed`: of a channel and an address."""
+    """What holds for a person now. `hashed`: of a channel and an address. `ordered`: some campaign goes by the order of channels."""
 
     def unconfirmed(channel: str, address: str, consent: Consent | None) -> bool:
         rule = rules.confirming
@@ -125,8 +147,20 @@ def choices_of(
         if (address := address_for(recipient, channel)) is not None
     ]
     windows = windows_of(recipient.preferences)
-    zone = zone_of(recipient.traits, default_zone).key
-    return Choices(topics, tuple(channels), windows if len(windows) <= MOST_WINDOWS else None, zone)
+    named = [one.channel for one in channels]
+    return Choices(
+        topics,
+        tuple(channels),
+        windows if len(windows) <= MOST_WINDOWS else None,
+        zone_of(recipient.traits, default_zone).key,
+        first=_first_channel(named, recipient.preferences) if ordered and len(named) > 1 else None,
+        language=next((tag for tag in nearest(recipient.traits.get("locale")) if tag in languages()), ""),
+    )
+
+
+def _first_channel(channels: Sequence[str], preferences: Mapping[str, Any]) -> str:
+    named = preferences.get("channels")
+    return next((one for one in named if one in channels), "") if isinstance(named, list) else ""
 
 
 def _channel(
@@ -221,7 +255,10 @@ def changes_of(form: Form, shown: Mapping[str, Any]) -> Changes:
         before = tuple(Window(tuple(days), start, until) for days, start, until in shown["windows"])
         now = kept_windows(asked_windows(form, len(before)))
         windows = now if now != before else None
+    first, firsts = shown.get("first") or (None, ())
     return Changes(
+        first=_chosen(form, "first", first, firsts),
+        language=_chosen(form, "language", shown.get("language"), languages()),
         topics={key: key in wanted for key, was in shown["topics"].items() if (key in wanted) != was},
         channels={
             channel: (channel in allowed, address_hash)
@@ -230,3 +267,9 @@ def changes_of(form: Form, shown: Mapping[str, Any]) -> Changes:
         },
         windows=windows,
     )
+
+
+def _chosen(form: Form, name: str, was: str | None, allowed: Collection[str]) -> str | None:
+    """What is asked for of these, if it is not as it was; None also where it was not asked."""
+    asked = _first(form, name)
+    return asked if was is not None and name in form and asked != was and asked in allowed else None

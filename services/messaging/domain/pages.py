@@ -15,7 +15,7 @@ STYLE = (
     "form{margin:1.5rem 0}fieldset{border:0;margin:0 0 2rem;padding:0;min-width:0}legend{padding:0}"
     "fieldset fieldset{border:1px solid #767676;border-radius:.4rem;margin:1rem 0;padding:.3rem 1rem 1rem}"
     "label{display:block;padding:.35rem 0}.row label{display:inline-block;margin-right:1rem}"
-    "input{font:inherit}input[type=checkbox]{width:1.25rem;height:1.25rem;margin:0 .6rem 0 0;vertical-align:-.2rem}"
+    "input,select{font:inherit}select{padding:.3rem}input[type=checkbox]{width:1.25rem;height:1.25rem;margin:0 .6rem 0 0;vertical-align:-.2rem}"
     "input[type=time]{padding:.3rem;min-width:7rem}"
     ".all{border:1px solid #767676;border-radius:.4rem;padding:1rem}"
     ".all form,.all p{margin:.6rem 0 0}"
@@ -82,6 +82,19 @@ def checkbox(name: str, value: str, text: str, *, checked: bool, disabled: bool 
     state = (" checked" if checked else "") + (" disabled" if disabled else "")
     more = f'<span class="hint">{escape(why)}</span>' if why else ""
     return f'<label><input type="checkbox" name="{name}" value="{escape(value)}"{state}>{escape(text)}{more}</label>'
+
+
+def select(
+    name: str, text: str, options: Iterable[tuple[str, str]], *, chosen: str, languages: Iterable[str] = ()
+) -> str:
+    """One of these, each with its text. `languages`: those that are languages, and said in their own."""
+    spoken = set(languages)
+    shown = "".join(
+        f'<option value="{escape(value)}"{f" lang={value}" if value in spoken else ""}'
+        f"{' selected' if value == chosen else ''}>{escape(option)}</option>"
+        for value, option in options
+    )
+    return f'<label>{escape(text)} <select name="{name}">{shown}</select></label>'
 
 
 def time_field(name: str, text: str, value: str) -> str:

@@ -6,7 +6,7 @@ from services.messaging.domain import pages
 from services.messaging.domain.campaign import MARKETING
 from services.messaging.domain.choices import ChannelChoice, Choices, Window
 from services.messaging.domain.local_time import DAYS
-from services.messaging.domain.words import Words
+from services.messaging.domain.words import Words, languages
 
 
 def what(words: Words, purpose: str) -> str:
@@ -54,12 +54,26 @@ def _fields(words: Words, choices: Choices, purpose: str, typed: Sequence[Window
     if choices.channels:
         about = pages.hint(words("channels_text", what=what(words, purpose)))
         rows = (_channel(words, one) for one in choices.channels)
-        yield pages.fieldset(words("channels_heading"), [about, *rows])
+        yield pages.fieldset(words("channels_heading"), [about, *rows, *_order(words, choices)])
     if choices.windows is not None:
         windows = (*choices.windows, Window())
         written = windows if typed is None else typed[: len(windows)]
         yield pages.fieldset(words("times_heading"), _times(words, choices, written))
+    yield pages.fieldset(words("language_heading"), [_language(words, choices.language)])
     yield pages.button(words("save"), "save")
+
+
+def _order(words: Words, choices: Choices) -> Iterator[str]:
+    if choices.first is not None:
+        options = ((one, words(one) if one else words("first_none")) for one in choices.firsts)
+        yield pages.select("first", words("first_label"), options, chosen=choices.first)
+
+
+def _language(words: Words, language: str) -> str:
+    """Each in its own words, for whoever does not read this one."""
+    none = [] if language else [("", words("language_none"))]
+    spoken = sorted((tag, texts["language"]) for tag, texts in languages().items())
+    return pages.select("language", words("language_label"), [*none, *spoken], chosen=language, languages=languages())
 
 
 def _channel(words: Words, one: ChannelChoice) -> str:

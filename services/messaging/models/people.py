@@ -94,7 +94,8 @@ consent_outbox = Table(
     PrimaryKeyConstraint("lane", "id"),
     Index("consent_outbox_profile", "lane", "profile_id"),
 )
-# Preferences changed by links, likewise. `topics`: those that were changed. `contact_windows`: all of them, or null.
+# Preferences changed by links, likewise. `topics`: those that were changed. `contact_windows`: all of them. `first_channel`: the
+# one that goes before the others, "" for none. Null: as they were.
 preference_outbox = Table(
     "preference_outbox",
     metadata,
@@ -103,6 +104,8 @@ preference_outbox = Table(
     Column("profile_id", ID, nullable=False),
     Column("topics", JSONB, nullable=False),
     Column("contact_windows", JSONB),
+    Column("first_channel", Text),
+    Column("locale", Text),
     Column("at", AT, nullable=False),
     Column("created_at", AT, nullable=False),
     Column("told_at", AT),

@@ -17,7 +17,7 @@ from services.messaging.service.judging import Speech
 from services.messaging.service.own_words import Speaker, find_speaker, purpose_of, refuse_address
 from services.messaging.service.previews import NOBODY
 from services.messaging.service.unsubscribing import PAGE
-from services.messaging.store.catalogue import load_rules
+from services.messaging.store.catalogue import load_campaigns_and_rules
 from services.messaging.store.confirmations import confirm_address
 from services.messaging.store.lists import find_delivery
 from services.messaging.store.outbox import put_preferences
@@ -79,7 +79,7 @@ class Desk:
         """What holds for them; None where that may not or cannot be shown."""
         if holder.recipient is None or not holder.is_theirs:
             return None
-        rules = await load_rules(self.db)
+        campaigns, rules = await load_campaigns_and_rules(self.db)
         return choices_of(
             holder.recipient,
             purpose=purpose_of(link),
@@ -89,6 +89,7 @@ class Desk:
             hashed=self.hashed,
             default_zone=self.speech.default_zone,
             now=now,
+            ordered=any(one.definition.channel == "preferred" and one.status != "deleted" for one in campaigns),
         )
 
     async def granted(self, holder: Holder, *, now: datetime) -> list[tuple[str, str]]:
@@ -119,10 +120,16 @@ async def _save(tx: Connection, speaker: Speaker, changes: Changes) -> None:
             # Whoever came by the link reads what is sent there.
             await confirm_address(tx, channel=channel, address_hash=hashed, purpose=purpose, at=at)
         await speaker.say(tx, purpose=purpose, channel=channel, granted=allows)
-    if changes.topics or changes.windows is not None:
+    if changes.wishes:
         windows = None if changes.windows is None else tuple(one.to_json() for one in changes.windows)
         change = PreferencesChange(
-            id=new_id(), profile_id=speaker.profile_id, topics=changes.topics, contact_windows=windows, at=at
+            id=new_id(),
+            profile_id=speaker.profile_id,
+            topics=changes.topics,
+            contact_windows=windows,
+            first_channel=changes.first,
+            locale=changes.language,
+            at=at,
         )
         await put_preferences(tx, change, at=at)
     if not all(allows for allows, _ in changes.channels.values()):

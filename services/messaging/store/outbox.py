@@ -38,13 +38,15 @@ async def put_preferences(tx: Connection, change: PreferencesChange, *, at: date
     """To be told to profiles."""
     windows = change.contact_windows
     await tx.execute(
-        """INSERT INTO preference_outbox (lane, id, profile_id, topics, contact_windows, at, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7)""",
+        """INSERT INTO preference_outbox (lane, id, profile_id, topics, contact_windows, first_channel, locale, at, created_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
         lane_of(change.profile_id),
         change.id,
         change.profile_id,
         change.topics,
         None if windows is None else list(windows),
+        change.first_channel,
+        change.locale,
         change.at,
         at,
     )
@@ -59,7 +61,7 @@ async def find_words(db: Database, *, lanes: Sequence[int], limit: int) -> list[
         limit,
     )
     preferences = await db.fetch(
-        """SELECT id, profile_id, topics, contact_windows, at FROM preference_outbox
+        """SELECT id, profile_id, topics, contact_windows, first_channel, locale, at FROM preference_outbox
            WHERE lane = ANY($1::smallint[]) AND told_at IS NULL ORDER BY created_at LIMIT $2""",
         list(lanes),
         limit,
@@ -74,6 +76,8 @@ def _to_change(row: Any) -> PreferencesChange:
         profile_id=row["profile_id"],
         topics=row["topics"],
         contact_windows=None if windows is None else tuple(windows),
+        first_channel=row["first_channel"],
+        locale=row["locale"],
         at=row["at"],
     )
 
@@ -102,11 +106,12 @@ async def read_words(tx: Fetcher, profile_ids: Iterable[UUID], *, now: datetime)
     """By profile: what it said that an answer of profiles may not have in it."""
     asked = sorted(set(profile_ids))
     rows = await tx.fetch(
-        """SELECT id, profile_id, at, purpose, channel, status, source, NULL::jsonb AS topics, NULL::jsonb AS contact_windows
+        """SELECT id, profile_id, at, purpose, channel, status, source, NULL::jsonb AS topics, NULL::jsonb AS contact_windows,
+                  NULL AS first_channel, NULL AS locale
            FROM consent_outbox
            WHERE lane = ANY($1::smallint[]) AND profile_id = ANY($2::uuid[]) AND (told_at IS NULL OR told_at > $3)
            UNION ALL
-           SELECT id, profile_id, at, NULL, NULL, NULL, NULL, topics, contact_windows
+           SELECT id, profile_id, at, NULL, NULL, NULL, NULL, topics, contact_windows, first_channel, locale
            FROM preference_outbox
            WHERE lane = ANY($1::smallint[]) AND profile_id = ANY($2::uuid[]) AND (told_at IS NULL OR told_at > $3)
            ORDER BY at, id""",

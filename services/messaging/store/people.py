@@ -21,7 +21,7 @@ MOVED = {
     "tasks": "id, campaign_id, campaign, user_id, title, team, state, due_at, expires_at, created_at, taken_by, taken_at, done_at, "
     "outcome, history",
     "consent_outbox": "id, purpose, channel, status, source, at, created_at, told_at",
-    "preference_outbox": "id, topics, contact_windows, at, created_at, told_at",
+    "preference_outbox": "id, topics, contact_windows, first_channel, locale, at, created_at, told_at",
 }
 """Tables whose rows follow a profile into its survivor's lane, with their other columns."""
 

@@ -1,11 +1,9 @@
 """How somebody wants to be spoken to: channels in order of preference, local times, topics."""
 
 from datetime import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
-
-from shared.schemas.recipients import PreferencesChange
 
 Channel = Literal["email", "sms", "push", "webhook"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -70,11 +68,3 @@ class Preferences(BaseModel):
     channels: Annotated[list[Channel], AfterValidator(_each_once)] = Field(default=[])
     contact_windows: list[ContactWindow] = Field(default=[], max_length=100)
     topics: dict[Annotated[str, Field(min_length=1, max_length=100)], StrictBool] = Field(default={}, max_length=1000)
-
-
-def changed(content: dict[str, Any], told: PreferencesChange) -> dict[str, Any]:
-    """Preferences with what a recipient changed in them; all else stays."""
-    content = content | {"topics": content.get("topics", {}) | told.topics}
-    if told.contact_windows is not None:
-        content["contact_windows"] = list(told.contact_windows)
-    return content

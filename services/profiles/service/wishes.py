@@ -7,7 +7,8 @@ from uuid import UUID
 from services.profiles.domain.devices import DeviceSeen
 from services.profiles.domain.fold import Fold
 from services.profiles.domain.people import Changes
-from services.profiles.domain.preferences import changed
+from services.profiles.domain.profile import Profile
+from services.profiles.domain.traits import Stamp, tell
 from services.profiles.service.book import Book
 from services.profiles.service.changing import get_living, wanted_ids
 from services.profiles.store import devices as devices_store
@@ -18,6 +19,9 @@ from shared.plumbing.errors import NotFound
 from shared.plumbing.ids import new_id
 from shared.schemas.recipients import ConsentChange, PreferencesChange
 from shared.schemas.resolved import ConsentRecorded
+
+PAGE = "preference_page"
+"""The source of what is chosen there."""
 
 
 async def record_consent(
@@ -82,24 +86,39 @@ async def put_preferences(book: Book, profile_id: UUID, content: dict[str, Any])
 
 
 async def take_preferences_change(book: Book, told: PreferencesChange) -> bool:
-    """Keep what a recipient changed, once however often it is told. False where the preferences were written since, or the
-    person is gone."""
+    """Keep what a recipient changed, once however often it is told. False where that was written since, or the person is gone."""
 
     async def decide(tx: Connection, fold: Fold) -> bool:
         profile = fold.people.get(told.profile_id)
         if profile is None:
             return False
-        at = min(told.at, fold.now)
-        content, updated_at = await records_store.find_preferences(tx, profile.id)
-        if updated_at is not None and at <= updated_at:
-            return False
-        await records_store.write_preferences(tx, profile.id, changed(content, told), at)
-        changes = Changes()
-        changes.note(profile)
+        changes, at = Changes(), min(told.at, fold.now)
+        speaks = told.locale is not None and _speak(profile, told.locale, Stamp(at, str(told.id), PAGE), changes)
+        prefers = told.prefers and await _prefer(tx, profile, told, at)
+        if prefers:
+            changes.note(profile)
         fold.tell_change(changes)
-        return True
+        return speaks or prefers
 
     return await book.change(wanted_ids(told.profile_id), decide)
+
+
+def _speak(profile: Profile, locale: str, stamp: Stamp, changes: Changes) -> bool:
+    """The language that somebody chose, as a trait like any other: the newest by its time wins."""
+    before = profile.traits
+    profile.traits = tell(before, {"locale": locale}, stamp)
+    if profile.traits is before:
+        return False
+    changes.note_traits(profile, before, stamp)
+    return True
+
+
+async def _prefer(tx: Connection, profile: Profile, told: PreferencesChange, at: datetime) -> bool:
+    content, updated_at = await records_store.find_preferences(tx, profile.id)
+    if updated_at is not None and at <= updated_at:
+        return False
+    await records_store.write_preferences(tx, profile.id, told.applied_to(content), at)
+    return True
 
 
 async def put_device(

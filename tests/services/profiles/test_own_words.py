@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.plumbing.ids import new_id
-from shared.schemas.resolved import ConsentRecorded
+from shared.schemas.resolved import ConsentRecorded, ProfileChanged
 from tests.services.profiles.standing import NOW, Standing
 
 MORNING = {"days": ["mon"], "from": "09:00", "until": "12:00"}
@@ -49,6 +49,41 @@ async def test_words_that_come_late_keep_their_order(standing: Standing) -> None
         assert told == {"status": "kept"}
     found = await standing.call("GET", f"/v1/profiles/{profile_id}/preferences")
     assert found["topics"] == {"news": False, "wine": False}
+
+
+async def test_a_language_is_a_trait_of_its_time_whatever_became_of_the_preferences(standing: Standing) -> None:
+    profile_id = await standing.make("u1", locale="pl")
+    path = f"/v1/profiles/{profile_id}"
+    said_at = standing.clock.step(seconds=1)
+    standing.clock.step(seconds=60)
+    await standing.call("PUT", f"{path}/preferences", {"channels": ["email", "push"]})
+    told = word(profile_id, locale="fr", first_channel="sms", at=said_at)
+    assert await standing.call("POST", "/internal/preferences", told) == {"status": "kept"}
+    assert (await standing.call("GET", path))["traits"]["locale"] == "fr"
+    assert (await standing.call("GET", f"{path}/preferences"))["channels"] == ["email", "push"]
+    changed = [one for one in await standing.feed() if isinstance(one, ProfileChanged)][-1]
+    assert changed.traits_changed is not None
+    assert (changed.traits_changed.before, changed.traits_changed.after) == ({"locale": "pl"}, {"locale": "fr"})
+    assert await standing.call("POST", "/internal/preferences", told) == {"status": "gone"}
+
+
+async def test_a_language_told_late_takes_nothing_back(standing: Standing) -> None:
+    profile_id = await standing.make("u1")
+    said_at = standing.clock.now()
+    standing.clock.step(seconds=60)
+    await standing.call("PATCH", f"/v1/profiles/{profile_id}", {"traits": {"locale": "de"}})
+    told = word(profile_id, locale="fr", at=said_at)
+    assert await standing.call("POST", "/internal/preferences", told) == {"status": "gone"}
+    assert (await standing.call("GET", f"/v1/profiles/{profile_id}"))["traits"]["locale"] == "de"
+
+
+async def test_a_first_channel_goes_before_the_others(standing: Standing) -> None:
+    profile_id = await standing.make("u1")
+    path = f"/v1/profiles/{profile_id}/preferences"
+    await standing.call("PUT", path, {"channels": ["email", "push", "sms"]})
+    at = standing.clock.step(seconds=1)
+    await standing.call("POST", "/internal/preferences", word(profile_id, first_channel="sms", at=at))
+    assert (await standing.call("GET", path))["channels"] == ["sms", "email", "push"]
 
 
 async def test_one_about_nobody_is_let_go(standing: Standing) -> None:

@@ -8,14 +8,19 @@ from services.messaging.domain.addresses import masked
 from services.messaging.domain.choices import Choices, FaultyTimes, Form, Window, changes_of, choices_of, windows_of
 from services.messaging.domain.reach import Suppression, allowed
 from services.messaging.domain.turnstile import Turnstile
+from shared.plumbing.ids import new_id
+from shared.schemas.recipients import PreferencesChange
 from tests.unit.messaging.builders import NOW, granted, person, rules
 
+REACHABLE = {"email": "ada@example.com", "phone": "+491711234567"}
 MORNING = {"days": ["mon", "tue"], "from": "09:00", "until": "12:00"}
 TOPICS = [{"key": "news", "name": "News"}, {"key": "wine", "name": "Wine", "default": "opt_in"}]
 SHOWN: dict[str, Any] = {
     "topics": {"news": True, "wine": False},
     "channels": {"email": [True, "h1"], "sms": [False, "h2"]},
     "windows": [[["mon", "tue"], "09:00", "12:00"]],
+    "first": ["", ["", "email", "sms"]],
+    "language": "de",
 }
 UNTOUCHED: Form = {
     "topic": ["news"],
@@ -25,10 +30,12 @@ UNTOUCHED: Form = {
     "until-0": ["12:00"],
     "from-1": [""],
     "until-1": [""],
+    "first": [""],
+    "language": ["de"],
 }
 
 
-def choices(suppressions: Any = lambda *_: (), **fields: Any) -> Choices:
+def choices(suppressions: Any = lambda *_: (), *, ordered: bool = False, **fields: Any) -> Choices:
     return choices_of(
         person(**fields),
         purpose="marketing",
@@ -37,6 +44,7 @@ def choices(suppressions: Any = lambda *_: (), **fields: Any) -> Choices:
         hashed=lambda channel, address: f"{channel}:{address}",
         default_zone="Asia/Tokyo",
         now=NOW,
+        ordered=ordered,
     )
 
 
@@ -54,8 +62,62 @@ def test_only_what_differs_is_changed() -> None:
 
 
 def test_what_the_page_did_not_show_cannot_be_changed() -> None:
-    changes = changes_of(dict(UNTOUCHED) | {"topic": ["news", "secret"], "channel": ["email", "webhook"]}, SHOWN)
-    assert not changes
+    asked = {"topic": ["news", "secret"], "channel": ["email", "webhook"], "first": ["push"], "language": ["tlh"]}
+    assert not changes_of(dict(UNTOUCHED) | asked, SHOWN)
+    hidden = SHOWN | {"first": None}
+    assert not changes_of(dict(UNTOUCHED) | {"first": ["sms"]}, hidden)
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "language"),
+    [
+        ({"first": ["sms"]}, "sms", None),
+        ({"language": ["fr"]}, None, "fr"),
+        ({"first": [], "language": []}, None, None),
+    ],
+)
+def test_the_first_channel_and_the_language_are_changed_where_they_differ(
+    asked: dict[str, list[str]], first: str | None, language: str | None
+) -> None:
+    changes = changes_of({key: one for key, one in (dict(UNTOUCHED) | asked).items() if one}, SHOWN)
+    assert (changes.first, changes.language, changes.topics, changes.windows) == (first, language, {}, None)
+    assert bool(changes) == (asked != {"first": [], "language": []})
+
+
+def test_a_form_from_before_there_was_a_choice_of_language_is_taken() -> None:
+    before = {key: one for key, one in SHOWN.items() if key not in ("first", "language")}
+    assert not changes_of(UNTOUCHED, before)
+
+
+@pytest.mark.parametrize(
+    ("held", "first", "expected"),
+    [
+        (["sms", "email", "push"], "push", ["push", "sms", "email"]),
+        ([], "sms", ["sms"]),
+        (None, "sms", ["sms"]),
+        (["sms"], "", []),
+        (["sms"], None, ["sms"]),
+    ],
+)
+def test_a_first_channel_goes_before_the_others_however_often_it_is_said(
+    held: list[str] | None, first: str | None, expected: list[str]
+) -> None:
+    word = PreferencesChange(id=new_id(), profile_id=new_id(), first_channel=first, at=NOW)
+    once = word.applied_to({} if held is None else {"channels": held})
+    assert once["channels"] == expected
+    assert word.applied_to(once) == once
+
+
+def test_the_order_is_asked_for_only_where_a_campaign_goes_by_it() -> None:
+    assert choices().first is None
+    ordered = choices(ordered=True, traits=REACHABLE, preferences={"channels": ["webhook", "sms"]})
+    assert ordered.to_json()["first"] == ["sms", ["", "email", "sms"]]
+    assert choices(ordered=True, traits={"email": "ada@example.com"}).first is None
+
+
+@pytest.mark.parametrize(("locale", "expected"), [("de_AT", "de"), ("pl", ""), (None, ""), (5, "")])
+def test_the_language_shown_is_the_nearest_to_the_persons(locale: Any, expected: str) -> None:
+    assert choices(traits=REACHABLE | {"locale": locale}).language == expected
 
 
 @pytest.mark.parametrize(

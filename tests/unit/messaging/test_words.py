@@ -18,6 +18,8 @@ CHOICES = Choices(
     channels=(ChannelChoice("email", "a•••@e•••.com", "h1", True), ChannelChoice("sms", "••• 67", "h2", False, True)),
     windows=(Window(("mon",), "09:00", "12:00"),),
     zone="Europe/Berlin",
+    first="sms",
+    language="de",
 )
 
 
@@ -36,7 +38,7 @@ class Outline(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
         self.tags.append((tag, found))
-        if tag == "input" and found["type"] != "hidden" and "label" not in self.open:
+        if tag in ("input", "select") and found.get("type") != "hidden" and "label" not in self.open:
             self.unlabelled.append(found)
         if tag not in VOID:
             self.open.append(tag)
@@ -69,7 +71,7 @@ def test_the_page_is_well_formed_labelled_and_without_scripts(language: str) -> 
     assert [name for name, _ in outline.tags if name in ("script", "img", "link", "iframe", "h1")] == ["h1"]
     assert all(not name.startswith("on") for _, found in outline.tags for name in found)
     headings = [name for name, _ in outline.tags if name in ("h1", "h2", "h3")]
-    assert headings == ["h1", "h2", "h2", "h2", "h2"]
+    assert headings == ["h1", "h2", "h2", "h2", "h2", "h2"]
     assert {form["method"] for form in outline.all("form")} == {"post"}
 
 
@@ -84,6 +86,14 @@ def test_what_cannot_be_shown_can_be_unsubscribed_from_all_the_same() -> None:
     outline = Outline(page("en", choices=None, address=None))
     assert [found.get("value") for found in outline.all("button")] == ["all"]
     assert [found["name"] for found in outline.all("input")] == ["shown"]
+
+
+@pytest.mark.parametrize("language", languages())
+def test_every_language_can_be_chosen_in_its_own_words(language: str) -> None:
+    options = Outline(page(language)).all("option")
+    assert {one["value"] for one in options if "lang" in one} == languages().keys()
+    assert [one["value"] for one in options if "selected" in one] == ["sms", "de"]
+    assert all(f">{texts['language']}</option>" in page(language) for texts in languages().values())
 
 
 def test_topics_are_called_in_the_language_of_the_page() -> None:
