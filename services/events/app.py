@@ -34,6 +34,7 @@ from services.events.worker import feeds, start_worker
 from shared.plumbing.app import Frame, build_app
 from shared.plumbing.auth import LoadKeys
 from shared.plumbing.clock import Clock, ShiftedClock
+from shared.plumbing.db import Database, OpenDatabase
 from shared.plumbing.feed import FeedServer
 from shared.plumbing.internal import feed_routes, parked_routes
 from shared.schemas.feed import FeedRequest
@@ -45,7 +46,11 @@ def load_settings() -> Settings:
 
 
 def create_app(
-    settings: Settings, *, clock: Clock | None = None, transport: httpx.AsyncBaseTransport | None = None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    open_database: OpenDatabase = Database.open,
 ) -> FastAPI:
     """The events service. `transport` joins services in memory, for tests."""
 
@@ -58,6 +63,7 @@ def create_app(
         description="What happened: accepted once, kept, handed on.",
         settings=settings,
         database_url=settings.database_url,
+        open_database=open_database,
         clock=clock or ShiftedClock(settings.clock_offset),
         migrations=Path(__file__).parent / "migrations",
         start=start,

@@ -28,6 +28,7 @@ from services.messaging.worker import Sending
 from shared.plumbing.app import Frame, build_app
 from shared.plumbing.auth import LoadKeys, derive
 from shared.plumbing.clock import Clock, ShiftedClock, SystemClock
+from shared.plumbing.db import Database, OpenDatabase
 from shared.plumbing.feed import FeedServer
 from shared.plumbing.http import Neighbour
 from shared.plumbing.internal import feed_routes
@@ -49,7 +50,11 @@ def load_settings() -> Settings:
 
 
 def create_app(
-    settings: Settings, *, clock: Clock | None = None, transport: httpx.AsyncBaseTransport | None = None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    open_database: OpenDatabase = Database.open,
 ) -> FastAPI:
     """The messaging service. `transport` reaches the other services in tests; None is the network.
 
@@ -74,6 +79,7 @@ def create_app(
         description=DESCRIPTION,
         settings=settings,
         database_url=settings.database_url,
+        open_database=open_database,
         clock=ticking,
         migrations=Path(__file__).parent / "migrations",
         start=start,

@@ -15,6 +15,7 @@ from services.profiles.worker import CONSUMERS, start_worker
 from shared.plumbing.app import Frame, build_app
 from shared.plumbing.auth import LoadKeys, derive
 from shared.plumbing.clock import Clock, ShiftedClock
+from shared.plumbing.db import Database, OpenDatabase
 from shared.plumbing.feed import FeedServer
 from shared.plumbing.http import Neighbour
 from shared.plumbing.internal import feed_routes
@@ -44,7 +45,11 @@ def make_book(settings: Settings, frame: Frame) -> Book:
 
 
 def create_app(
-    settings: Settings, *, clock: Clock | None = None, transport: httpx.AsyncBaseTransport | None = None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    open_database: OpenDatabase = Database.open,
 ) -> FastAPI:
     """The application. `transport` carries requests to the other services (tests); None: the network."""
     clock = clock or ShiftedClock(settings.clock_offset)
@@ -79,6 +84,7 @@ def create_app(
         description="Who a customer is: identifiers, traits, life events, consent, preferences, devices.",
         settings=settings,
         database_url=settings.database_url,
+        open_database=open_database,
         clock=clock,
         migrations=MIGRATIONS,
         start=start,

@@ -28,6 +28,7 @@ from services.segments.worker import Builder, Planner, Timers
 from shared.plumbing.app import Frame, build_app
 from shared.plumbing.auth import LoadKeys, derive
 from shared.plumbing.clock import Clock, ShiftedClock
+from shared.plumbing.db import Database, OpenDatabase
 from shared.plumbing.feed import FeedServer
 from shared.plumbing.http import Neighbour
 from shared.plumbing.internal import feed_routes, parked_routes
@@ -56,7 +57,11 @@ def load_settings() -> Settings:
 
 
 def create_app(
-    settings: Settings, *, clock: Clock | None = None, transport: httpx.AsyncBaseTransport | None = None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    open_database: OpenDatabase = Database.open,
 ) -> FastAPI:
     """The segments service. `transport` joins services in memory, for tests."""
     clock = clock or ShiftedClock(settings.clock_offset)
@@ -70,6 +75,7 @@ def create_app(
         description="Who belongs where, now: segments, memberships, entries and exits.",
         settings=settings,
         database_url=settings.database_url,
+        open_database=open_database,
         clock=clock,
         migrations=Path(__file__).parent / "migrations",
         start=start,

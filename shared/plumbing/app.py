@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute
 
 from shared.plumbing.auth import KeyRing, LoadKeys, derive
 from shared.plumbing.clock import Clock
-from shared.plumbing.db import Database, is_unavailable
+from shared.plumbing.db import Database, OpenDatabase, is_unavailable
 from shared.plumbing.errors import Invalid, Problem, Unavailable
 from shared.plumbing.feed import FeedServer
 from shared.plumbing.http import JsonResponse
@@ -56,6 +56,7 @@ def build_app(
     description: str,
     settings: CommonSettings,
     database_url: str,
+    open_database: OpenDatabase,
     clock: Clock,
     migrations: Path,
     start: Start,
@@ -68,7 +69,7 @@ def build_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         configure_logging(service=service, level=settings.log_level)
         async with AsyncExitStack() as on_stop:
-            db = await Database.open(database_url, schema=service, size=settings.pool_size)
+            db = await open_database(database_url, schema=service, size=settings.pool_size)
             on_stop.push_async_callback(db.close)
             tasks = Tasks()
             wake = Wake(db, across_processes=settings.role != "all")

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from types import SimpleNamespace
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -174,3 +174,9 @@ class Database:
     async def execute(self, query: str, *args: Any) -> str:
         """One statement in a transaction of its own."""
         return await self.pool.execute(query, *args)
+
+
+class OpenDatabase(Protocol):
+    """How a service comes by its database."""
+
+    async def __call__(self, url: str, *, schema: str, size: int) -> Database: ...

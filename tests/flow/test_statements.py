@@ -1,15 +1,18 @@
 """What writes or locks in the running pipeline names one lane, so that the same statements run on many machines."""
 
 import re
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
+import pytest
 
 from shared.plumbing.db import Database
 from tests.flow.story import consenting, order, thank_spenders
+from tests.support.postgres import MakeDatabase
 from tests.support.waiting import until
-from tests.support.world import World
+from tests.support.world import World, migrate_all
 
 WRITING = re.compile(
     r"^\s*(WITH\b.*?\b)?(INSERT|UPDATE|DELETE)\b|\bFOR (NO KEY )?(UPDATE|SHARE)\b", re.IGNORECASE | re.DOTALL
@@ -24,6 +27,13 @@ SMALL = re.compile(
 MANY_HEADS = "FROM (SELECT lane FROM lane_heads WHERE lane = ANY($1::smallint[]) ORDER BY lane FOR UPDATE)"
 INGEST = re.compile(rf"INTO event_keys\b|{re.escape(MANY_HEADS)}", re.IGNORECASE)
 """The group commit spans lanes on purpose; it groups by ranges of lanes when scaled out."""
+
+
+@pytest.fixture
+async def world(make_database: MakeDatabase) -> AsyncIterator[World]:
+    """On a database of its own: who listens to shared connections would hear other tests, too."""
+    async with World(await make_database(migrate_all)) as running:
+        yield running
 
 
 def _listen(db: Database, heard: set[str]) -> None:

@@ -7,12 +7,13 @@ Rows are deleted, and those that the migrations wrote are put back. Where a test
 holds a lock, a new database takes the place.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import asyncpg
 import pytest
 
+from tests.support.kept import forget, keep
 from tests.support.postgres import MakeDatabase, Migrate
 
 CleanDatabase = Callable[[Migrate], Awaitable[str]]
@@ -26,6 +27,7 @@ class Known:
 
     url: str
     shape: list[asyncpg.Record]
+    connection: "Connection[asyncpg.Record]"
 
 
 async def _tables(connection: "Connection[asyncpg.Record]") -> list[str]:
@@ -56,18 +58,16 @@ async def _filled(connection: "Connection[asyncpg.Record]", tables: list[str]) -
 
 async def _remember(url: str) -> Known:
     connection = await asyncpg.connect(url)
-    try:
-        await connection.execute("CREATE SCHEMA migrated")
-        for table in await _filled(connection, await _tables(connection)):
-            await connection.execute(f'CREATE TABLE migrated."{table}" AS TABLE {table}')
-        return Known(url, await _shape(connection))
-    finally:
-        await connection.close()
+    await connection.execute("CREATE SCHEMA migrated")
+    for table in await _filled(connection, await _tables(connection)):
+        await connection.execute(f'CREATE TABLE migrated."{table}" AS TABLE {table}')
+    keep(url)
+    return Known(url, await _shape(connection), connection)
 
 
 async def _empty(known: Known) -> bool:
     """False when it can't be made as it was."""
-    connection = await asyncpg.connect(known.url)
+    connection = known.connection
     try:
         if await _shape(connection) != known.shape:
             return False
@@ -78,21 +78,29 @@ async def _empty(known: Known) -> bool:
                 await connection.execute(f"DELETE FROM {table}")
             for (table,) in kept:
                 await connection.execute(f'INSERT INTO {table} SELECT * FROM migrated."{table}"')
-    except asyncpg.LockNotAvailableError:
+    except (asyncpg.LockNotAvailableError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
         return False
-    finally:
-        await connection.close()
     return True
 
 
+async def _give_up(known: Known) -> None:
+    await forget(known.url)
+    await known.connection.close()
+
+
 @pytest.fixture(scope="session")
-def clean_database(make_database: MakeDatabase) -> CleanDatabase:
+async def clean_database(make_database: MakeDatabase) -> AsyncIterator[CleanDatabase]:
     made: dict[Migrate, Known] = {}
 
     async def clean(migrate: Migrate) -> str:
         known = made.get(migrate)
-        if known is None or not await _empty(known):
-            known = made[migrate] = await _remember(await make_database(migrate))
+        if known is not None and await _empty(known):
+            return known.url
+        if known is not None:
+            await _give_up(known)
+        known = made[migrate] = await _remember(await make_database(migrate))
         return known.url
 
-    return clean
+    yield clean
+    for known in made.values():
+        await _give_up(known)

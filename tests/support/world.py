@@ -16,6 +16,7 @@ import services
 from shared.plumbing.clock import ShiftedClock
 from shared.plumbing.migrate import upgrade
 from tests.support.calls import Calls
+from tests.support.kept import open_kept
 
 SERVICES = ("events", "profiles", "segments", "messaging")
 SECRET = "a secret for tests only, not for any deployment"
@@ -85,7 +86,7 @@ class World(Calls):
         """Start one service."""
         app_module = importlib.import_module(f"services.{name}.app")
         settings = settings_for(name, self.url, **self._settings.get(name, {}))
-        app = app_module.create_app(settings, clock=self.clock, transport=self.joined)
+        app = app_module.create_app(settings, clock=self.clock, transport=self.joined, open_database=open_kept)
         stack = AsyncExitStack()
         await stack.enter_async_context(app.router.lifespan_context(app))
         self.apps[name] = app

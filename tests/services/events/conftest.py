@@ -21,6 +21,7 @@ from shared.plumbing.clock import ShiftedClock
 from shared.plumbing.ids import new_id
 from shared.plumbing.migrate import upgrade
 from tests.support.emptied import CleanDatabase
+from tests.support.kept import open_kept
 from tests.support.postgres import MakeDatabase
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -113,7 +114,7 @@ async def running(url: str, *, transport: httpx.AsyncBaseTransport | None = None
     values |= {"bootstrap_write_key": WRITE_KEY, "bootstrap_api_key": API_KEY}
     settings = Settings(**(values | more))
     clock = ShiftedClock()
-    app = create_app(settings, clock=clock, transport=transport)
+    app = create_app(settings, clock=clock, transport=transport, open_database=open_kept)
     async with app.router.lifespan_context(app):
         events = Events(app, settings, clock)
         yield events

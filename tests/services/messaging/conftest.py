@@ -20,6 +20,7 @@ from shared.plumbing.ids import new_id
 from shared.plumbing.migrate import upgrade
 from tests.services.messaging.neighbours import ADMIN, Neighbours
 from tests.support.emptied import CleanDatabase
+from tests.support.kept import open_kept
 
 SECRET = "a secret for the tests of messaging"
 
@@ -51,7 +52,9 @@ class Messaging:
 
     async def start(self, **settings: Any) -> "Messaging":
         """Start the service (again), with its loops."""
-        app = create_app(Settings(**(self.settings | settings)), clock=self.clock, transport=self.near)
+        app = create_app(
+            Settings(**(self.settings | settings)), clock=self.clock, transport=self.near, open_database=open_kept
+        )
         self.app = app
         await self._stack.enter_async_context(app.router.lifespan_context(app))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -17,6 +17,7 @@ from shared.plumbing.http import Neighbour
 from shared.plumbing.leases import Leases
 from shared.plumbing.reader import Apply, FeedReader
 from tests.services.messaging.conftest import Messaging
+from tests.support.kept import open_kept
 
 FEEDS = {"changes": "segments", "resolved": "profiles"}
 """Whose feed is read by which work."""
@@ -49,7 +50,7 @@ async def make_sender(
 ) -> AsyncIterator[Standing]:
     """A sender of this name on the database of a service that is stopped."""
     async with AsyncExitStack() as stack:
-        db = await Database.open(messaging.url, schema="messaging", size=6)
+        db = await open_kept(messaging.url, schema="messaging", size=6)
         stack.push_async_callback(db.close)
         speech = speech_of(Settings(**messaging.settings))
         near = {name: Neighbour(f"http://{name}", token="x", transport=messaging.near) for name in FEEDS.values()}

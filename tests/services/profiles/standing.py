@@ -26,6 +26,7 @@ from shared.plumbing.migrate import upgrade
 from shared.plumbing.reader import FeedReader
 from shared.schemas.raw import RawMessage
 from shared.schemas.resolved import EventDropped, EventResolved, Resolved, parse_resolved
+from tests.support.kept import open_kept
 
 KEYS = {"an-api-key": "admin", "a-writing-key": "write", "a-reading-key": "read"}
 SECRET = "a secret for tests only, not for any deployment"
@@ -137,7 +138,7 @@ class Standing:
         self._number = 0
 
     async def __aenter__(self) -> Self:
-        app = create_app(self._settings, clock=self.clock, transport=self.others)
+        app = create_app(self._settings, clock=self.clock, transport=self.others, open_database=open_kept)
         await self._stack.enter_async_context(app.router.lifespan_context(app))
         self.frame = app.state.frame
         self.db: Database = self.frame.db

@@ -28,6 +28,7 @@ from shared.plumbing.leases import Leases
 from shared.plumbing.migrate import upgrade
 from shared.plumbing.reader import FeedReader, read_page
 from shared.schemas.message import Message
+from tests.support.kept import open_kept
 
 KEY = "an-api-key"
 READ_KEY = "a-key-that-reads"
@@ -141,7 +142,7 @@ class Standing:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        app = create_app(settings_of(self.url), clock=self.clock, transport=self.others)
+        app = create_app(settings_of(self.url), clock=self.clock, transport=self.others, open_database=open_kept)
         await self._stack.enter_async_context(app.router.lifespan_context(app))
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(app, raise_app_exceptions=False),
@@ -150,7 +151,7 @@ class Standing:
         )
         self.internal = {"Authorization": f"Bearer {app.state.internal_token}"}
         self._stack.push_async_callback(self.http.aclose)
-        self.db = await Database.open(self.url, schema="segments", size=4)
+        self.db = await open_kept(self.url, schema="segments", size=4)
         self._stack.push_async_callback(self.db.close)
         self.worker = await self.hire("one")
         return self

@@ -11,6 +11,7 @@ from shared.plumbing import json
 from shared.plumbing.clock import ShiftedClock
 from tests.services.segments.standing import KEY, Others, settings_of
 from tests.services.segments.told import did, known
+from tests.support.kept import open_kept
 
 
 async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
@@ -21,7 +22,7 @@ async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
 
 async def test_it_follows_the_feed_builds_and_lets_time_pass_by_itself(url: str) -> None:
     others, clock = Others(), ShiftedClock()
-    app = create_app(settings_of(url, role="all"), clock=clock, transport=others)
+    app = create_app(settings_of(url, role="all"), clock=clock, transport=others, open_database=open_kept)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
         headers = {"Authorization": f"Bearer {KEY}"}
