@@ -64,4 +64,9 @@ class Gate:
 
 def within_a_minute(most: float) -> float:
     """A second's worth of at most so many in any minute, what is saved up at its beginning included."""
-    return max(min((most - 1) / 60, most / (60 + SECONDS_SAVED)), most / 120)
+    return max(min((most - 1) / 60, most / (60 + SECONDS_SAVED)), at_least(most))
+
+
+def at_least(most: float) -> float:
+    """A second's worth that `within_a_minute` is never below, however many share the rate."""
+    return most / 120

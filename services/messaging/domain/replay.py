@@ -13,6 +13,7 @@ from msgspec import structs
 
 from services.messaging.domain.campaign import Campaign
 from services.messaging.domain.decision import decide
+from services.messaging.domain.gate import within_a_minute
 from services.messaging.domain.reach import Suppression, Suppressions
 from services.messaging.domain.rules import Rules
 from services.messaging.domain.triggers import Fired
@@ -59,13 +60,14 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A trigger that is due. `met_at`: when it was met."""
+    """A trigger that is due. `met_at`: when it was met. `turn`: of those that a rate makes wait, when it may be sent."""
 
     fired: Fired
     profile_id: UUID
     met_at: datetime
     due_at: datetime
     waited: tuple[str, ...] = ()
+    turn: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -87,10 +89,11 @@ class Replay:
     _had: dict[UUID, Earlier] = field(default_factory=dict)
     _sent: dict[UUID, list[Message]] = field(default_factory=dict)
     _sent_home: dict[str, list[Message]] = field(default_factory=dict)
+    _free_at: datetime | None = None
 
     def add(self, fired: Fired, profile_id: UUID, *, met_at: datetime) -> None:
         """A trigger of this person, met then."""
-        self._push(max(met_at, fired.due_at), Waiting(fired, profile_id, met_at, fired.due_at))
+        self._push(max(met_at, fired.look_at), Waiting(fired, profile_id, met_at, fired.due_at))
 
     def saw(self, profile_id: UUID, at: datetime, change: str) -> None:
         """The person entered or left the trigger's segment."""
@@ -115,10 +118,13 @@ class Replay:
         past = self.people[waiting.profile_id]
         verdict = decide(self._request(waiting, past, now), self._history(waiting.profile_id, past, now), now=now)
         if isinstance(verdict, Defer):
+            due_at = verdict.until + max(timedelta(), waiting.due_at - now)  # as the sender does
             self._push(
-                verdict.until,
-                replace(waiting, due_at=verdict.until, waited=(*waiting.waited, verdict.reason)),
+                verdict.until, replace(waiting, due_at=due_at, waited=(*waiting.waited, verdict.reason), turn=None)
             )
+            return None
+        if isinstance(verdict, Send) and (turn := self._turn(waiting, now)) > now:
+            self._push(turn, replace(waiting, waited=(*waiting.waited, "rate"), turn=turn))
             return None
         decision, reason, facts = as_shown(verdict)
         if decision in HAD:
@@ -127,6 +133,15 @@ class Replay:
             self._note(waiting.profile_id, past, Message(self.campaign.definition.purpose, verdict.channel, now))
         user_id = past.recipient.user_id if past.recipient else waiting.fired.user_id
         return Decided(waiting.profile_id, user_id, now, decision, reason, facts, waiting.waited)
+
+    def _turn(self, waiting: Waiting, now: datetime) -> datetime:
+        """When it may be sent by the campaign's rate; that is its turn from then on."""
+        rate = self.campaign.definition.rate
+        if rate is None or waiting.turn is not None:
+            return now
+        turn = max(now, self._free_at or now)
+        self._free_at = turn + timedelta(seconds=1 / within_a_minute(rate))
+        return turn
 
     def _request(self, waiting: Waiting, past: Past, now: datetime) -> Request:
         return Request(

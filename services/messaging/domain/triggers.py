@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.messaging.domain.campaign import Campaign, ConfirmTrigger, EventTrigger, SegmentTrigger, Trigger
 from services.messaging.domain.confirming import CHANNEL
+from services.messaging.domain.gate import at_least
 from services.messaging.domain.staff import OPERATIONAL
 from shared.language.predicates import all_hold
 from shared.schemas.membership import MembershipChanged
@@ -189,7 +190,7 @@ def fired_by_time(
     campaign: Campaign, segment: str, at: datetime, members: Iterable[tuple[UUID, str | None]], *, before: int = 0
 ) -> list[Fired]:
     """By the time at which the members of its segment are taken; a pause meanwhile only holds that up. `before`: how many
-    were taken already. With a rate each is due when its turn comes, so that no rate makes a message stale."""
+    were taken already. With a rate each is due when its turn comes at the latest, so that no rate makes a message stale."""
     context = {"segment": segment, "at": at}
     found = [
         _fire(campaign, profile_id, user_id, f"{at.isoformat()}\x1f{profile_id}", met_at=None, at=at, context=context)
@@ -198,7 +199,7 @@ def fired_by_time(
     rate = campaign.definition.rate
     if rate is None:
         return found
-    turns = (timedelta(minutes=place / rate) for place in range(before, before + len(found)))
+    turns = (timedelta(seconds=place / at_least(rate)) for place in range(before, before + len(found)))
     return [replace(one, due_at=one.due_at + turn) for one, turn in zip(found, turns, strict=True)]
 
 

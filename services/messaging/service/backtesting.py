@@ -21,8 +21,8 @@ from services.messaging.service.judging import Speech
 from services.messaging.store.catalogue import load_rules, load_templates
 from services.messaging.store.households import read_household_messages
 from services.messaging.store.past import read_earlier_before, read_messages_between
+from services.messaging.store.triggers import Seen
 from shared.plumbing.db import Database
-from shared.schemas.membership import MembershipChanged
 from shared.schemas.recipients import Recipient
 
 PAGE = 500
@@ -34,8 +34,8 @@ DAY = timedelta(days=1)
 SOME = 500
 """Decisions between two looks at the time."""
 ASSUMPTIONS = (
-    "The campaign ran all the time, and every message was taken by its provider at once; a rate is heeded for broadcasts only.",
-    "Those who were members when it began are not told (`existing`).",
+    "The campaign ran all the time, and every message was taken by its provider at once, or when its turn came by the rate.",
+    "Who was a member when the time began is told then, if the trigger asks for them (`existing`).",
     "Consents are those that were recorded by each instant; a double opt-in is taken as confirmed.",
     "Traits, preferences, devices, households, settings and campaigns are as of now. Templates are not rendered.",
     "Suppressions count from when they were last made, and those that were lifted since do not count.",
@@ -148,8 +148,8 @@ class Walk:
     async def take(self, day: datetime, after: datetime) -> bool:
         """Feed what happened in a day. False, with nothing of it fed, where that is too much."""
         met: list[Met] = []
-        changes: list[MembershipChanged] = []
-        async for one in self._happened(day, after, changes):
+        seen: list[Seen] = []
+        async for one in self._happened(day, after, seen):
             met.append(one)
             if self.triggers + len(met) > self.backtest.most or self.is_late():
                 return False
@@ -158,9 +158,9 @@ class Walk:
             await self._meet(asked[start : start + PAGE])
             if self.is_late():
                 return False
-        for change in changes:
-            if change.profile_id in self.current and not left_by_merging(change):
-                self.replay.saw(self.current[change.profile_id], change.at, change.change)
+        for was in seen:
+            if was.profile_id in self.current:
+                self.replay.saw(self.current[was.profile_id], was.at, was.change)
         for one in met:
             self.replay.add(one.fired, self.current[one.fired.profile_id], met_at=one.at)
         self.triggers += len(met)
@@ -170,8 +170,8 @@ class Walk:
         """Whether what was found must be told now."""
         return self.backtest.elapsed() > self.ends_at
 
-    async def _happened(self, day: datetime, after: datetime, changes: list[MembershipChanged]) -> AsyncIterator[Met]:
-        """The triggers of a day; puts the changes of the trigger's segment into `changes`."""
+    async def _happened(self, day: datetime, after: datetime, seen: list[Seen]) -> AsyncIterator[Met]:
+        """The triggers of a day; puts into `seen` who came into the trigger's segment, and left it."""
         trigger = self.campaign.definition.trigger
         if isinstance(trigger, EventTrigger):
             async for event in self.backtest.events.named(trigger.event, since=day, before=after):
@@ -179,22 +179,30 @@ class Walk:
                     yield Met(fired, event.event.received_at)
         if not isinstance(trigger, SegmentTrigger | Broadcast):
             return
-        if isinstance(trigger, Broadcast) and day <= trigger.at < after:
-            async for fired in self._members(trigger):
-                yield Met(fired, trigger.at)
+        taken_at = self.campaign.taken_at
+        if taken_at is not None and day <= taken_at < after:
+            async for fired in self._members(trigger, taken_at, seen):
+                yield Met(fired, taken_at)
         async for change in self.backtest.segments.changes(trigger.segment, since=day, before=after):
-            changes.append(change)
+            if not left_by_merging(change):
+                seen.append(Seen(change.profile_id, change.segment, change.change, change.at))
             for fired in fired_by_change([self.campaign], change):
                 yield Met(fired, change.at)
 
-    async def _members(self, trigger: Broadcast) -> AsyncIterator[Fired]:
-        cursor, more, segments = None, True, self.backtest.segments
+    async def _members(
+        self, trigger: SegmentTrigger | Broadcast, at: datetime, seen: list[Seen]
+    ) -> AsyncIterator[Fired]:
+        """Of then; whoever entered at that very instant is told of by the change where entries are."""
+        cursor, more, taken, segment = None, True, 0, trigger.segment
         while more:
-            members, cursor = await segments.members(trigger.segment, cursor, limit=PAGE, at=trigger.at)
+            members, cursor = await self.backtest.segments.members(segment, cursor, limit=PAGE, at=at)
+            if isinstance(trigger, SegmentTrigger):
+                members = [member for member in members if member.entered_at < at]
+            seen += [Seen(member.profile_id, segment, "entered", member.entered_at) for member in members]
             people = ((member.profile_id, member.user_id) for member in members)
-            for fired in fired_by_time(self.campaign, trigger.segment, trigger.at, people):
+            for fired in fired_by_time(self.campaign, segment, at, people, before=taken):
                 yield fired
-            more = cursor is not None
+            more, taken = cursor is not None, taken + len(members)
 
     async def _meet(self, profile_ids: Sequence[UUID]) -> None:
         """Learn who these are, what they allowed, and what they were sent."""

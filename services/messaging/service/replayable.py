@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.messaging.clients.neighbours import Segments
-from services.messaging.domain.campaign import Broadcast, Campaign, EventTrigger, SegmentTrigger
+from services.messaging.domain.campaign import Broadcast, Campaign, EventTrigger, JourneyTrigger, SegmentTrigger
 from services.messaging.domain.campaign_reading import parse_instant
 from services.messaging.service.catalogue import get_campaign, read_draft
 from services.messaging.store.catalogue import to_campaign
@@ -15,6 +15,10 @@ from shared.plumbing.errors import Invalid
 from shared.plumbing.ids import new_id
 
 LONGEST = timedelta(days=400)
+REFUSALS: dict[type, str] = {
+    JourneyTrigger: "a journey sends it, and where people would have been on a journey is not recorded: try a draft of it that has the "
+    "journey's entry as its trigger, and what lies between as its delay; that shows whom it could have reached at most"
+}
 
 
 def read_since(text: str, until: datetime, *, now: datetime) -> datetime:
@@ -42,7 +46,7 @@ async def to_replay(
         campaign = Campaign(new_id(), str(asked["key"]), definition, "running", runs)
     trigger = campaign.definition.trigger
     if not isinstance(trigger, EventTrigger | SegmentTrigger | Broadcast):
-        raise _fault("campaign", "its trigger cannot be replayed")
+        raise _fault("campaign", REFUSALS.get(type(trigger), "its trigger cannot be replayed"))
     if isinstance(trigger, Broadcast) and not since <= trigger.at < until:
         raise _fault("campaign", "its time must lie within the time that is replayed")
     return campaign

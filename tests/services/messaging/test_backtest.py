@@ -11,6 +11,7 @@ from services.messaging.service.backtesting import Backtest
 from services.messaging.store.catalogue import find_campaign, to_campaign
 from tests.services.messaging.chance import at_hour, drawn
 from tests.services.messaging.conftest import Messaging
+from tests.services.messaging.journeys import HOUR, begin
 from tests.services.messaging.neighbours import READER, consent
 from tests.services.messaging.test_dry_run import counted
 
@@ -167,6 +168,55 @@ async def test_a_broadcast_that_is_over_reaches_who_was_in_then(messaging: Messa
     answer = await messaging.call("POST", "/v1/campaigns/backtest", {"campaign": "hello", "since": "P2D"})
     assert answer["reasons"] == {"sent": 2, "not_qualified": 1}
     await messaging.call("POST", "/v1/campaigns/backtest", {"campaign": "hello", "since": "PT2H"}, status=422)
+
+
+async def test_members_of_the_beginning_are_told_where_the_trigger_asks_for_them(messaging: Messaging) -> None:
+    """Once; who entered at that very instant is told as anybody who enters."""
+    since = messaging.clock.now()
+    trigger = {"segment": "vip", "on": "entered"}
+    await messaging.campaign(trigger=trigger | {"existing": True}, delay="PT1H", start=False)
+    ada, ben, eve, new = (messaging.near.add_person() for _ in range(4))
+    entered = {ada: since - HOUR, ben: since - HOUR, eve: since}
+    messaging.near.members["vip"] = [
+        {"profile_id": one, "user_id": None, "entered_at": at.isoformat()} for one, at in entered.items()
+    ]
+    messaging.near.change(eve, "vip", since)
+    messaging.near.change(ben, "vip", since + 30 * MINUTE, "left")
+    messaging.near.change(new, "vip", since + 2 * HOUR)
+    messaging.clock.step(timedelta(days=2))
+    body = {"campaign": "hello", "since": since.isoformat()}
+    answer = await messaging.call("POST", "/v1/campaigns/backtest", body)
+    assert (answer["triggers"], answer["reasons"]) == (4, {"sent": 3, "not_qualified": 1})
+    await messaging.call(
+        "PUT", "/v1/campaigns/hello", {"trigger": trigger, "template": "hello", "purpose": "marketing"}
+    )
+    answer = await messaging.call("POST", "/v1/campaigns/backtest", body)
+    assert answer["triggers"] == 2
+
+
+async def test_a_broadcast_with_a_rate_lasts_as_long_as_its_turns_take_over_all_its_pages(messaging: Messaging) -> None:
+    at = messaging.clock.now() + timedelta(minutes=1)
+    trigger = {"segment": "vip", "at": at.isoformat()}
+    await messaging.campaign(trigger=trigger, rate=1, stale_after="PT9M", start=False)
+    people = [messaging.near.add_person() for _ in range(9)]
+    entered = messaging.clock.now().isoformat()
+    messaging.near.members["vip"] = [{"profile_id": one, "user_id": None, "entered_at": entered} for one in people]
+    messaging.clock.step(HOUR)
+    body = {"campaign": "hello", "since": "P1D"}
+    answer = await messaging.call("POST", "/v1/campaigns/backtest", body)
+    assert (answer["reasons"], answer["waited"]) == ({"sent": 9}, {"rate": 8})
+    assert "by the rate" in answer["assumptions"][0]
+    body["until"] = (at + 5 * MINUTE).isoformat()
+    answer = await messaging.call("POST", "/v1/campaigns/backtest", body)
+    assert answer["reasons"] == {"sent": 3, "rate": 6}
+
+
+async def test_what_a_journey_sends_is_refused_with_what_to_try_instead(messaging: Messaging) -> None:
+    await begin(messaging, {"send": "a"})
+    answer = await messaging.call("POST", "/v1/campaigns/backtest", {"campaign": "a", "since": "P1D"}, status=422)
+    [error] = answer["errors"]
+    assert error["loc"] == ["body", "campaign"]
+    assert "has the journey's entry as its trigger" in error["msg"]
 
 
 async def test_it_ends_where_it_is_too_much_and_says_so(messaging: Messaging) -> None:

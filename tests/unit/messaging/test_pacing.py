@@ -65,8 +65,20 @@ def test_without_a_rate_there_is_none() -> None:
 def test_no_rate_makes_a_message_stale() -> None:
     one = campaign(rate=30, trigger={"segment": "vip", "at": NOW.isoformat()})
     fired = fired_by_time(one, "vip", NOW, [(UUID(int=n), None) for n in range(3)], before=60)
-    assert [each.due_at - NOW for each in fired] == [timedelta(seconds=s) for s in (120, 122, 124)]
+    assert [each.due_at - NOW for each in fired] == [timedelta(seconds=s) for s in (240, 244, 248)]
     assert {each.look_at for each in fired} == {NOW}
+
+
+@pytest.mark.parametrize(("rate", "workers"), [(2, 1), (2, 2), (30, 16), (60, 4), (600, 1)])
+def test_of_a_broadcast_each_is_sent_by_when_it_is_due_however_many_share_the_rate(rate: int, workers: int) -> None:
+    """But for what it takes each of them to save up a first message."""
+    one = campaign(rate=rate, trigger={"segment": "vip", "at": NOW.isoformat()})
+    run = Run(rate, *(1 / workers for _ in range(workers)))
+    began = run.now
+    run.look(1.0, 1200)
+    fired = fired_by_time(one, "vip", NOW, [(UUID(int=n), None) for n in range(len(run.sent))])
+    late = [at - began - (each.due_at - NOW).total_seconds() for at, each in zip(run.sent, fired, strict=True)]
+    assert max(late) <= 120 * workers / rate + 1
 
 
 @pytest.mark.parametrize("rate", [0, -1, 1.5, True, "60", None])

@@ -1,6 +1,7 @@
 """A replay: whatever happened, no cap and no quiet hour is violated, everybody has one outcome, and what was known then decides."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -148,3 +149,44 @@ def test_what_is_met_after_the_end_is_not_waiting() -> None:
         replay.add(trigger(definition, ADA, at, number), ADA, met_at=at)
     assert list(replay.run(START + 2 * HOUR)) == []
     assert [waiting.fired.trigger_id for waiting in replay.waiting(START + 2 * HOUR)] == ["0"]
+
+
+def test_a_rate_makes_them_wait_for_their_turns_in_order_and_only_who_is_sent_something_takes_one() -> None:
+    """Each is sent within its minute's room, in the order in which they came; refusals take none of it."""
+    definition = campaign(reentry="always", rate=60)
+    refused = Past(person(consents=()))
+    people = {UUID(int=number): past(number) if number % 2 else refused for number in range(1, 401)}
+    replay = replay_of(definition, people)
+    for number, who in enumerate(people):
+        replay.add(trigger(definition, who, START, number), who, met_at=START)
+    found = list(replay.run(START + HOUR))
+    sent = [one for one in found if one.decision == "sent"]
+    assert (len(sent), len(found)) == (200, 400)
+    assert [one.profile_id.int for one in sent] == list(range(1, 401, 2))
+    for one in sent:
+        assert sum(one.at - timedelta(minutes=1) < other.at <= one.at for other in sent) <= 60
+    assert timedelta(minutes=3) < sent[-1].at - START < timedelta(minutes=4)
+    assert (sent[0].waited, sent[1].waited) == ((), ("rate",))
+
+
+def test_who_waits_too_long_for_a_turn_is_stale_but_of_a_broadcast() -> None:
+    for turns, expected in ((False, {"sent", "stale"}), (True, {"sent"})):
+        definition = campaign(reentry="always", rate=2, stale_after="PT10M")
+        people = {UUID(int=number): past(number) for number in range(1, 61)}
+        replay = replay_of(definition, people)
+        for number, who in enumerate(people):
+            due = timedelta(minutes=number) if turns else timedelta()
+            fired = replace(trigger(definition, who, START, number), due_at=START + due)
+            replay.add(fired, who, met_at=START)
+        assert {one.reason for one in replay.run(START + DAY)} == expected
+
+
+def test_whoever_still_waits_for_a_turn_is_not_decided() -> None:
+    definition = campaign(rate=2)
+    replay = replay_of(definition, {UUID(int=number): past(number) for number in range(1, 61)})
+    for number in range(1, 61):
+        replay.add(trigger(definition, UUID(int=number), START, number), UUID(int=number), met_at=START)
+    found = list(replay.run(START + timedelta(minutes=10)))
+    waiting = list(replay.waiting(START + timedelta(minutes=10)))
+    assert len(found) + len(waiting) == 60
+    assert {one.waited for one in waiting} == {("rate",)}
