@@ -46,10 +46,11 @@ def _setting_of(fault: Mapping[str, Any]) -> str:
 
 def _serve(service: str, role: str) -> None:
     os.environ["REGULARS_ROLE"] = role
-    module: Any = importlib.import_module(f"services.{service}.app")
     try:
-        settings = module.load_settings()
-        app = module.create_app(settings)
+        settings = importlib.import_module(
+            f"services.{service}.config"
+        ).Settings()  # first: what is wrong is said at once
+        app = importlib.import_module(f"services.{service}.app").create_app(settings)
     except ValidationError as error:
         _refuse("\n".join(_setting_of(fault) for fault in error.errors()))
     except ValueError as error:

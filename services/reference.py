@@ -5,8 +5,8 @@ import os
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
+from fastapi import FastAPI
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
@@ -35,8 +35,9 @@ def openapi_document(service: str) -> bytes:
     """The service's OpenAPI document, indented. Nothing is connected to."""
     os.environ.setdefault("REGULARS_SECRET", "not used for writing documents")
     os.environ.setdefault("REGULARS_DATABASE_URL", "postgresql://not.used/for-writing-documents")
-    module: Any = importlib.import_module(f"services.{service}.app")
-    return json.pretty(module.create_app(module.load_settings()).openapi())
+    settings = importlib.import_module(f"services.{service}.config").Settings()
+    app: FastAPI = importlib.import_module(f"services.{service}.app").create_app(settings)
+    return json.pretty(app.openapi())
 
 
 def configuration_page(services: Sequence[str]) -> str:

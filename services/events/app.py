@@ -40,11 +40,6 @@ from shared.plumbing.internal import feed_routes, parked_routes
 from shared.schemas.feed import FeedRequest
 
 
-def load_settings() -> Settings:
-    """From the environment."""
-    return Settings()
-
-
 def create_app(
     settings: Settings,
     *,

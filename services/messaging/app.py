@@ -44,11 +44,6 @@ For every trigger of a campaign there is exactly one final decision with its rea
 (`GET /v1/decisions`), and at most one message, through crashes, retries and duplicates."""
 
 
-def load_settings() -> Settings:
-    """From the environment."""
-    return Settings()
-
-
 def create_app(
     settings: Settings,
     *,

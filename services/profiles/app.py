@@ -27,11 +27,6 @@ FEED_EVERY = 1.0
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def load_settings() -> Settings:
-    """The settings of the environment."""
-    return Settings()
-
-
 def make_book(settings: Settings, frame: Frame) -> Book:
     """How people are kept in this deployment."""
     rules = Rules(

@@ -51,11 +51,6 @@ ROUTERS = (
 )
 
 
-def load_settings() -> Settings:
-    """From the environment."""
-    return Settings()
-
-
 def create_app(
     settings: Settings,
     *,

@@ -21,6 +21,7 @@ from shared.plumbing.migrate import upgrade
 from tests.services.messaging.neighbours import ADMIN, Neighbours
 from tests.support.emptied import CleanDatabase
 from tests.support.kept import open_kept
+from tests.support.waiting import until
 
 SECRET = "a secret for the tests of messaging"
 
@@ -84,17 +85,16 @@ class Messaging:
 
     async def settle(self, seconds: float = 60) -> None:
         """Until everything told has had its effect and nothing is due."""
-        for _ in range(int(seconds / 0.02)):
+
+        async def is_settled() -> bool:
             progress = await self.progress()
-            read = all(
+            return not progress["pending"] and all(
                 progress["cursors"][feed][str(lane)] >= len(messages)
                 for feed, lanes in self.near.feeds.items()
                 for lane, messages in lanes.items()
             )
-            if read and not progress["pending"]:
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"did not settle: {progress['pending']}")
+
+        await until(is_settled, "it settles", seconds=seconds)
 
     async def campaign(self, key: str = "hello", *, start: bool = True, template: Any = None, **fields: Any) -> Any:
         """A campaign with a template of its own: by default on entering segment `vip`."""
