@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from services.messaging.clients.neighbours import Profiles
 from services.messaging.service.broadcasting import Broadcaster
+from services.messaging.service.clicks import tell_clicks
 from services.messaging.service.forgetting import Forgetter
 from services.messaging.service.mover import Mover
 from services.messaging.service.recording import Recorder
@@ -71,9 +72,11 @@ class Sending:
                 await _first_of(waits, timeout=LOOK_EVERY)
 
     async def tell(self) -> None:
-        """Tell profiles what recipients said, until cancelled."""
+        """Tell profiles what recipients said, and of clicks that were not told at once, until cancelled."""
         while True:
             await tell_words(self._db, self._profiles, self._leases, self._clock)
+            if await tell_clicks(self._db, self._leases, self._clock):
+                self._wake.hint()
             await asyncio.sleep(LOOK_EVERY)
 
     async def broadcast(self) -> None:

@@ -21,6 +21,9 @@ TOGETHER = timedelta(seconds=10)
 EARLY = timedelta(minutes=2)
 """... so soon after the message was sent."""
 
+SHOWN = TOGETHER + timedelta(seconds=1)
+"""By then a scanner has followed a second link, and we know of it."""
+
 SCANNED = "several_links"
 
 _PROGRAMS = re.compile(
@@ -66,6 +69,12 @@ def judge_visits(
     }
     seen_through = any(reasons[key] == SCANNED for key in new)
     return reasons, sorted(scanned & known.keys()) if seen_through else []
+
+
+def told_at(visit: Visit, reason: str | None, *, sent_at: datetime, now: datetime) -> datetime | None:
+    """When to tell of a click that seems a person's but may be a scanner's first; None for at once."""
+    doubtful = visit.url is not None and reason is None and visit.at - sent_at <= EARLY
+    return now + SHOWN if doubtful else None
 
 
 def _is_scan(visit: Visit, others: Mapping[str, Visit], sent_at: datetime) -> bool:

@@ -149,7 +149,9 @@ delivery_events = Table(
     Column("machine", Text),
     Column("detail", JSONB, nullable=False),
     Column("created_at", AT, nullable=False),
+    Column("tell_at", AT),
     PrimaryKeyConstraint("lane", "delivery_id", "key"),
+    Index("delivery_events_untold", "lane", "tell_at", postgresql_where=text("tell_at IS NOT NULL")),
     Index("delivery_events_profile", "lane", "profile_id"),
     Index("delivery_events_campaign", "lane", "campaign_id"),
 )

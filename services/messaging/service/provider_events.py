@@ -10,7 +10,7 @@ from prometheus_client import Counter
 
 from services.messaging.domain.addresses import address_hash
 from services.messaging.domain.links import LinkContent
-from services.messaging.domain.machines import SCANNED, Visit, judge_visits
+from services.messaging.domain.machines import SCANNED, Visit, judge_visits, told_at
 from services.messaging.domain.provider_events.event import MANY, ProviderEvent
 from services.messaging.service.outcomes import outcome
 from services.messaging.service.own_words import Speaker
@@ -62,8 +62,9 @@ class Pair:
     def visit(self) -> Visit:
         return Visit(self.at, self.event.url, self.event.user_agent, self.event.machine)
 
-    def happened(self) -> Happened:
+    def happened(self, now: datetime) -> Happened:
         event, told = self.event, self.told
+        later = told_at(self.visit, self.machine, sent_at=told.at, now=now) if event.kind == "clicked" else None
         return Happened(
             profile_id=self.profile_id,
             delivery_id=told.id,
@@ -73,6 +74,7 @@ class Pair:
             at=self.at,
             machine=self.machine,
             detail=event.detail,
+            tell_at=None if told.status == TRIED else later,
         )
 
 
@@ -117,12 +119,12 @@ class Taker:
             if (profile_id := current[told.profile_id]) is not None
         ]
         pairs, scanned = await self._judge(tx, pairs)
-        fresh = await store.insert_events(tx, [pair.happened() for pair in pairs], at=now)
+        fresh = await store.insert_events(tx, [pair.happened(now) for pair in pairs], at=now)
         await store.mark_machines(tx, scanned, machine=SCANNED)
         entries = []
         for pair in {(one.told.id, one.event.identity): one for one in pairs}.values():
             if (pair.told.id, pair.event.identity) in fresh and pair.told.status != TRIED:
-                entries += await self._follow(tx, pair)
+                entries += await self._follow(tx, pair, now)
         await append(tx, entries, at=now)
         return fresh
 
@@ -146,8 +148,8 @@ class Taker:
             scanned += [(profile_id, delivery_id, key) for key in also]
         return judged, scanned
 
-    async def _follow(self, tx: Connection, pair: Pair) -> list[Entry]:
-        """What follows from a new event, and what is to be told of it."""
+    async def _follow(self, tx: Connection, pair: Pair, now: datetime) -> list[Entry]:
+        """What follows from a new event, and what is to be told of it now."""
         event, told = pair.event, pair.told
         hashed = address_hash(self.address_secret, told.channel, told.address)
         if event.suppress is not None:
@@ -166,24 +168,25 @@ class Taker:
             about = {"campaign": told.campaign, "template": told.template}
             speaker = Speaker(pair.profile_id, link, told.address, about, UNSUBSCRIBED_BY, pair.at)
             return [await unsubscribe_in(tx, speaker)]
-        return [_entry(pair)]
+        happened = pair.happened(now)
+        return [entry_of(happened, told)] if happened.tell_at is None else []
 
 
-def _entry(pair: Pair) -> Entry:
-    event, told = pair.event, pair.told
+def entry_of(happened: Happened, told: Told) -> Entry:
+    """What is told of an event."""
     properties: dict[str, object] = {"campaign": told.campaign, "template": told.template, "purpose": told.purpose}
     more: Mapping[str, object | None] = {
-        "bounce": event.detail.get("bounce"),
-        "link_url": event.url,
-        "machine": True if pair.machine else None,
-        "machine_reason": pair.machine,
+        "bounce": happened.detail.get("bounce"),
+        "link_url": happened.detail.get("url"),
+        "machine": True if happened.machine else None,
+        "machine_reason": happened.machine,
     }
     return outcome(
-        WORDS[event.kind],
+        WORDS[happened.kind],
         delivery_id=told.id,
-        profile_id=pair.profile_id,
+        profile_id=happened.profile_id,
         channel=told.channel,
-        at=pair.at,
+        at=happened.at,
         properties=properties | {name: value for name, value in more.items() if value is not None},
-        key=event.identity,
+        key=happened.key,
     )

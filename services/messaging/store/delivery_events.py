@@ -34,7 +34,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """One event of a delivery. `machine`: why it is taken for a machine's doing."""
+    """One event of a delivery. `machine`: why it is taken for a machine's doing. `tell_at`: when it is told; None where it has been."""
 
     profile_id: UUID
     delivery_id: UUID
@@ -44,6 +44,7 @@ class Happened:
     at: datetime
     machine: str | None
     detail: Mapping[str, Any]
+    tell_at: datetime | None = None
 
 
 async def find_told(db: Database, delivery_ids: Collection[UUID]) -> dict[UUID, Told]:
@@ -96,11 +97,13 @@ async def read_acts(tx: Connection, profile_ids: Collection[UUID], *, since: dat
 async def insert_events(tx: Connection, events: Sequence[Happened], *, at: datetime) -> set[tuple[UUID, str]]:
     """Keep each once, while its delivery is there. Returns delivery and key of those that were new."""
     rows = await tx.fetchmany(
-        """INSERT INTO delivery_events (lane, delivery_id, key, profile_id, campaign_id, kind, at, machine, detail, created_at)
+        """INSERT INTO delivery_events (lane, delivery_id, key, profile_id, campaign_id, kind, at, machine, detail, tell_at,
+                                         created_at)
            SELECT $1, new.delivery_id, new.key, new.profile_id, new.campaign_id, new.kind, new.at, new.machine,
-                  new.detail::jsonb, $2
-           FROM unnest($3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::text[], $8::timestamptz[], $9::text[], $10::text[])
-             AS new (delivery_id, key, profile_id, campaign_id, kind, at, machine, detail)
+                  new.detail::jsonb, new.tell_at, $2
+           FROM unnest($3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::text[], $8::timestamptz[], $9::text[], $10::text[],
+                       $11::timestamptz[])
+             AS new (delivery_id, key, profile_id, campaign_id, kind, at, machine, detail, tell_at)
            JOIN deliveries ON deliveries.lane = $1 AND deliveries.id = new.delivery_id
            ON CONFLICT (lane, delivery_id, key) DO NOTHING RETURNING delivery_id, key""",
         [(lane, at, *_columns(group)) for lane, group in by_lane(events, lambda one: lane_of(one.profile_id))],
@@ -119,6 +122,7 @@ def _columns(group: Sequence[Happened]) -> tuple[list[Any], ...]:
             one.at,
             one.machine,
             json.dumps_text(one.detail),
+            one.tell_at,
         )
         for one in group
     ]
@@ -136,6 +140,32 @@ async def mark_machines(tx: Connection, events: Sequence[tuple[UUID, UUID, str]]
             for lane, group in by_lane(events, lambda one: lane_of(one[0]))
         ],
     )
+
+
+async def find_untold(db: Database, *, lanes: Sequence[int], now: datetime, limit: int) -> list[tuple[UUID, UUID]]:
+    """Profile and delivery of clicks that are to be told by now, those that wait longest first."""
+    rows = await db.fetch(
+        """SELECT profile_id, delivery_id FROM delivery_events WHERE lane = ANY($1::smallint[]) AND tell_at <= $2
+           ORDER BY tell_at LIMIT $3""",
+        list(lanes),
+        now,
+        limit,
+    )
+    return [(row["profile_id"], row["delivery_id"]) for row in rows]
+
+
+async def take_untold(tx: Connection, deliveries: Iterable[tuple[UUID, UUID]], *, now: datetime) -> list[Happened]:
+    """The clicks on these (profile and delivery) that are to be told by now, as they are known now; they are told with this."""
+    rows = await tx.fetchmany(
+        """UPDATE delivery_events SET tell_at = NULL
+           WHERE lane = $1 AND delivery_id = ANY($2::uuid[]) AND tell_at <= $3
+           RETURNING profile_id, delivery_id, campaign_id, key, kind, at, machine, detail""",
+        [
+            (lane, sorted(delivery_id for _, delivery_id in group), now)
+            for lane, group in by_lane(set(deliveries), lambda one: lane_of(one[0]))
+        ],
+    )
+    return [Happened(**row) for row in rows]
 
 
 async def list_events(db: Database, deliveries: Sequence[asyncpg.Record]) -> dict[UUID, list[asyncpg.Record]]:

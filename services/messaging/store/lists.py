@@ -96,8 +96,8 @@ async def find_current(db: Database, profile_id: UUID) -> UUID:
 
 
 async def read_pending(tx: Connection, now: datetime) -> tuple[int, datetime | None]:
-    """Messages that are due, and neither decided nor waiting to be retried, for their turn or for a start; words to be told,
-    broadcasts to be taken, people in journeys who are to move; and since when."""
+    """Messages that are due, and neither decided nor waiting to be retried, for their turn or for a start; words and
+    clicks to be told, broadcasts to be taken, people in journeys who are to move; and since when."""
     row: Any = await tx.fetchrow(
         """SELECT count(*) AS pending, min(since) AS since FROM (
              SELECT next_at AS since FROM sends
@@ -107,6 +107,7 @@ async def read_pending(tx: Connection, now: datetime) -> tuple[int, datetime | N
              UNION ALL SELECT decided_at FROM sends WHERE lane = ANY($1::smallint[]) AND claimed_until IS NOT NULL
              UNION ALL SELECT created_at FROM consent_outbox WHERE lane = ANY($1::smallint[]) AND told_at IS NULL
              UNION ALL SELECT created_at FROM preference_outbox WHERE lane = ANY($1::smallint[]) AND told_at IS NULL
+             UNION ALL SELECT tell_at FROM delivery_events WHERE lane = ANY($1::smallint[]) AND tell_at <= $2
              UNION ALL SELECT next_at FROM journey_runs JOIN journeys ON journeys.id = journey_id
              WHERE lane = ANY($1::smallint[]) AND next_at <= $2 AND status = 'running'
              UNION ALL SELECT at FROM broadcasts JOIN campaigns ON campaigns.id = broadcasts.campaign_id

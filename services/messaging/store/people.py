@@ -14,7 +14,7 @@ MOVED = {
     "first_due_at, created_at",
     "deliveries": "id, send_id, campaign_id, campaign, channel, purpose, template, template_version, address, content, "
     "provider, status, answer, at, household",
-    "delivery_events": "delivery_id, key, campaign_id, kind, at, machine, detail, created_at",
+    "delivery_events": "delivery_id, key, campaign_id, kind, at, machine, detail, tell_at, created_at",
     "memberships_seen": "segment, change, at",
     "journey_runs": "id, journey_id, version, user_id, instance, entry_id, entry, entered_at, place, since, resting, answered, "
     "heard, next_at, path, ended_at, reason",

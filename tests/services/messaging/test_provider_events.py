@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.messaging.domain.machines import SHOWN
 from shared.plumbing import json
 from shared.plumbing.ids import new_id
 from tests.services.messaging.conftest import Messaging, NewMessaging
@@ -159,13 +160,15 @@ async def test_machines_are_told_apart_on_the_feed_and_in_the_report(
         ("clicked", "several_links"),
         ("opened", "apple_mail_privacy"),
     ]
+    messaging.step(SHOWN)
+    await messaging.settle()
     told = await outcomes(messaging)
     assert [(name, one.get("machine"), one.get("machine_reason")) for name, one in told] == [
-        ("Email Link Clicked", None, None),
         ("Email Link Clicked", True, "several_links"),
         ("Email Opened", True, "apple_mail_privacy"),
+        ("Email Link Clicked", True, "several_links"),
     ]
-    assert told[0][1]["link_url"] == "https://shop.example/1"
+    assert [one.get("link_url") for _, one in told] == ["https://shop.example/2", None, "https://shop.example/1"]
     report = await messaging.call("GET", "/v1/campaigns/hello/report")
     assert (report["messages"]["opened"], report["messages"]["opened_by_machines_only"]) == (0, 1)
     await providers.sendgrid(messaging, event(messaging, delivery, "open", useragent=AGENT, after=0))
@@ -181,6 +184,35 @@ async def test_machines_are_told_apart_on_the_feed_and_in_the_report(
         "clicked": 0,
         "clicked_by_machines_only": 1,
     }
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_a_click_that_may_be_a_scanners_first_is_told_once_none_has_followed(
+    new_messaging: NewMessaging, providers: Providers, early: bool
+) -> None:
+    """Also through a merge. Later than scanners come, clicks are told at once."""
+    messaging = await new_messaging(**providers.settings)
+    ada, delivery = await mailed(messaging)
+    messaging.step(timedelta(minutes=1 if early else 3))
+    click = event(messaging, delivery, "click", url="https://shop.example/1", useragent=AGENT, after=0)
+    for _ in range(2):
+        await providers.sendgrid(messaging, click)
+    assert await events_of(messaging) == [("clicked", None)]
+    assert len(await outcomes(messaging)) == (0 if early else 1)
+    survivor = messaging.near.add_person()
+    messaging.near.merge(ada, survivor, messaging.clock.now())
+    await messaging.settle()
+    messaging.step(SHOWN)
+    await messaging.settle()
+    [(name, told)] = await outcomes(messaging)
+    assert (name, told["link_url"], told.get("machine")) == ("Email Link Clicked", "https://shop.example/1", None)
+    [row] = await messaging.rows("SELECT message FROM feed WHERE message LIKE '%Link Clicked%'")
+    message = json.loads(row["message"])
+    assert message["profile_id"] == str(survivor if early else ada)
+    await messaging.stop()
+    await messaging.start()
+    await messaging.settle()
+    assert len(await outcomes(messaging)) == 1
 
 
 async def test_text_messages_ask_to_be_told_and_a_dead_number_is_suppressed(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.messaging.domain.machines import Visit, judge_visits, machine_reason
+from services.messaging.domain.machines import Visit, judge_visits, machine_reason, told_at
 
 SENT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -54,6 +54,22 @@ def test_people_click_one_after_the_other(second: Visit) -> None:
 def test_people_who_read_later_may_open_several_links_at_once() -> None:
     known = {"1": visit(600, "https://shop.example/a")}
     assert judge_visits({"2": visit(602, "https://shop.example/b")}, known, sent_at=SENT) == ({"2": None}, [])
+
+
+@pytest.mark.parametrize(
+    ("one", "reason", "waits"),
+    [
+        (visit(20, "https://shop.example/a"), None, True),
+        (visit(120, "https://shop.example/a"), None, True),
+        (visit(121, "https://shop.example/a"), None, False),
+        (visit(20, "https://shop.example/a"), "program", False),
+        (visit(20), None, False),
+    ],
+)
+def test_only_what_may_be_a_scanners_first_click_is_told_later(one: Visit, reason: str | None, waits: bool) -> None:
+    now = SENT + timedelta(hours=1)
+    found = told_at(one, reason, sent_at=SENT, now=now)
+    assert found == (now + timedelta(seconds=11) if waits else None)
 
 
 def test_what_the_provider_says_counts() -> None:
