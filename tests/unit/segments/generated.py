@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from uuid import UUID
 
 from hypothesis import strategies as st
@@ -160,6 +161,7 @@ leaves: SearchStrategy[Json] = st.one_of(
 )
 
 
+@cache  # to make one takes as long as to draw from it
 def conditions(*, segments: tuple[str, ...] = (), lasting: tuple[str, ...] | None = None) -> SearchStrategy[Json]:
     """`segments`: those that may be referred to; `lasting`: those that a `for` may refer to, with `for`s if it is given."""
     fors = [] if lasting is None else [_fors(_combined(leaves, lasting, most=2))]

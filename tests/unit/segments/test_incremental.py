@@ -36,9 +36,16 @@ Truths = dict[int, bool]
 class Followed:
     """One profile as the service works on it, beside all that ever happened to it."""
 
-    def __init__(self, definitions: Mapping[int, Definition], facts: ProfileFacts, now: datetime) -> None:
+    def __init__(
+        self,
+        definitions: Mapping[int, Definition],
+        facts: ProfileFacts,
+        now: datetime,
+        *,
+        ruleset: Ruleset | None = None,
+    ) -> None:
         self.definitions = definitions
-        self.ruleset = Ruleset.build(definitions)
+        self.ruleset = ruleset or Ruleset.build(definitions)
         self.facts = facts
         self.events: list[Event] = []
         self.standing = Standing({}, {})
@@ -136,6 +143,7 @@ def test_late_repeats_and_ties_in_a_window_leave_it_when_they_must(aggregate: st
     leaf = {"event": "A", "aggregate": aggregate, "property": "v", "within": "P1D"}
     written = [{**leaf, "op": op, "value": value} for op in ("=", ">=", "<") for value in (1, 2, 3)]
     definitions = {n: define(parse(condition), {}) for n, condition in enumerate(written)}
+    ruleset = Ruleset.build(definitions)
     for values in product((1, 2), repeat=4):
         events = [
             Event(generated.START + hours * timedelta(hours=1), f"m{hours}", source, "A", {"v": value})
@@ -143,7 +151,7 @@ def test_late_repeats_and_ties_in_a_window_leave_it_when_they_must(aggregate: st
         ]
         for arriving in permutations(events):
             now = generated.START + timedelta(hours=21)
-            followed = Followed(definitions, ProfileFacts(UUID(int=1)), now)
+            followed = Followed(definitions, ProfileFacts(UUID(int=1)), now, ruleset=ruleset)
             for event in arriving:
                 followed.does(event, now)
             followed.assert_right_until(now + timedelta(days=1))
