@@ -42,7 +42,7 @@ class Followed:
         facts: ProfileFacts,
         now: datetime,
         *,
-        ruleset: Ruleset | None = None,
+        ruleset: Ruleset[int] | None = None,
     ) -> None:
         self.definitions = definitions
         self.ruleset = ruleset or Ruleset.build(definitions)
