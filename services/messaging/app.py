@@ -1,5 +1,6 @@
 """Wiring: settings, clients, loops, routes."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import httpx
 from fastapi import FastAPI
 
 from services.messaging.api import ROUTERS
+from services.messaging.api.rehearsals import MOST_AT_ONCE
 from services.messaging.clients.carriers import Carrier, carriers_of, seconds_of
 from services.messaging.clients.neighbours import Events, Profiles, Segments, load_api_keys
 from services.messaging.clients.sources import sources_of
@@ -62,7 +64,7 @@ def create_app(
     seconds, sources = seconds_of(settings), sources_of(settings, transport)
 
     async def start(app: FastAPI, frame: Frame) -> LoadKeys:
-        app.state.turnstile = Turnstile()
+        app.state.turnstile, app.state.rehearsals = Turnstile(), asyncio.Semaphore(MOST_AT_ONCE)
         app.state.speech, app.state.carriers, app.state.twilio = speech, carriers, twilio_of(settings)
         app.state.sources, app.state.tracker, app.state.seconds = sources, tracker_of(settings), seconds
         frame.on_stop.push_async_callback(sources.sns.close)

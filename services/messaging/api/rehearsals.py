@@ -1,5 +1,8 @@
 """Before anybody is written to: who would be, and who would have been."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
@@ -13,12 +16,28 @@ from services.messaging.service.rehearsing import DryRun
 from services.messaging.service.replayable import read_since, to_replay
 from services.messaging.store.catalogue import to_campaign
 from shared.plumbing.auth import Reader
+from shared.plumbing.errors import TooBusy
 from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.instants import Instant
 from shared.plumbing.pages import encode_cursor, read_cursor
 
 router = APIRouter(route_class=ListedRoute, tags=["campaigns"])
+MOST_AT_ONCE = 2
+"""In a process: each may go through a hundred thousand people, and sending goes on beside it."""
+BUSY = {429: "Two are under way in this process already; try again after `Retry-After`"}
 AWAY = {503: "Segments or profiles can't be asked now; try again after `Retry-After`"}
+
+
+@asynccontextmanager
+async def _turn(request: Request) -> AsyncIterator[None]:
+    """Raises TooBusy where so many are under way already."""
+    turns: asyncio.Semaphore = request.app.state.rehearsals
+    if turns.locked():
+        raise TooBusy(
+            "Dry runs or backtests are under way; one of them ends within half a minute or so.", retry_after=10
+        )
+    async with turns:
+        yield
 
 
 class Rehearsed(BaseModel):
@@ -36,7 +55,7 @@ class Rehearsed(BaseModel):
     dependencies=[Reader],
     responses=docs.answers(
         docs.DRY_RUN_SHOWN,
-        also={404: REFUSALS[404], 422: "An event triggers it: see the backtest"} | AWAY,
+        also={404: REFUSALS[404], 422: "An event triggers it: see the backtest"} | BUSY | AWAY,
     ),
 )
 async def dry_run(
@@ -54,7 +73,8 @@ async def dry_run(
     cursor = read_cursor(asked.cursor, str)
     campaign = to_campaign(await catalogue.get_campaign(frame.db, key))
     run = DryRun(frame.db, state.segments, state.profiles, state.speech)
-    found = await run.run(campaign, now=frame.clock.now(), limit=asked.limit, cursor=cursor)
+    async with _turn(request):
+        found = await run.run(campaign, now=frame.clock.now(), limit=asked.limit, cursor=cursor)
     return JsonResponse(found | {"next": encode_cursor(found["next"]) if found["next"] else None})
 
 
@@ -75,7 +95,9 @@ class Backtested(BaseModel):
     dependencies=[Reader],
     responses=docs.answers(
         docs.BACKTEST_SHOWN,
-        also={404: REFUSALS[404], 422: "It is no campaign, or the time is not over, or longer than 400 days"} | AWAY,
+        also={404: REFUSALS[404], 422: "It is no campaign, or the time is not over, or longer than 400 days"}
+        | BUSY
+        | AWAY,
     ),
 )
 async def backtest(
@@ -94,4 +116,6 @@ async def backtest(
     since = read_since(body.since, until, now=frame.clock.now())
     campaign = await to_replay(frame.db, state.segments, body.campaign, since=since, until=until)
     run = Backtest(frame.db, state.events, state.segments, state.profiles, state.speech)
-    return JsonResponse(await run.run(campaign, since=since, until=until))
+    async with _turn(request):
+        found = await run.run(campaign, since=since, until=until)
+    return JsonResponse(found)

@@ -155,7 +155,8 @@ delivery_events = Table(
     Index("delivery_events_profile", "lane", "profile_id"),
     Index("delivery_events_campaign", "lane", "campaign_id"),
 )
-# Tokens of webhooks that are signed without their content, each good for one: for a day. The lane is the token's.
+# Tokens of webhooks that are signed without their content, each good for one: for a day; and of replies, each good once: for years.
+# The lane is the token's.
 hook_tokens = Table(
     "hook_tokens",
     metadata,

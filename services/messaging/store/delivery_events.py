@@ -207,5 +207,17 @@ async def use_token(db: Database, *, lane: int, token: str, digest: str, now: da
         digest,
         now,
     )
-    used: str | None = await db.fetchval("SELECT digest FROM hook_tokens WHERE lane = $1 AND token = $2", lane, token)
-    return used == digest
+    used = await db.fetchval("SELECT digest FROM hook_tokens WHERE lane = $1 AND token = $2", lane, token)
+    return bool(used == digest)
+
+
+async def use_once(tx: Connection, *, lane: int, token: str, at: datetime) -> bool:
+    """Use up a token, which is forgotten a while after `at`. False where it was used before."""
+    rows = await tx.fetch(
+        """INSERT INTO hook_tokens (lane, token, digest, at) VALUES ($1, $2, '', $3)
+           ON CONFLICT DO NOTHING RETURNING token""",
+        lane,
+        token,
+        at,
+    )
+    return bool(rows)

@@ -78,9 +78,9 @@ async def lift(db: Database, *, channel: str, address_hash: str, scope: str | No
     return int(status.rsplit(" ", 1)[-1])
 
 
-async def lift_stopped(db: Database, *, channel: str, address_hash: str) -> None:
+async def lift_stopped(tx: Connection, *, channel: str, address_hash: str) -> None:
     """The person has said START."""
-    await db.execute(
+    await tx.execute(
         "DELETE FROM suppressions WHERE lane = $1 AND channel = $2 AND address_hash = $3 AND scope = '' AND reason = $4",
         lane_of_text(channel, address_hash),
         channel,

@@ -9,6 +9,7 @@ import pytest
 
 from services.messaging.service.backtesting import Backtest
 from services.messaging.store.catalogue import find_campaign, to_campaign
+from shared.plumbing import json
 from tests.services.messaging.chance import at_hour, drawn
 from tests.services.messaging.conftest import Messaging
 from tests.services.messaging.journeys import HOUR, begin
@@ -267,3 +268,17 @@ async def test_who_may_read_may_try(messaging: Messaging) -> None:
         body = b'{"campaign": "%s", "since": "P1D"}' % name
         answer = await messaging.http.post("/v1/campaigns/backtest", content=body, headers=headers)
         assert answer.status_code == status
+
+
+@pytest.mark.parametrize("path", ["/v1/campaigns/hello/dry-run", "/v1/campaigns/backtest"])
+async def test_no_more_than_two_are_tried_at_once(messaging: Messaging, path: str) -> None:
+    await messaging.campaign()
+    body = None if path.endswith("dry-run") else {"campaign": "hello", "since": "P1D"}
+    turns = messaging.app.state.rehearsals
+    async with turns:
+        await messaging.call("POST", path, body, status=200)
+        async with turns:
+            refused = await messaging.http.post(path, content=json.dumps(body) if body else None)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "10")
+    assert json.loads(refused.content)["code"] == "too_busy"
+    await messaging.call("POST", path, body, status=200)

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from services.messaging.domain.replies import asked_by, is_signed
+from shared.plumbing.ids import new_id
 from tests.services.messaging.conftest import Messaging, NewMessaging
 from tests.services.messaging.neighbours import consent
 
@@ -57,8 +58,11 @@ def test_what_a_reply_asks_for(form: dict[str, str], expected: str | None) -> No
     assert asked_by(form) == expected
 
 
-async def _reply(messaging: Messaging, body: str, *, token: str = "12345", status: int = 200) -> None:
-    form = {"From": NUMBER, "To": "+15005550006", "Body": body, "MessageSid": "SM1"}
+async def _reply(
+    messaging: Messaging, body: str, *, token: str = "12345", status: int = 200, sid: str | None = None
+) -> None:
+    """`sid`: a new one, if it is left out."""
+    form = {"From": NUMBER, "To": "+15005550006", "Body": body, "MessageSid": sid or f"SM{new_id().hex}"}
     told = "https://shop.example/hooks/twilio" + "".join(name + form[name] for name in sorted(form))
     signature = base64.b64encode(hmac.new(token.encode(), told.encode(), hashlib.sha1).digest()).decode()
     headers = {
@@ -89,6 +93,21 @@ async def test_a_stop_is_honoured_by_what_waits_and_lifted_by_a_start(new_messag
     assert len(await messaging.items("/v1/suppressions")) == 1
     await _reply(messaging, "Start")
     assert await messaging.items("/v1/suppressions") == []
+
+
+async def test_a_start_that_is_told_again_undoes_no_stop_that_came_after_it(new_messaging: NewMessaging) -> None:
+    """However much later: the signature is good for ever."""
+    messaging = await new_messaging(**TWILIO)
+    await _reply(messaging, "STOP", sid="SM1")
+    await _reply(messaging, "START", sid="SM2")
+    assert await messaging.items("/v1/suppressions") == []
+    await _reply(messaging, "STOP", sid="SM1")
+    assert await messaging.items("/v1/suppressions") == [], "nor the other way round"
+    await _reply(messaging, "STOP", sid="SM3")
+    messaging.step(timedelta(days=500))
+    await _reply(messaging, "START", sid="SM2")
+    assert [one["reason"] for one in await messaging.items("/v1/suppressions")] == ["stopped"]
+    assert "SM" not in str([dict(row) for row in await messaging.rows("SELECT * FROM hook_tokens")])
 
 
 async def test_a_start_does_not_undo_an_operators_word(new_messaging: NewMessaging) -> None:
