@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from shared.plumbing.db import Connection, Database
-from shared.plumbing.lanes import by_lane, take_sequences
+from shared.plumbing.db import Connection, Database, array_of
+from shared.plumbing.lanes import by_lane
 from shared.plumbing.wake import Wake
 
 LANES_AT_ONCE = 16
@@ -45,14 +45,18 @@ class FeedReading(Protocol):
 async def append(tx: Connection, entries: Iterable[Entry], *, at: datetime) -> dict[int, int]:
     """Append to the feed; call it last in a transaction (it takes the lanes' counters). Returns first numbers by lane."""
     groups = by_lane(entries, lambda entry: entry.lane)
-    first = await take_sequences(tx, {lane: len(group) for lane, group in groups})
-    await tx.executemany(
-        """INSERT INTO feed (lane, seq, profile_id, written_at, message)
-           SELECT $1, $2 + row - 1, profile_id, $3, message
-           FROM unnest($4::uuid[], $5::text[]) WITH ORDINALITY AS rows (profile_id, message, row)""",
-        [(lane, first[lane], at, [e.profile_id for e in group], [e.message for e in group]) for lane, group in groups],
+    rows = await tx.fetchmany(
+        """WITH head AS (UPDATE lane_heads SET seq = seq + $2 WHERE lane = $1 RETURNING seq - $2 AS before),
+             added AS (INSERT INTO feed (lane, seq, profile_id, written_at, message)
+               SELECT $1, before + row, profile_id, $3, message
+               FROM head, unnest($4::text::uuid[], $5::text[]) WITH ORDINALITY AS rows (profile_id, message, row))
+           SELECT before + 1 AS first FROM head""",
+        [
+            (lane, len(group), at, array_of(e.profile_id for e in group), [e.message for e in group])
+            for lane, group in groups
+        ],
     )
-    return first
+    return {lane: row["first"] for (lane, _), row in zip(groups, rows, strict=True)}
 
 
 BEHIND = """WITH behind AS MATERIALIZED (

@@ -13,6 +13,7 @@ from shared.schemas.recipients import Recipient
 
 LONGEST_SUBJECT = 900
 TEST = "[Test]"
+_BREAKS = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\x85]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +101,5 @@ def as_test(content: Content) -> Content:
 
 def one_line(text: str) -> str:
     """A header's value: data must not begin a header of its own."""
-    return re.sub(r"[\x00-\x1f\x7f\u2028\u2029\x85]+", " ", text).strip()[:LONGEST_SUBJECT]
+    plain = text if text.isprintable() else _BREAKS.sub(" ", text)
+    return plain.strip()[:LONGEST_SUBJECT]

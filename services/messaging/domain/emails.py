@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime, formataddr
+from functools import lru_cache
 from uuid import UUID
 
 from services.messaging.domain.content import Content, Links, one_line
@@ -27,10 +28,16 @@ def headers_for(
         "To": one_line(address),
         "Subject": content.subject or "",
         "Message-ID": f"<{delivery_id}@{domain}>",
-        "Date": format_datetime(at),
+        "Date": _date(at),
         "List-Unsubscribe": f"<{links.unsubscribe}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     }
+
+
+@lru_cache(maxsize=16)
+def _date(at: datetime) -> str:
+    """What is decided together has one."""
+    return format_datetime(at)
 
 
 _MARKS = {
@@ -84,11 +91,16 @@ def _header(name: str, value: str) -> str:
     line = one_line(value)
     if name in ("From", "To"):
         display, address = _named(line)
-        named = formataddr((display, "x@x")).removesuffix("<x@x>").rstrip()
-        return f"{name}: {named} <{address}>" if display else f"{name}: {address}"
+        return f"{name}: {_shown(display)} <{address}>" if display else f"{name}: {address}"
     if line.isascii():
         return f"{name}: {line}"
     return f"{name}: {Header(line, 'utf-8', header_name=name).encode(linesep=chr(13) + chr(10))}"
+
+
+@lru_cache(maxsize=256)
+def _shown(display: str) -> str:
+    """A name as a header has it: quoted or encoded where it must be."""
+    return formataddr((display, "x@x")).removesuffix("<x@x>").rstrip()
 
 
 def _part(content: str, subtype: str) -> str:

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData
 
 from services.messaging.domain.content import Links
+from services.messaging.domain.sealing import Seal
 
 OLDEST_PAGE = timedelta(days=1)
 
@@ -26,15 +27,15 @@ class Linker:
     """Makes and reads links. `secret` is for this purpose alone."""
 
     def __init__(self, secret: str, base: str) -> None:
-        self._serializer = URLSafeSerializer(secret, salt="links")
-        self._pages = URLSafeSerializer(secret, salt="pages")
-        self._confirmations = URLSafeSerializer(secret, salt="confirmations")
+        self._serializer = Seal(secret, salt="links")
+        self._pages = Seal(secret, salt="pages")
+        self._confirmations = Seal(secret, salt="confirmations")
         self._base = base
 
     def links(self, content: LinkContent, *, confirms: LinkContent | None = None) -> Links:
         """The links of a message; one that `confirms` only where it asks for that: no other link can."""
-        token: str = self._serializer.dumps(_told(content))
-        confirm = None if confirms is None else f"{self._base}/confirm/{self._confirmations.dumps(_told(confirms))}"
+        token = self._serializer.token(_told(content))
+        confirm = None if confirms is None else f"{self._base}/confirm/{self._confirmations.token(_told(confirms))}"
         return Links(f"{self._base}/unsubscribe/{token}", f"{self._base}/preferences/{token}", confirm)
 
     def read(self, token: str) -> LinkContent | None:
@@ -47,8 +48,7 @@ class Linker:
 
     def remember(self, what: str, content: Any, link: LinkContent, at: datetime) -> str:
         """What a page gives its form to bring back: only there, and only from behind this link."""
-        remembered: str = self._pages.dumps([what, *_whose(link), int(at.timestamp()), content])
-        return remembered
+        return self._pages.token([what, *_whose(link), int(at.timestamp()), content])
 
     def recall(self, what: str, remembered: str, link: LinkContent, now: datetime) -> Any:
         """What a form brought back; None where it is not from a page of this link, or too old."""
@@ -64,7 +64,7 @@ def _told(content: LinkContent) -> list[str]:
     return [content.delivery_id.hex, content.channel, content.purpose, content.address_hash]
 
 
-def _read(serializer: URLSafeSerializer, token: str) -> LinkContent | None:
+def _read(serializer: Seal, token: str) -> LinkContent | None:
     try:
         delivery, channel, purpose, hashed = serializer.loads(token)
         return LinkContent(UUID(delivery), str(channel), str(purpose), str(hashed))

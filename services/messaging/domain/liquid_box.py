@@ -59,7 +59,7 @@ class _Box(RenderContext):
 
     def get_item(self, obj: Any, key: Any) -> Any:
         """Liquid's `first`, `last`, `size` of an object would show something else where one of that name is missing."""
-        if isinstance(obj, Mapping) and key in ("first", "last", "size"):
+        if key in ("first", "last", "size") and isinstance(obj, Mapping):
             return obj[key]
         return super().get_item(obj, key)
 
@@ -249,6 +249,8 @@ def _explain(error: LiquidError) -> str:
 
 def presentable(value: object) -> Any:
     """Data for a template: decimals print plainly, times as RFC 3339."""
+    if value is None or type(value) in (str, int, bool):
+        return value
     if isinstance(value, Mapping):
         return {str(key): presentable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

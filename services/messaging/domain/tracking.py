@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from uuid import UUID
 
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData
+
+from services.messaging.domain.sealing import Seal
 
 LONGEST_TARGET = 2000
 _ATTRIBUTE = re.compile(r"""([^\s"'>/=]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)""")
@@ -27,17 +29,15 @@ class Tracker:
     """Makes and reads both. `secret` is for this purpose alone; `base`: what our own addresses begin with."""
 
     def __init__(self, secret: str, base: str) -> None:
-        self._links = URLSafeSerializer(secret, salt="clicks")
-        self._pixels = URLSafeSerializer(secret, salt="opens")
+        self._links = Seal(secret, salt="clicks")
+        self._pixels = Seal(secret, salt="opens")
         self._base = base
 
     def link(self, delivery_id: UUID, url: str) -> str:
-        token: str = self._links.dumps([delivery_id.hex, url])
-        return f"{self._base}/go/{token}"
+        return f"{self._base}/go/{self._links.token([delivery_id.hex, url])}"
 
     def pixel(self, delivery_id: UUID) -> str:
-        token: str = self._pixels.dumps(delivery_id.hex)
-        return f"{self._base}/seen/{token}.gif"
+        return f"{self._base}/seen/{self._pixels.token(delivery_id.hex)}.gif"
 
     def read_link(self, token: str) -> Click | None:
         """What a link says, or None where it is not one of ours."""

@@ -22,4 +22,9 @@ async def hear_all(tx: Fetcher, prepared: Sequence[Prepared], *, now: datetime) 
     """The same, within the transaction that claims: whoever speaks before it is heard in it."""
     people = {one.recipient.id: one.recipient for one in prepared if one.recipient is not None}
     now_known = await hear(tx, people, now=now)
-    return [one if one.recipient is None else replace(one, recipient=now_known[one.recipient.id]) for one in prepared]
+    return [
+        one
+        if one.recipient is None or (known := now_known[one.recipient.id]) is one.recipient
+        else replace(one, recipient=known)
+        for one in prepared
+    ]

@@ -9,15 +9,16 @@ from shared.plumbing.clock import Clock
 from shared.plumbing.db import Database
 from shared.plumbing.leases import Leases
 
-TOGETHER = 8
+TOGETHER = 16
 """Messages of a lane that are decided together, where there are as many."""
 
 
 class Lookout:
     """Remembers of which campaigns there is more than enough.
 
-    Of these only a few lanes at a time are looked at, each in its turn: what is decided together then lies in few lanes, and is
-    written by few statements. All others are looked for in every lane, so that they do not wait for a large one's turns.
+    Of these only a few lanes at a time are looked at, each in its turn, and of what is due at the same time that of one lane
+    comes after that of another: what is decided together then lies in few lanes, and is written by few statements. All others
+    are looked for in every lane, so that they do not wait for a large one's turns.
     """
 
     def __init__(self, db: Database, leases: Leases, clock: Clock) -> None:
@@ -31,7 +32,8 @@ class Lookout:
         """The oldest due of these campaigns, so many of each as there may be more. `urgent` ones never wait for a lane's turn."""
         lanes = sorted(self._leases.held)
         large = {key: look for key, look in looks.items() if key in self._large}
-        near = await self._find(large, self._next_lanes(lanes, max(large.values(), default=0)))
+        turn = self._next_lanes(lanes, max(large.values(), default=0))
+        near = await self._find(large, turn)
         there = Counter(one.campaign_id for one in near)
         enough = {key for key, look in large.items() if there[key] >= look}
         far = await self._find({key: look for key, look in looks.items() if key not in enough}, lanes)
@@ -40,16 +42,17 @@ class Lookout:
         # Those that were not looked for stay what they are: nobody had room for them.
         self._large = (self._large - looks.keys()) | enough | (found_large - set(urgent))
         found = [one for one in near if one.campaign_id in enough] + far
-        return sorted(found, key=lambda one: (one.next_at, one.id))
+        place = {lane: number for number, lane in enumerate(dict.fromkeys([*turn, *lanes]))}
+        return sorted(found, key=lambda one: (one.next_at, place[one.lane], one.id))
 
     def _next_lanes(self, lanes: Sequence[int], wanted: int) -> list[int]:
-        width = min(len(lanes), -(-wanted // TOGETHER))
-        begin, self._turn = self._turn, self._turn + width
-        return [lanes[(begin + place) % len(lanes)] for place in range(width)]
+        """Twice as many as are needed, for not every lane has as many; the second half comes first the next time."""
+        needed = -(-wanted // TOGETHER)
+        begin, self._turn = self._turn, self._turn + needed
+        return [lanes[(begin + place) % len(lanes)] for place in range(min(len(lanes), 2 * needed))]
 
     async def _find(self, looks: Mapping[UUID, int], lanes: Sequence[int]) -> list[Due]:
         if not looks or not lanes:
             return []
-        # More than needed, for not every lane has as many.
         each = {key: max(1, 2 * look // len(lanes)) for key, look in looks.items()}
         return await find_due(self._db, lanes=lanes, campaigns=each, now=self._clock.now())

@@ -137,7 +137,7 @@ class Recorder:
         current = await people.meet(tx, {orphan.profile_id for orphan, _ in answers})
         now_in = [(lane_of(now), one) for one, _ in answers if (now := current[one.profile_id]) is not None]
         claims = await lock_claims(tx, now_in)
-        campaigns = {one.id: one.definition for one in await load_campaigns(tx)}
+        campaigns = {} if _all_taken(answers) else {one.id: one.definition for one in await load_campaigns(tx)}
         at = self._clock.now()
         settled = []
         for orphan, given in await _without_doubt(tx, answers):
@@ -192,6 +192,11 @@ class Recorder:
             yields=False,
             at=at,
         )
+
+
+def _all_taken(answers: Sequence[tuple[Orphan, Answer]]) -> bool:
+    """Then there is nothing to be decided by what campaigns say."""
+    return all(isinstance(answer, Accepted) for _, answer in answers)
 
 
 async def _without_doubt(tx: Connection, answers: Sequence[tuple[Orphan, Answer]]) -> Sequence[tuple[Orphan, Answer]]:

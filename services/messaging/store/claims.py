@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from shared.plumbing.db import Connection, Database
+from shared.plumbing.db import Connection, Database, array_of
 from shared.plumbing.lanes import by_lane
 
 
@@ -57,16 +57,21 @@ async def lock_claims(tx: Connection, orphans: Sequence[tuple[int, Orphan]]) -> 
         """SELECT sends.lane, sends.id, sends.campaign_id, sends.campaign, sends.profile_id, due_at, attempts, facts,
                   variant, deliveries.at AS decided_at, deliveries.id AS delivery_id, channel, purpose, address, template,
                   provider, household, state <> 'claimed' AS late
-           FROM unnest($2::uuid[], $3::timestamptz[]) AS asked (send_id, claimed_at)
-           JOIN sends ON sends.lane = $1 AND sends.id = asked.send_id
-           JOIN deliveries ON deliveries.lane = $1 AND deliveries.id = sends.delivery_id AND deliveries.at = asked.claimed_at
-           WHERE state = 'claimed' OR deliveries.status = 'unknown' ORDER BY sends.id FOR UPDATE OF sends, deliveries""",
+           FROM sends JOIN deliveries ON deliveries.lane = $1 AND deliveries.id = sends.delivery_id
+           WHERE sends.lane = $1 AND sends.id = ANY($2::text::uuid[]) AND deliveries.id = ANY($3::text::uuid[])
+             AND (state = 'claimed' OR deliveries.status = 'unknown') ORDER BY sends.id FOR UPDATE OF sends, deliveries""",
         [
-            (lane, [orphan.send_id for _, orphan in group], [orphan.claimed_at for _, orphan in group])
+            (lane, array_of(one.send_id for _, one in group), array_of(one.delivery_id for _, one in group))
             for lane, group in by_lane(orphans, lambda one: one[0])
         ],
     )
-    return {row["delivery_id"]: Claim(**row) for row in rows}
+    claims = {row["delivery_id"]: Claim(*row) for row in rows}
+    return {
+        one.delivery_id: claim
+        for _, one in orphans
+        if (claim := claims.get(one.delivery_id)) is not None
+        and (claim.id, claim.decided_at) == (one.send_id, one.claimed_at)
+    }
 
 
 async def write_answers(tx: Connection, answers: Sequence[tuple[Claim, str, str | None]]) -> None:
@@ -74,7 +79,7 @@ async def write_answers(tx: Connection, answers: Sequence[tuple[Claim, str, str 
     await tx.executemany(
         """UPDATE deliveries SET status = new.status, answer = new.answer
            FROM unnest($2::uuid[], $3::text[], $4::text[]) AS new (id, status, answer)
-           WHERE deliveries.lane = $1 AND deliveries.id = new.id""",
+           WHERE deliveries.lane = $1 AND deliveries.id = ANY($2::uuid[]) AND deliveries.id = new.id""",
         [
             (
                 lane,

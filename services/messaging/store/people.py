@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.messaging.store.households import discount_deliveries
-from shared.plumbing.db import Connection
+from shared.plumbing.db import Connection, array_of
 from shared.plumbing.lanes import by_lane, lane_of
 
 MOVED = {
@@ -47,16 +47,22 @@ async def meet(tx: Connection, profile_ids: Iterable[UUID]) -> dict[UUID, UUID |
 
 
 async def _lock(tx: Connection, profile_ids: Collection[UUID]) -> dict[UUID, tuple[UUID | None, bool]]:
-    lanes = [(lane, sorted(group)) for lane, group in by_lane(profile_ids, lane_of)]
-    await tx.executemany(
-        """INSERT INTO people (lane, profile_id) SELECT $1, profile_id FROM unnest($2::uuid[]) AS profile_id
-           ON CONFLICT DO NOTHING""",
-        lanes,
-    )
+    found = await _lock_known(tx, profile_ids)
+    while missing := [one for one in profile_ids if one not in found]:
+        await tx.executemany(
+            """INSERT INTO people (lane, profile_id) SELECT $1, profile_id FROM unnest($2::text::uuid[]) AS profile_id
+               ON CONFLICT DO NOTHING""",
+            [(lane, array_of(sorted(group))) for lane, group in by_lane(missing, lane_of)],
+        )
+        found |= await _lock_known(tx, missing)
+    return found
+
+
+async def _lock_known(tx: Connection, profile_ids: Collection[UUID]) -> dict[UUID, tuple[UUID | None, bool]]:
     rows = await tx.fetchmany(
-        """SELECT profile_id, merged_into, erased_at FROM people WHERE lane = $1 AND profile_id = ANY($2::uuid[])
+        """SELECT profile_id, merged_into, erased_at FROM people WHERE lane = $1 AND profile_id = ANY($2::text::uuid[])
            ORDER BY profile_id FOR UPDATE""",
-        lanes,
+        [(lane, array_of(sorted(group))) for lane, group in by_lane(profile_ids, lane_of)],
     )
     return {row["profile_id"]: (row["merged_into"], row["erased_at"] is not None) for row in rows}
 

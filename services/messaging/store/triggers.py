@@ -98,15 +98,16 @@ async def remember_changes(tx: Connection, changes: Sequence[Seen]) -> None:
 
 
 async def remember_members(tx: Connection, members: Sequence[Seen]) -> None:
-    """They are members, unless a later change is known."""
+    """They are members, each named once, unless a later change is known."""
     await tx.executemany(
-        """INSERT INTO memberships_seen (lane, profile_id, segment, change, at) VALUES ($1, $2, $3, $4, $5)
+        """INSERT INTO memberships_seen (lane, profile_id, segment, change, at)
+           SELECT $1, profile_id, segment, change, at FROM jsonb_to_recordset($2::text::jsonb)
+             AS new (profile_id uuid, segment text, change text, at timestamptz)
            ON CONFLICT (lane, profile_id, segment) DO UPDATE SET change = excluded.change, at = excluded.at
            WHERE memberships_seen.at < excluded.at""",
         [
-            (lane, one.profile_id, one.segment, one.change, one.at)
+            (lane, json.dumps_text(sorted(group, key=lambda one: one.profile_id)))
             for lane, group in by_lane(members, lambda one: lane_of(one.profile_id))
-            for one in sorted(group, key=lambda one: one.profile_id)
         ],
     )
 
