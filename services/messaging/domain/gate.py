@@ -45,7 +45,7 @@ class Gate:
     def answered(self, *, well: bool, now: float) -> "Gate":
         """`well`: it took the message, or refused it for good."""
         if well:
-            return replace(self, failures=0, closed_until=0.0)
+            return replace(self, failures=0, closed_until=0.0) if self.failures or self.closed_until else self
         failures = self.failures + 1
         if failures < OPENS_AFTER:
             return replace(self, failures=failures)
@@ -54,7 +54,7 @@ class Gate:
 
     def at_rate(self, per_second: float | None) -> "Gate":
         """With another share of what all workers together may give it."""
-        return replace(self, per_second=per_second)
+        return self if per_second == self.per_second else replace(self, per_second=per_second)
 
     def _saved(self, now: float) -> float | None:
         if self.per_second is None:

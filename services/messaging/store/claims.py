@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
+
 from shared.plumbing.db import Connection, Database, array_of
 from shared.plumbing.lanes import by_lane
 
@@ -21,8 +23,7 @@ class Orphan:
     claimed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """The claimed trigger and its delivery. `late`: it was given up already, as `unknown`."""
 
     lane: int

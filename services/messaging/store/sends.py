@@ -1,10 +1,11 @@
 """Due messages: found in the leased lanes, locked, judged, written down."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from services.messaging.domain.delivery import Delivery
 from services.messaging.domain.reach import Suppression
@@ -14,8 +15,7 @@ from shared.plumbing.db import Connection, Database, array_of
 from shared.plumbing.lanes import by_lane, lane_of_text
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True):
     """A trigger whose message is due. `in_doubt`: the channel on which it was given to a provider, and may have arrived."""
 
     lane: int
@@ -34,8 +34,7 @@ class Due:
     in_doubt: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """What becomes of a trigger for now or for good. `next_at`: when to look again (None: never, or claimed). `tried`: a channel
     on which it was refused for good.
     """
@@ -90,7 +89,7 @@ async def find_due(db: Database, *, lanes: Sequence[int], campaigns: Mapping[UUI
         list(campaigns.values()),
         now,
     )
-    return [Due(**row) for row in rows]
+    return [Due(*row) for row in rows]
 
 
 async def lock_due(tx: Connection, due: Sequence[Due]) -> set[UUID]:
