@@ -35,7 +35,8 @@ class Lookout:
         turn = self._next_lanes(lanes, max(large.values(), default=0))
         near = await self._find(large, turn)
         there = Counter(one.campaign_id for one in near)
-        enough = {key for key, look in large.items() if there[key] >= look}
+        # Half of it will do: less of it from few lanes costs less than all of it from many, and the rest is looked for right after.
+        enough = {key for key, look in large.items() if 2 * there[key] >= look}
         far = await self._find({key: look for key, look in looks.items() if key not in enough}, lanes)
         there = Counter(one.campaign_id for one in far)
         found_large = {key for key, count in there.items() if count >= max(looks[key], len(lanes))}

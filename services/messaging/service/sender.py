@@ -91,6 +91,7 @@ class Sender:
         self._elapsed = elapsed
         self._size = batch
         self.full = False
+        self._found = False
         self._lookout = Lookout(db, leases, clock)
         self._pacing = Pacing(share=lambda: len(leases.held) / LANES, elapsed=elapsed)
         self._claims = Claims(providers, leases.owner, speech.default_zone)
@@ -101,10 +102,13 @@ class Sender:
         Raises Unavailable while profiles is away, LeaseLost and Outdated when it must be done again.
         """
         self.full = False
-        if not await store.anything_due(self._db, lanes=list(self._leases.held), now=self._clock.now()):
+        if not self._found and not await store.anything_due(
+            self._db, lanes=list(self._leases.held), now=self._clock.now()
+        ):
             return 0
         catalogue = await self._load_catalogue()
         due = await self._find_due(catalogue)
+        self._found = bool(due)  # where there was something there is mostly more
         if not due:
             return 0
         asked_at = self._elapsed()

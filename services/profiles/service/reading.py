@@ -21,7 +21,7 @@ async def read_people(tx: Connection, profile_ids: Iterable[UUID]) -> dict[UUID,
     """The living profiles by the ids asked for, also by ids that were merged away."""
     asked = {profile.id: profile for profile in await profiles_store.read_profiles(tx, profile_ids)}
     into = {profile.merged_into for profile in asked.values() if profile.merged_into is not None}
-    found = asked | {profile.id: profile for profile in await profiles_store.read_profiles(tx, into)}
+    found = asked | {profile.id: profile for profile in (await profiles_store.read_profiles(tx, into) if into else ())}
     people = {profile_id: found.get(profile.merged_into or profile_id) for profile_id, profile in asked.items()}
     living = {
         profile_id: profile

@@ -7,7 +7,7 @@ from shared.plumbing.lanes import LANES, lane_of
 from tests.services.messaging.conftest import Messaging
 from tests.services.messaging.senders import make_sender
 
-EACH = 9  # a little more than is decided together of a lane
+EACH = 9  # more than half of what is decided together of a lane
 
 
 def crowd(messaging: Messaging, each: int = EACH) -> list[UUID]:
