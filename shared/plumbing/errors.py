@@ -103,7 +103,7 @@ class Invalid(Problem):
 
 
 class TooBusy(Problem):
-    """It cannot be kept now. Nothing of it was kept; send it again after `Retry-After` seconds."""
+    """It cannot be kept, or worked out, now. Nothing of it was kept; send it again after `Retry-After` seconds."""
 
     status, title, code = 429, "Too busy", "too_busy"
 

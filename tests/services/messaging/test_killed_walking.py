@@ -113,7 +113,7 @@ async def walk_and_die(story: Story, messaging: Messaging, directory: Path) -> N
         sys.executable, "-m", "tests.services.messaging.walkers", str(file), cwd=CHECKOUT, start_new_session=True
     )
     try:
-        assert await asyncio.wait_for(walkers.wait(), 60) == 0
+        assert await asyncio.wait_for(walkers.wait(), 120) == 0
     except TimeoutError:
         os.killpg(walkers.pid, signal.SIGKILL)
         await walkers.wait()
@@ -164,7 +164,7 @@ async def test_everybody_walks_once_and_each_step_makes_one_message(messaging: M
     await messaging.stop()
     story = Story(messaging)
     await walk_and_die(story, messaging, tmp_path)
-    walked = await messaging.rows("SELECT count(*) FROM journey_runs WHERE place = '4'")
+    walked = await messaging.rows("SELECT count(*) FROM journey_runs WHERE path <> '[]'")
     assert walked[0][0] > 0, "they walked while others died"
     messaging.clock.step(second(60))  # the leases of the dead are over
     await messaging.start()

@@ -10,13 +10,13 @@ import random
 import re
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from itertools import cycle
 from pathlib import Path
+from threading import Timer
 from typing import Any, cast
 from uuid import UUID
 
@@ -35,7 +35,7 @@ FATES = {"moving": 12, "taking in": 24, "moving again": 12, "sending": 12}
 """What a process dies of, in turn, and at one of how many changes then: before it, before the commit, or after it."""
 CHANGE = re.compile(r"(INSERT INTO|UPDATE|DELETE FROM) (journey_runs|sends|people)")
 LONGEST = 1.5
-"""Seconds after which it is killed from outside."""
+"""Seconds after which it dies at the latest, wherever it is then."""
 
 
 class Deadly(Database):
@@ -58,7 +58,7 @@ class Deadly(Database):
     def _survive(self) -> None:
         self._left -= 1
         if self._left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
 
 
 class Watched:
@@ -77,7 +77,7 @@ class Watched:
         return method(query, *args, **named)
 
 
-async def live(told: dict[str, Any], name: str, fate: str, changes: int) -> None:
+async def live(told: dict[str, Any], name: str, fate: str, changes: int, seconds: float) -> None:
     """Until it dies."""
     messaging = Messaging(told["url"])
     messaging.near.people = {UUID(key): person for key, person in told["people"].items()}
@@ -85,6 +85,7 @@ async def live(told: dict[str, Any], name: str, fate: str, changes: int) -> None
     async with AsyncExitStack() as stack:
         one = await stack.enter_async_context(make_sender(messaging, name))
         await share_lanes(one)
+        Timer(seconds, die).start()
         deadly = Deadly(one.db, changes)
         mover = mover_of(one, messaging, stack, deadly if fate.startswith("moving") else one.db)
         if fate == "sending":
@@ -121,34 +122,31 @@ async def again(step: Callable[[], Awaitable[int]]) -> None:
         await asyncio.sleep(0.01)
 
 
-def born(told: dict[str, Any], name: str, fate: str, chance: random.Random) -> tuple[int, float]:
-    """The process, and when it is killed at the latest."""
-    changes, until = chance.randrange(FATES[fate]), time.monotonic() + chance.uniform(0.5, LONGEST)
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def born(told: dict[str, Any], name: str, fate: str, chance: random.Random) -> int:
+    changes, seconds = chance.randrange(FATES[fate]), chance.uniform(0.2, LONGEST)
     process = os.fork()
     if process == 0:
-        asyncio.run(live(told, name, fate, changes))
+        asyncio.run(live(told, name, fate, changes, seconds))
         os._exit(1)
-    return process, until
+    return process
 
 
 def main(told: dict[str, Any]) -> None:
     chance, fates, deaths = random.Random(1), cycle(FATES), 0
     ends_at = datetime.fromisoformat(told["story"][-1][0])
-    alive = {name: born(told, name, next(fates), chance) for name in NAMES}
+    alive = {born(told, name, next(fates), chance): name for name in NAMES}
     while alive:
-        time.sleep(0.005)
-        for name, (process, until) in list(alive.items()):
-            ended, status = os.waitpid(process, os.WNOHANG)
-            if not ended:
-                if time.monotonic() > until:
-                    os.kill(process, signal.SIGKILL)
-                continue
-            if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
-                sys.exit(f"ended otherwise: {status}")
-            deaths += 1
-            del alive[name]
-            if deaths < DEATHS or datetime.now(UTC) < ends_at:
-                alive[name] = born(told, name, next(fates), chance)
+        process, status = os.wait()
+        name = alive.pop(process)
+        if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
+            sys.exit(f"ended otherwise: {status}")
+        deaths += 1
+        if deaths < DEATHS or datetime.now(UTC) < ends_at:
+            alive[born(told, name, next(fates), chance)] = name
 
 
 if __name__ == "__main__":
