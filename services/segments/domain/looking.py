@@ -35,7 +35,11 @@ class Looking(dict[str, Verdict]):
         resting = base.resting.get(key)
         if resting is not None:
             kept = self._leaves.get(key)
-            return resting if kept is None else self._kept(key, kept)
+            if kept is None:
+                return resting
+            if lasts(kept, self._now):
+                return kept[TRUTH], kept[UNTIL]
+            return base.keepers[key].look(self._leaves, self._now) or resting
         test = self._tests.get(key)
         if test is not None:
             return test(self._facts.traits, NOTHING), None
@@ -49,11 +53,6 @@ class Looking(dict[str, Verdict]):
             if needed not in self:
                 self[needed] = combine(base.formulas[needed], self)
         return combine(formula, self)
-
-    def _kept(self, key: str, kept: Kept) -> Verdict:
-        if lasts(kept, self._now):
-            return kept[TRUTH], kept[UNTIL]
-        return self._base.keepers[key].look(self._leaves, self._now) or self._base.resting[key]
 
     def _lasting(self, key: str, lasting: Lasting) -> Verdict:
         """What it is part of waits until it may turn, which is no sooner than a length after its condition did."""

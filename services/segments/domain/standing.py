@@ -6,6 +6,7 @@ import msgspec
 
 from services.segments.domain.engine.keeper import Leaves
 from shared.plumbing import json
+from shared.plumbing.json import Raw
 
 
 class _Stored(msgspec.Struct, omit_defaults=True):
@@ -15,10 +16,11 @@ class _Stored(msgspec.Struct, omit_defaults=True):
 
 
 class _Unread(_Stored):
-    leaves: dict[str, json.Raw] = {}
+    leaves: dict[str, Raw] = {}
 
 
 _unread = msgspec.json.Decoder(_Unread)
+_get = dict[str, Any].get  # thousands a second; `super()` would take longer than this
 
 
 class _StoredLeaves(dict[str, Any]):
@@ -28,8 +30,10 @@ class _StoredLeaves(dict[str, Any]):
         return self._read(key, super().__getitem__(key))
 
     def get(self, key: str, default: Any = None) -> Any:
-        kept = super().get(key, default)
-        return self._read(key, kept) if kept.__class__ is json.Raw else kept
+        kept = _get(self, key, default)
+        if kept.__class__ is Raw:
+            kept = self[key] = json.loads(kept)
+        return kept
 
     def items(self) -> Any:
         for key in self:
@@ -37,7 +41,7 @@ class _StoredLeaves(dict[str, Any]):
         return super().items()
 
     def _read(self, key: str, kept: Any) -> Any:
-        if kept.__class__ is json.Raw:
+        if kept.__class__ is Raw:
             kept = self[key] = json.loads(kept)
         return kept
 

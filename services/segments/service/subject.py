@@ -139,7 +139,8 @@ def catch_up(subject: Subject, rules: Rules, now: datetime, history: Sequence[Ev
     clock never runs backwards.
     """
     until = max(now, subject.evaluated_at)
-    go_over(subject, rules, until)
+    if subject.unsettled:
+        go_over(subject, rules, until)
     due = _is_due(subject, until)
     since = subject.evaluated_at if due else until
     known = known_truths(subject, rules) if due else {}

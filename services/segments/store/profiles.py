@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from shared.plumbing.db import Connection, Database, array_of
 from shared.plumbing.lanes import by_lane, lane_of
 
 FIRST = UUID(int=0)
+_number = attrgetter("int")  # they compare by it, each time in a function of Python's own
 COLUMNS = """lane, profile_id, user_id, version, traits, life_events, created_at, states::text, truths, revision,
              states_revision, evaluated_at, next_due_at, merged_into, erased"""
 
@@ -61,7 +63,7 @@ def _stored(row: Record) -> StoredProfile:
 
 def lanes_of(ids: Iterable[UUID]) -> list[tuple[int, list[UUID]]]:
     """The ids by lane, in the order in which their rows are locked."""
-    return by_lane(sorted(set(ids)), lane_of)
+    return by_lane(sorted(set(ids), key=_number), lane_of)
 
 
 async def find_profiles(tx: Connection, ids: Iterable[UUID]) -> list[StoredProfile]:
@@ -75,8 +77,9 @@ async def find_profiles(tx: Connection, ids: Iterable[UUID]) -> list[StoredProfi
 async def lock_profiles(tx: Connection, ids: Iterable[UUID]) -> dict[UUID, StoredProfile]:
     """Those that exist, held to commit; taken in the order of lane and id, so that two workers do not deadlock."""
     rows = await tx.fetchmany(
-        f"SELECT {COLUMNS} FROM profiles WHERE lane = $1 AND profile_id = ANY($2::uuid[]) ORDER BY profile_id FOR UPDATE",
-        lanes_of(ids),
+        f"""SELECT {COLUMNS} FROM profiles WHERE lane = $1 AND profile_id = ANY($2::text::uuid[])
+            ORDER BY profile_id FOR UPDATE""",
+        [(lane, array_of(group)) for lane, group in lanes_of(ids)],
     )
     return {row["profile_id"]: _stored(row) for row in rows}
 

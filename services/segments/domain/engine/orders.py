@@ -45,14 +45,17 @@ class OrderSpend(Keeper):
 
     def _judged(self, orders: Kept, now: int) -> Verdict:
         self.ledger.settle(orders, now)
-        at, through = orders[AT], orders[THROUGH]
+        at, through, due = orders[AT], orders[THROUGH], orders[DUE]
         end = bisect_right(at, now)
         start = 0 if self.length is None else bisect_right(at, now - self.length, hi=end)
         total = _between(through, start, end)
-        changes = [entry[0] for entry in orders[DUE][:1]] + at[end : end + 1]
+        until: int | None = due[0][0] if due else None
+        if end < len(at) and (until is None or at[end] < until):
+            until = at[end]
         if self.length is not None and (last := self._turns_with(through, start, end, total)) < end:
-            changes.append(at[last] + self.length)
-        return self.threshold.met_by(total), min(changes, default=None)
+            leaves_at = at[last] + self.length
+            until = leaves_at if until is None or leaves_at < until else until
+        return self.threshold.met_by(total), until
 
     def _turns_with(self, through: list[Number], start: int, end: int, total: Number) -> int:
         """Which order the truth may change with when it leaves the window; `end` if with none. They leave one after the

@@ -21,7 +21,7 @@ def combine(formula: Formula, verdicts: Mapping[str, Verdict]) -> Verdict:
     deciding: list[int] = []
     others: list[int] = []
     for part in parts:
-        truth, until = combine(part, verdicts)
+        truth, until = verdicts[part] if isinstance(part, str) else combine(part, verdicts)
         if truth is decides:
             if until is None:  # and as long as one of them does, nothing else matters
                 return decides, None
