@@ -1,7 +1,7 @@
 """What conditions are about: one profile as recorded now, and its events."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -34,10 +34,9 @@ class LifeEventFact:
     subject: str = "self"
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileFacts:
+class ProfileFacts(msgspec.Struct, frozen=True):  # likewise
     id: UUID
-    traits: Mapping[str, object] = field(default_factory=dict)
+    traits: Mapping[str, object] = msgspec.field(default_factory=dict)
     life_events: tuple[LifeEventFact, ...] = ()
     default_zone: str = "UTC"
 

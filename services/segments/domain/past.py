@@ -1,9 +1,10 @@
 """The traits of a profile at an instant of its past: those it has now, less what has changed since. Lists are among them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from itertools import takewhile
+
+from msgspec import structs
 
 from services.segments.domain.facts import TRAITS_CHANGED, Event, ProfileFacts, micros
 from services.segments.domain.lists import LISTS, lists_of, with_lists
@@ -45,7 +46,7 @@ class Past:
     def _with(self, traits: dict[str, object], t: int) -> ProfileFacts:
         lists = lists_of(traits)
         then = with_lists(traits, {key: lists[key] for key, at in self._lists.items() if at <= t})
-        return replace(self._facts, traits=then)
+        return structs.replace(self._facts, traits=then)
 
 
 _NONE = object()

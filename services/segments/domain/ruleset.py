@@ -133,11 +133,13 @@ class Ruleset(Generic[V]):
             return None
         if event.name in SPEND_EVENTS:
             self._base.let_go(leaves, at)
+        resting_of = self._base.resting
         for keeper in keepers:
-            kept, resting = leaves.get(keeper.key), self._base.resting[keeper.key]
+            key = keeper.key
+            kept, resting = leaves.get(key), resting_of[key]
             old = resting if kept is None or kept[TRUTH] is None else (kept[TRUTH], kept[UNTIL])
             if (keeper.look(leaves, at) or resting) != old:
-                touched.update(self._base.formulas_with[keeper.key])
+                touched.update(self._base.formulas_with[key])
         return touched
 
     def _lasting_touched(self, event: Event, keepers: Iterable[Keeper]) -> dict[str, None]:

@@ -7,6 +7,7 @@ from uuid import UUID
 from services.segments.domain.condition import Condition
 from services.segments.domain.currencies import MOST, Mark, about, currency_of, mark_of
 from services.segments.domain.parse import parse
+from services.segments.domain.spending import COMPLETED
 from services.segments.domain.warnings import event_names, warnings_of
 from services.segments.store import met
 from shared.language.errors import ConditionError
@@ -25,6 +26,10 @@ class Met:
         self._names: set[str] = set()
         self._marks: dict[Mark, int] | None = None
         self._currencies: set[str] = set()
+
+    def may_note(self, name: str) -> bool:
+        """Whether there may be anything to note of events of that name."""
+        return name not in self._names or name in COMPLETED
 
     async def note(self, tx: Connection, happened: Sequence[Happened]) -> None:
         """In the transaction that keeps these events, and once in it."""

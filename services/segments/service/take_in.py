@@ -76,18 +76,21 @@ class TakeIn:
                     await merge(batch, ending)
                 else:
                     await erase(batch, ending)
-        await self._met.note(tx, _happened(batch, lanes.values()))
+        await self._met.note(tx, _happened(batch, self._met, lanes.values()))
         await batch.write()
         return any(subject.changes for subject in batch.subjects.values())
 
 
-def _happened(batch: Batch, lanes: Iterable[Sequence[Resolved]]) -> list[Happened]:
-    """Those of the living."""
+def _happened(batch: Batch, met: Met, lanes: Iterable[Sequence[Resolved]]) -> list[Happened]:
+    """To the living, as far as there may be something to note of it."""
     return [
         (message.profile_id, message.event.name, message.event.properties)
         for messages in lanes
         for message in messages
-        if type(message) is EventResolved and message.event.name and batch.target(message.profile_id) is not None
+        if type(message) is EventResolved
+        and message.event.name
+        and met.may_note(message.event.name)
+        and batch.target(message.profile_id) is not None
     ]
 
 
@@ -137,8 +140,7 @@ async def _take_plain(batch: Batch, messages: Sequence[Plain]) -> None:
     living = [
         Told(message, subject) for message in messages if (subject := batch.target(message.profile_id)) is not None
     ]
-    subjects = {told.subject.id: told.subject for told in living}
-    past = await batch.histories(subjects.values())
+    past = await batch.histories(told.subject for told in living)
     if batch.rules.ruleset.lasting:
         recalled = {told.subject.id: told.subject for told in living if told.may_touch(batch.rules)}
         await batch.recollect(recalled.values())
@@ -146,7 +148,7 @@ async def _take_plain(batch: Batch, messages: Sequence[Plain]) -> None:
     fresh = await history.insert_events(batch.tx, events) if events else None
     async for told in taking_turns(living):
         news = told.events if fresh is None else told.fresh(fresh)
-        _apply(batch, told.subject, told.message, news, past.get(told.subject.id, []))
+        _apply(batch, told.subject, told.message, news, past.get(told.subject.id, []) if past else [])
 
 
 def _apply(batch: Batch, subject: Subject, message: Plain, events: Sequence[Event], past: Sequence[Event]) -> None:

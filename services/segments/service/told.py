@@ -54,7 +54,5 @@ def cause_of(message: Plain) -> dict[str, Any]:
     """Why a truth changes by this message. An identify has no event's name: it is the profile that changed."""
     if isinstance(message, ProfileChanged):
         return {"kind": "profile"}
-    known = {"message_id": message.event.message_id, "name": message.event.name}
-    if message.imported:
-        return {"kind": "import", **known}
-    return {"kind": "profile" if message.event.name is None else "event", **known}
+    kind = "import" if message.imported else "profile" if message.event.name is None else "event"
+    return {"kind": kind, "message_id": message.event.message_id, "name": message.event.name}

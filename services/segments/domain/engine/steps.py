@@ -109,6 +109,8 @@ class Absent(_Steps):
         if within is not None:
             _forget(first, now - within)
             _forget(kept[SECOND], now - within)
+        if not first:
+            return _keep(kept, False, None)
         ripe = bisect_right(first, now - self.gap)
         if ripe and (within is None or now - within < first[ripe - 1]):
             return _keep(kept, True, None if within is None else first[ripe - 1] + within)
