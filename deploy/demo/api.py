@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from httpx_aiohttp import AiohttpTransport
 
 from shared.plumbing import json
 
@@ -68,8 +69,8 @@ def connect() -> Api:
         raise DemoError(f"{file} is not there: start `make run` in another terminal first.")
     keys = json.loads(file.read_bytes())
     headers = {"Authorization": f"Bearer {keys['api_key']}", "Content-Type": "application/json"}
-    limits = httpx.Limits(max_connections=16)
-    return Api(httpx.AsyncClient(headers=headers, timeout=60, limits=limits), service_urls(), keys["write_key"])
+    transport = AiohttpTransport(limits=httpx.Limits(max_connections=16))  # takes half the time of the built-in one
+    return Api(httpx.AsyncClient(headers=headers, timeout=60, transport=transport), service_urls(), keys["write_key"])
 
 
 async def is_ready(api: Api) -> bool:

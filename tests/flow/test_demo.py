@@ -2,8 +2,8 @@
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pytest
 
 from deploy.demo.__main__ import play
@@ -13,9 +13,14 @@ from deploy.demo.people import make_people
 from deploy.demo.purchases import sample_file
 from tests.support.deployment import Deployment
 
+if TYPE_CHECKING:
+    import pandas as pd  # loaded by the worker that needs it, for it takes its time
 
-def _frame(today: date) -> pd.DataFrame:
+
+def _frame(today: date) -> "pd.DataFrame":
     """The file as it is, moved so that it ends the day before `today`."""
+    import pandas as pd
+
     frame = pd.read_csv(
         sample_file(), sep=r"\s+", header=None, names=["master", "customer", "day", "items", "cents"], dtype=str
     )
@@ -28,20 +33,20 @@ def _frame(today: date) -> pd.DataFrame:
     return frame
 
 
-def _crossings(frame: pd.DataFrame, cents: int) -> list[date]:
+def _crossings(frame: "pd.DataFrame", cents: int) -> list[date]:
     """On which day each customer who ever did crossed the threshold, in order."""
     daily = frame.groupby(["customer", "day"])["cents"].sum().groupby("customer").cumsum().reset_index()
     return sorted(daily[daily["cents"] >= cents].groupby("customer")["day"].min())
 
 
-def _windowed(frame: pd.DataFrame, now: datetime) -> tuple[int, int]:
+def _windowed(frame: "pd.DataFrame", now: datetime) -> tuple[int, int]:
     """How many spent over 50 within 90 days, and how many bought but not within 180 days, at an instant."""
     recent = frame[frame["at"] > now - timedelta(days=90)].groupby("customer")["cents"].sum()
     last = frame.groupby("customer")["at"].max()
     return int((recent > 5_000).sum()), int((last <= now - timedelta(days=180)).sum())
 
 
-def _check_sizes(found: Findings, frame: pd.DataFrame, between: tuple[datetime, datetime]) -> None:
+def _check_sizes(found: Findings, frame: "pd.DataFrame", between: tuple[datetime, datetime]) -> None:
     total = frame.groupby("customer")["cents"].sum()
     assert found.sizes["demo-spent-100"] == (total >= 10_000).sum()
     assert found.sizes["demo-spent-250"] == (total >= 25_000).sum()

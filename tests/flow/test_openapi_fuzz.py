@@ -4,24 +4,26 @@ import asyncio
 import base64
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import requests
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.core.result import Ok
 
 from tests.support.deployment import Deployment
+
+if TYPE_CHECKING:  # loaded by the worker that needs them, for they take their time
+    import requests
+    import schemathesis
 
 ASKED_FOR = os.environ.get("REGULARS_FUZZ_EXAMPLES")
 EXAMPLES = int(ASKED_FOR or "2")
 """Of each operation: the same ones each time, or so many new ones as are asked for."""
 
 
-def _try(operation: Any, *, url: str, authorization: str, session: requests.Session) -> None:
+def _try(operation: Any, *, url: str, authorization: str, session: "requests.Session") -> None:
+    from schemathesis.checks import not_a_server_error
+
     @given(case=operation.as_strategy())
     @settings(
         max_examples=EXAMPLES,
@@ -31,7 +33,7 @@ def _try(operation: Any, *, url: str, authorization: str, session: requests.Sess
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def one(case: schemathesis.Case[Any]) -> None:
+    def one(case: "schemathesis.Case[Any]") -> None:
         headers = {"Authorization": authorization}
         response = case.call(base_url=url, headers=headers, timeout=20, session=session)
         case.validate_response(response, checks=[not_a_server_error])
@@ -41,6 +43,10 @@ def _try(operation: Any, *, url: str, authorization: str, session: requests.Sess
 
 def _fuzz(url: str, *, api_key: str, write_key: str) -> int:
     """Each operation of a service, with the key it asks for. Returns how many operations there are."""
+    import requests
+    import schemathesis
+    from schemathesis.core.result import Ok
+
     schema = schemathesis.openapi.from_dict(httpx.get(url + "/openapi.json").json())
     basic = "Basic " + base64.b64encode(f"{write_key}:{api_key}".encode()).decode()
     tried = 0

@@ -124,7 +124,6 @@ MALFORMED: dict[str, tuple[bytes, int]] = {
     "a batch that is no list": (b'{"batch": {"a": 1}}', 400),
     "broken gzip": (gzip.compress(b"{}")[:-3], 400),
     "too large": (b'{"batch": [' + b" " * 4_200_000 + b"]}", 413),
-    "a gzip bomb": (gzip.compress(b'{"batch": [' + b" " * 100_000_000 + b"]}"), 413),
 }
 
 
@@ -132,6 +131,13 @@ MALFORMED: dict[str, tuple[bytes, int]] = {
 async def test_hopeless_bodies_are_refused(standing: Events, name: str) -> None:
     body, status = MALFORMED[name]
     problem = await standing.post("/v1/batch", body, status=status)
+    assert problem["code"]
+    assert problem["message"]
+
+
+async def test_a_gzip_bomb_is_refused(standing: Events) -> None:
+    bomb = gzip.compress(b'{"batch": [' + b" " * 100_000_000 + b"]}")
+    problem = await standing.post("/v1/batch", bomb, status=413)
     assert problem["code"]
     assert problem["message"]
 
