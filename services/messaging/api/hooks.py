@@ -76,7 +76,7 @@ async def _do(request: Request, asked: str, number: str, message: str) -> None:
             tx,
             channel="sms",
             address_hash=hashed,
-            address=number,
+            address=None,  # it may be of somebody who was erased: of those only the hash is kept
             scope="",
             reason=STOPPED,
             yields=True,
@@ -84,3 +84,5 @@ async def _do(request: Request, asked: str, number: str, message: str) -> None:
         )
 
     await frame.db.run(work)
+    if asked != "start":
+        await store.outlast_claims(frame.db)

@@ -107,8 +107,8 @@ async def suppress(
     request: Request,
     body: Annotated[Suppression, Body(openapi_examples={"an e-mail address": {"value": docs.SUPPRESSION}})],
 ) -> Response:
-    """Holds from the moment of the answer: it is checked in the transaction that claims a message. Also for
-    `transactional`, unless a `purpose` is given."""
+    """Holds from the moment of the answer: it is checked in the transaction that claims a message, and claims that may not have seen
+    it have ended. Also for `transactional`, unless a `purpose` is given."""
     frame = frame_of(request)
     row = await store.suppress(
         frame.db,
@@ -120,6 +120,7 @@ async def suppress(
         yields=False,
         at=frame.clock.now(),
     )
+    await store.outlast_claims(frame.db)
     return JsonResponse(shown(row), 201)
 
 

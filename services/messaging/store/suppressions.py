@@ -10,7 +10,7 @@ from services.messaging.domain.answers import STOPPED
 from services.messaging.store.catalogue import Fetcher
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.ids import new_id
-from shared.plumbing.lanes import by_lane, lane_of_text
+from shared.plumbing.lanes import LANES, by_lane, lane_of_text
 
 _SHOWN = "id, channel, address, address_hash, scope, reason, yields, created_at"
 
@@ -47,6 +47,21 @@ async def suppress(
         at,
     )
     return rows[0]
+
+
+async def outlast_claims(db: Database) -> None:
+    """Wait until all claims have ended that may not have seen what was committed before; those that begin after do.
+
+    Who is refused by an address has no row that claims lock, but every claim holds the leases of its lanes.
+    """
+
+    async def work(tx: Connection) -> None:
+        await tx.fetchmany(
+            "SELECT 1 FROM work_lanes WHERE lane = $1 AND work = 'sends' FOR NO KEY UPDATE",
+            [(lane,) for lane in range(LANES)],
+        )
+
+    await db.run(work)
 
 
 async def list_suppressions(

@@ -129,6 +129,11 @@ class Messaging:
         finally:
             await connection.close()
 
+    async def waits(self, kind: str) -> bool:
+        """Whether any statement waits for a lock of this kind."""
+        query = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND (wait_event_type, wait_event) = "
+        return bool(await self.rows(query + "('Lock', $1)", kind))
+
     def step(self, by: timedelta) -> None:
         """Step the clock, and have the timers look."""
         self.clock.step(by)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 import pytest
@@ -133,12 +134,7 @@ async def test_what_is_passed_on_while_progress_is_looked_at_is_not_missed(messa
         async with one.db.transaction() as tx:
             await tx.execute("LOCK TABLE preference_outbox")
             looking = asyncio.ensure_future(messaging.progress())
-            await until(
-                lambda: messaging.rows(
-                    "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'preference_outbox'::regclass"
-                ),
-                "it waits for the table",
-            )
+            await until(partial(messaging.waits, "relation"), "it waits for the table")
             assert await mover_of(one, messaging, stack).step() == 1
         assert (await looking)["pending"] == 1
 

@@ -1,11 +1,13 @@
 """STOP and START by text message: signed by the provider, counted from the answer on, and no operator's word undone."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
 from datetime import timedelta
+from functools import partial
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -13,6 +15,8 @@ from services.messaging.domain.replies import asked_by, is_signed
 from shared.plumbing.ids import new_id
 from tests.services.messaging.conftest import Messaging, NewMessaging
 from tests.services.messaging.neighbours import consent
+from tests.services.messaging.senders import make_sender
+from tests.support.waiting import until
 
 TWILIO: dict[str, Any] = {
     "twilio_account": "AC1",
@@ -84,7 +88,8 @@ async def test_a_stop_is_honoured_by_what_waits_and_lifted_by_a_start(new_messag
     await messaging.settle()
     await _reply(messaging, "STOP")
     [suppression] = await messaging.items("/v1/suppressions")
-    assert (suppression["channel"], suppression["address"], suppression["reason"]) == ("sms", NUMBER, "stopped")
+    assert (suppression["channel"], suppression["address"], suppression["reason"]) == ("sms", None, "stopped")
+    assert await messaging.items(f"/v1/suppressions?channel=sms&address={quote(NUMBER)}") == [suppression]
     messaging.step(timedelta(hours=1))
     await messaging.settle()
     [decision] = await messaging.decisions()
@@ -108,6 +113,35 @@ async def test_a_start_that_is_told_again_undoes_no_stop_that_came_after_it(new_
     await _reply(messaging, "START", sid="SM2")
     assert [one["reason"] for one in await messaging.items("/v1/suppressions")] == ["stopped"]
     assert "SM" not in str([dict(row) for row in await messaging.rows("SELECT * FROM hook_tokens")])
+
+
+@pytest.mark.parametrize("by", ["stop", "operator"])
+async def test_it_is_answered_when_no_claim_is_left_that_has_not_seen_it(new_messaging: NewMessaging, by: str) -> None:
+    messaging = await new_messaging(**TWILIO)
+    await messaging.campaign(template={"channel": "sms", "body": "Hi"})
+    await messaging.stop()
+    await messaging.start(role="api")
+    messaging.near.change(messaging.near.add_person(**PERSON), "vip", messaging.clock.now())
+    body = {"channel": "sms", "address": NUMBER}
+    async with make_sender(messaging, "slow") as one:
+        await one.leases.renew()
+        await one.take_in()
+        async with one.db.pool.acquire() as connection, connection.transaction():
+            # Where the claim waits for that, it has read and not written.
+            await connection.execute("LOCK TABLE deliveries IN SHARE MODE")
+            claiming = asyncio.create_task(one.sender.step())
+            await until(partial(messaging.waits, "relation"), "the claim waits")
+            asked = _reply(messaging, "STOP") if by == "stop" else messaging.call("POST", "/v1/suppressions", body)
+            refusing = asyncio.ensure_future(asked)
+
+            async def it_waits() -> bool:
+                return refusing.done() or await messaging.waits("transactionid")
+
+            await until(it_waits, "the refusal waits")
+            assert len(await messaging.items("/v1/suppressions")) == 1
+            assert not refusing.done()
+        assert await claiming == 1
+        await refusing
 
 
 async def test_a_start_does_not_undo_an_operators_word(new_messaging: NewMessaging) -> None:
