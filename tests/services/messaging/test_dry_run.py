@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from services.messaging.models import metadata
+from tests.services.messaging.chance import drawn
 from tests.services.messaging.conftest import Messaging
 from tests.services.messaging.neighbours import READER
 
@@ -61,14 +62,17 @@ async def test_everybody_with_the_reason_and_nothing_written(messaging: Messagin
 async def test_what_it_says_is_what_then_happens(messaging: Messaging) -> None:
     await messaging.call("PUT", "/v1/settings", {"quiet_hours": {"from": "21:00", "until": "08:00"}})
     at = (messaging.clock.now() + timedelta(days=1)).replace(hour=22, minute=0)
-    await messaging.campaign(trigger={"segment": "vip", "at": at.isoformat()}, holdout=0.5, delay="PT30M")
-    zones = ("UTC", "Asia/Tokyo", "America/New_York", "No/Where")
-    traits = {"email": "a@example.com"}
-    people = [messaging.near.add_person(traits=traits | {"timezone": zones[n % 4]}) for n in range(12)]
+    made = await messaging.campaign(trigger={"segment": "vip", "at": at.isoformat()}, holdout=0.5, delay="PT30M")
+    people = [
+        messaging.near.add_person(id=drawn(made, held=held), traits={"email": "a@example.com", "timezone": zone})
+        for zone in ("UTC", "Asia/Tokyo", "America/New_York", "No/Where")
+        for held in (True, False)
+    ]
     await members(messaging, *people)
     answer = await messaging.call("POST", "/v1/campaigns/hello/dry-run")
     foreseen = {one["profile_id"]: one["reason"] for one in answer["items"]}
-    assert set(foreseen.values()) == {"sent", "holdout", "quiet_hours"}
+    assert [foreseen[str(one)] for one in people[::2]] == ["holdout"] * 4
+    assert [foreseen[str(one)] for one in people[1::2]] == ["quiet_hours", "quiet_hours", "sent", "quiet_hours"]
     messaging.step(at + timedelta(minutes=30, seconds=1) - messaging.clock.now())
     await messaging.settle()
     assert await messaging.decided() == foreseen

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.services.messaging.chance import at_hour
 from tests.services.messaging.conftest import Messaging
 from tests.services.messaging.journeys import ENTRY, HOUR, PAID, begin, go, happen, runs, said, sign_up
 
@@ -101,6 +102,7 @@ async def test_branches_and_local_times_are_the_persons(messaging: Messaging) ->
         ],
         "else": [{"wait_until": "09:00"}, {"send": "other"}],
     }
+    at_hour(messaging, 3)
     await begin(messaging, branch)
     traits = {"email": "{}@example.com", "country": "JP", "timezone": "Asia/Tokyo"}
     ada = messaging.near.add_person(user_id="ada", traits=traits | {"email": "ada@example.com"})
@@ -116,6 +118,7 @@ async def test_branches_and_local_times_are_the_persons(messaging: Messaging) ->
 
 
 async def test_while_those_who_must_be_asked_are_away_others_walk(messaging: Messaging) -> None:
+    at_hour(messaging, 3)
     await begin(messaging, {"wait_until": "09:00"}, {"send": "a"})
     await messaging.call("POST", "/v1/journeys", {"key": "plain", "entry": ENTRY, "steps": [{"wait": "PT1H"}]})
     await messaging.call("POST", "/v1/journeys/plain/start")

@@ -15,6 +15,7 @@ from services.messaging.service.mover import Mover
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.http import Neighbour
 from shared.plumbing.leases import LeaseLost
+from tests.services.messaging.chance import at_hour
 from tests.services.messaging.conftest import Messaging
 from tests.services.messaging.journeys import HOUR, begin, go, happen, runs, sign_up
 from tests.services.messaging.senders import Standing, make_sender
@@ -109,6 +110,7 @@ async def test_a_mover_whose_lane_is_anothers_moves_nobody(messaging: Messaging)
 
 
 async def test_a_backlog_that_waits_for_others_holds_up_no_other_journey(messaging: Messaging) -> None:
+    at_hour(messaging, 3)
     await begin(messaging, {"wait": "PT1H"}, {"wait_until": "09:00"})
     plain = {"key": "plain", "entry": {"event": "Visited"}, "steps": [{"wait": "PT1H"}]}
     await messaging.call("POST", "/v1/journeys", plain)

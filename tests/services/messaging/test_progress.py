@@ -1,9 +1,14 @@
 """A broadcast under way: how far it is, held up, gone on, called off, at a rate."""
 
+from collections import Counter
 from datetime import timedelta
+from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from services.messaging.domain.drawing import in_test, pick
+from tests.services.messaging.chance import someone
 from tests.services.messaging.conftest import Messaging
 from tests.services.messaging.neighbours import consent
 from tests.services.messaging.senders import make_sender
@@ -156,16 +161,21 @@ async def test_the_others_get_what_did_best_in_the_test(messaging: Messaging) ->
     for key in ("a", "b"):
         content = {"key": key, "channel": "email", "subject": key, "body": key}
         await messaging.call("POST", "/v1/templates", content, status=201)
-    members(messaging, *crowd(messaging, 24))
     at = messaging.clock.now()
-    await messaging.campaign(
+    made = await messaging.campaign(
+        start=False,
         trigger={"segment": "vip", "at": at.isoformat()},
         variants=[{"template": "a"}, {"template": "b"}],
         goal={"event": "Order Completed", "within": "P7D"},
         winner={"test_share": 0.5, "after": "PT1H", "by": "conversions"},
     )
+    fates = [(tested, variant) for tested in (True, False) for variant in ("a", "b")]
+    people = [someone(partial(_is_drawn, UUID(made["id"]), *fate)) for fate in fates * 6]
+    members(messaging, *(messaging.near.add_person(id=one) for one in people))
+    await messaging.call("POST", "/v1/campaigns/hello/start")
     await messaging.settle()
     tested = await messaging.mailbox()
+    assert Counter(mail["subject"] for mail in tested) == {"a": 6, "b": 6}
     found = await progress(messaging)
     assert found["waiting"] == {"testing": 24 - len(tested)}
     liked = next(mail["subject"] for mail in tested)
@@ -178,11 +188,16 @@ async def test_the_others_get_what_did_best_in_the_test(messaging: Messaging) ->
     messaging.step(timedelta(seconds=10))
     await messaging.settle()
     others = [mail for mail in await messaging.mailbox() if mail not in tested]
-    assert len(others) == 24 - len(tested) > 0
+    assert len(others) == 24 - len(tested)
     assert {mail["subject"] for mail in others} == {liked}
     winner = await _winner(messaging)
     assert winner["variant"] == liked
     assert "is used for everybody else" in winner["in_words"]
+
+
+def _is_drawn(campaign_id: UUID, tested: bool, variant: str, profile_id: UUID) -> bool:
+    drawn = pick([("a", Decimal(1)), ("b", Decimal(1))], campaign_id, profile_id)
+    return (in_test(Decimal("0.5"), campaign_id, profile_id), drawn) == (tested, variant)
 
 
 async def _winner(messaging: Messaging) -> Any:

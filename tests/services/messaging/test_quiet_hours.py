@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.services.messaging.chance import in_july
 from tests.services.messaging.conftest import NewMessaging
 from tests.services.messaging.test_broadcasts import members
 
@@ -28,6 +29,7 @@ def time_of_day(at: datetime) -> str:
 
 async def test_every_path_waits_and_no_broken_zone_drops_anybody(new_messaging: NewMessaging) -> None:
     messaging = await new_messaging(default_timezone=BERLIN)
+    in_july(messaging)
     now = messaging.clock.now()
     quiet = {"from": time_of_day(now - HOUR), "until": time_of_day(now + 3 * HOUR)}
     await messaging.call("PUT", "/v1/settings", {"quiet_hours": quiet})

@@ -4,12 +4,16 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from services.messaging.domain.drawing import in_control_group
 from services.messaging.service.sender import Outdated
 from shared.plumbing.leases import LeaseLost
+from tests.services.messaging.chance import drawn, someone
 from tests.services.messaging.conftest import Messaging, NewMessaging
 from tests.services.messaging.neighbours import consent
 from tests.services.messaging.senders import make_sender
@@ -120,12 +124,12 @@ async def test_variants_and_holdout_are_drawn_once_and_reported(messaging: Messa
     for key in ("a", "b"):
         body = {"key": key, "channel": "email", "subject": key, "body": key}
         await messaging.call("POST", "/v1/templates", body, status=201)
-    await messaging.campaign(
+    made = await messaging.campaign(
         variants=[{"template": "a", "weight": 1}, {"template": "b", "weight": 1}],
         holdout=0.25,
         goal={"event": "Order Completed", "within": "P7D", "revenue": "total"},
     )
-    people = [messaging.near.add_person() for _ in range(60)]
+    people = [messaging.near.add_person(id=drawn(made, held=n % 4 == 0)) for n in range(60)]
     await messaging.enter(*people)
     await messaging.settle()
     for _ in range(2):  # the second order converts nobody again
@@ -135,15 +139,14 @@ async def test_variants_and_holdout_are_drawn_once_and_reported(messaging: Messa
     await messaging.settle()
     report = await messaging.call("GET", "/v1/campaigns/hello/report")
     assert report["triggers"] == 60
-    assert report["decisions"]["sent"] + report["decisions"]["held_out"] == 60
-    assert 5 <= report["holdout"]["held_out"] <= 28
+    assert (report["decisions"]["sent"], report["decisions"]["held_out"]) == (45, 15)
     assert {"a", "b"} == set(report["variants"])
     assert report["sent"]["conversions"] + report["holdout"]["conversions"] == 30
     assert report["sent"]["revenue"] + report["holdout"]["revenue"] == 300
     effect = report["effect"]
     told, held = effect["told"], effect["held_out"]
-    assert (told["people"], held["people"]) == (report["sent"]["sent"], report["holdout"]["held_out"])
-    assert told["converted"] + held["converted"] == 30
+    assert (told["people"], held["people"]) == (report["sent"]["sent"], report["holdout"]["held_out"]) == (45, 15)
+    assert (told["converted"], held["converted"]) == (22, 8)
     assert (told["average_order_value"], told["revenue_per_person"]) == (
         10,
         pytest.approx(Decimal(10 * told["converted"]) / told["people"], abs=Decimal("0.00001")),
@@ -154,17 +157,21 @@ async def test_variants_and_holdout_are_drawn_once_and_reported(messaging: Messa
     assert effect["in_words"].startswith(f"Of {told['people']} told, {told['converted']} ")
 
 
+def _is_in_control_group(wanted: bool, profile_id: UUID) -> bool:
+    return in_control_group(Decimal("0.3"), profile_id) is wanted
+
+
 async def test_the_control_group_hears_of_no_campaign_but_of_its_own_affairs(messaging: Messaging) -> None:
     goal = {"event": "Order Completed", "within": "P7D", "revenue": "total"}
     await messaging.call("PUT", "/v1/settings", {"control_group": 0.3})
     for key in ("hello", "again"):
         await messaging.campaign(key, goal=goal)
     await messaging.campaign("receipt", purpose="transactional")
-    people = [messaging.near.add_person() for _ in range(40)]
+    people = [messaging.near.add_person(id=someone(partial(_is_in_control_group, n % 4 == 0))) for n in range(40)]
     await messaging.enter(*people)
     await messaging.settle()
     quiet = {one["profile_id"] for one in await messaging.decisions("campaign=hello&decision=held_out")}
-    assert 2 <= len(quiet) <= 25
+    assert quiet == {str(one) for one in people[::4]}
     assert {one["reason"] for one in await messaging.decisions("decision=held_out")} == {"control_group"}
     assert quiet == {one["profile_id"] for one in await messaging.decisions("campaign=again&decision=held_out")}
     assert len(await messaging.decisions("campaign=receipt&decision=sent")) == 40
@@ -221,13 +228,18 @@ async def test_a_backlog_of_one_campaign_holds_back_no_other(new_messaging: NewM
     await messaging.campaign("big")
     await messaging.campaign("small", trigger={"segment": "other", "on": "entered"})
     await messaging.campaign("receipt", trigger={"event": "Order Completed"}, purpose="transactional")
-    messaging.near.down.add("profiles")
+    messaging.near.down.add("profiles/internal/recipients")
     crowd = [messaging.near.add_person() for _ in range(200)]
     await messaging.enter(*crowd)
     late = messaging.near.add_person()
     await messaging.enter(late, segment="other")
     buyer = messaging.near.add_person()
     messaging.near.event(buyer, "Order Completed", messaging.clock.now())
+
+    async def all_are_due() -> bool:
+        return len(await messaging.rows("SELECT 1 FROM sends")) == 202
+
+    await until(all_are_due, "all are due")
     messaging.near.down.clear()
     await messaging.settle()
     order = [one["campaign"] for one in reversed(await messaging.mailbox())]
