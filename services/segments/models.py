@@ -227,7 +227,6 @@ Table(
     Column("cause", JSONB, nullable=False),
     PrimaryKeyConstraint("lane", "seq"),
     Index("changes_segment", "lane", "segment_id", "seq"),
-    Index("changes_profile", "lane", "profile_id"),
     Index("changes_member", "lane", "segment_id", "profile_id", "at", "seq"),
 )
 

@@ -1,7 +1,7 @@
 """What runs by itself: the feed that is pulled, what time changes, builds, and what deleted segments left behind."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -22,7 +22,7 @@ from shared.plumbing.log import get_logger
 log = get_logger()
 LOOK_AGAIN = 1.0  # seconds: a change by time shows within two
 DUE_AT_ONCE = 1024
-LANES_AT_ONCE, SIDE_BY_SIDE, PLANS_AT_ONCE = 8, 2, 1000
+LANES_AT_ONCE, SIDE_BY_SIDE, PLANS_AT_ONCE = 8, 2, 500
 PLANNED_AT_ONCE = 200
 AHEAD = timedelta(minutes=10)
 PLANS_AGAIN = 30.0  # seconds; few beside the ten minutes that plans are made ahead
@@ -40,6 +40,7 @@ class Timers:
         self._leases = leases
         self._clock = clock
         self._committed = committed
+        self._turn = asyncio.Lock()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -70,17 +71,24 @@ class Timers:
         return count
 
     async def _carry_out(self, due: Sequence[int], now: datetime) -> int:
-        count = 0
-        for start in range(0, len(due), SIDE_BY_SIDE):
-            works = [partial(self._carry_out_in, lane, now) for lane in due[start : start + SIDE_BY_SIDE]]
-            for done in await asyncio.gather(*map(self._db.run, works), return_exceptions=True):
-                if isinstance(done, BaseException):
-                    raise done
-                count += done
+        lanes, count = iter(due), 0
+        works = [self._carry_out_in(lanes, now) for _ in range(SIDE_BY_SIDE)]
+        for done in await asyncio.gather(*works, return_exceptions=True):
+            if isinstance(done, BaseException):
+                raise done
+            count += done
         return count
 
-    async def _carry_out_in(self, lane: int, now: datetime, tx: Connection) -> int:
-        return await carry_out_plans(tx, self._book, self._leases, lane, now=now, limit=PLANS_AT_ONCE)
+    async def _carry_out_in(self, lanes: Iterator[int], now: datetime) -> int:
+        """In one after the other, as long as there are any: whoever takes of them, too, gets others."""
+        count = 0
+        for lane in lanes:
+            count += await self._db.run(partial(self._carry_out_some, lane, now))
+        return count
+
+    async def _carry_out_some(self, lane: int, now: datetime, tx: Connection) -> int:
+        limit, turn = PLANS_AT_ONCE, self._turn
+        return await carry_out_plans(tx, self._book, self._leases, lane, now=now, limit=limit, turn=turn)
 
     async def _pass(self, due: Sequence[int], now: datetime) -> int:
         return await self._db.run(

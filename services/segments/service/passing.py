@@ -5,6 +5,7 @@ at leisure, and kept as a plan; when the instant has come, plans are carried out
 only just now or something happened to it meanwhile, is brought there by the engine.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -41,15 +42,19 @@ async def let_time_pass(
 
 
 async def carry_out_plans(
-    tx: Connection, book: RuleBook, leases: Leases, lane: int, *, now: datetime, limit: int
+    tx: Connection, book: RuleBook, leases: Leases, lane: int, *, now: datetime, limit: int, turn: asyncio.Lock
 ) -> int:
-    """Let some of the plans of a lane that have come due become so. Returns how many."""
+    """Let some of the plans of a lane that have come due become so. Returns how many.
+
+    One at a time, by `turn`, does what keeps a processor busy; others begin and commit meanwhile.
+    """
     rules = await book.current(tx)
     await leases.check(tx, [lane])
     served = [Served(v.id, v.segment_id, v.number) for v in rules.versions.values() if v.serves]
     # before it takes the lane's counter: who changes the catalogue takes them in this order, too
     await confirm_revision(tx, rules.revision)
-    return await plans.carry_out(tx, lane, now, revision=rules.revision, served=served, limit=limit)
+    async with turn:
+        return await plans.carry_out(tx, lane, now, revision=rules.revision, served=served, limit=limit)
 
 
 async def plan_ahead(

@@ -70,28 +70,31 @@ def _columns(changes: Sequence[Change]) -> tuple[list[Any], ...]:
     )
 
 
-def applied(changes: str) -> str:
+def applied(changes: str, *, behind: Sequence[str] = ()) -> str:
     """Further parts of a statement, which make of its part of that name memberships and records. That lists changes of the lane
     `$1`: `row` (from 1), `id`, `segment_id`, `number` (of the version), `profile_id`, `user_id`, `entered`, `at`, `cause`.
 
-    Takes the lane's counter: commit soon.
+    Takes the lane's counter, once memberships and those of its parts that are named in `behind` (and return rows) are written:
+    commit soon, for whoever records changes of the lane waits.
     """
     return f"""gone AS (
     DELETE FROM memberships USING {changes}
     WHERE lane = $1 AND NOT entered AND memberships.segment_id = {changes}.segment_id
-      AND memberships.profile_id = {changes}.profile_id
-), {entered(changes)}"""
+      AND memberships.profile_id = {changes}.profile_id RETURNING true
+), {entered(changes, behind=(*behind, "gone"))}"""
 
 
-def entered(changes: str) -> str:
+def entered(changes: str, *, behind: Sequence[str] = ()) -> str:
     """The same where all of them are entries."""
+    # what a statement's parts return is there when they are through; left to itself, it goes from the last to the first
+    written = " ".join(f"AND (SELECT count(*) FROM {part}) >= 0" for part in (*behind, "come"))
     return f"""come AS (
     INSERT INTO memberships (lane, segment_id, profile_id, entered_at)
     SELECT $1, segment_id, profile_id, at FROM {changes} WHERE entered
-    ON CONFLICT (lane, segment_id, profile_id) DO UPDATE SET entered_at = excluded.entered_at
+    ON CONFLICT (lane, segment_id, profile_id) DO UPDATE SET entered_at = excluded.entered_at RETURNING true
 ), head AS (
     UPDATE lane_heads SET seq = seq + (SELECT count(*) FROM {changes})
-    WHERE lane = $1 AND EXISTS (SELECT FROM {changes}) RETURNING seq
+    WHERE lane = $1 AND EXISTS (SELECT FROM {changes}) {written} RETURNING seq
 ), told AS (
     INSERT INTO changes (lane, seq, id, segment_id, version, profile_id, user_id, change, at, cause)
     SELECT $1, head.seq - (SELECT count(*) FROM {changes}) + row, id, segment_id, number, profile_id, user_id,
@@ -204,7 +207,12 @@ def _message(row: Record) -> str:
 
 async def delete_changes(tx: Connection, profiles: Iterable[UUID]) -> None:
     """Forget what was recorded of these profiles."""
-    await tx.executemany("DELETE FROM changes WHERE lane = $1 AND profile_id = ANY($2::uuid[])", lanes_of(profiles))
+    await tx.executemany(
+        """DELETE FROM changes
+           USING (SELECT id FROM segments UNION SELECT segment_id FROM removals) AS known, unnest($2::uuid[]) AS gone (profile_id)
+           WHERE lane = $1 AND changes.segment_id = known.id AND changes.profile_id = gone.profile_id""",
+        lanes_of(profiles),
+    )
 
 
 async def remove_some_changes(tx: Connection, segment_id: UUID, lane: int, *, limit: int) -> int:

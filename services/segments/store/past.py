@@ -81,11 +81,10 @@ async def changes_of(
 ) -> list[ChangeOfProfile]:
     """A profile's changes, those of one segment if given, the last recorded first; from before a sequence number on."""
     rows = await tx.fetch(
-        """WITH own AS MATERIALIZED (  -- or the order might be had from all of the lane's changes
-             SELECT * FROM changes WHERE lane = $1 AND profile_id = $2 AND ($3::uuid IS NULL OR segment_id = $3))
-           SELECT segments.key, own.lane, own.seq, own.profile_id, own.user_id, own.version, own.change, own.at, own.cause
-           FROM own JOIN segments ON segments.id = own.segment_id
-           WHERE own.seq < $4 ORDER BY own.seq DESC LIMIT $5""",
+        """SELECT segments.key, own.lane, own.seq, own.profile_id, own.user_id, own.version, own.change, own.at, own.cause
+           FROM segments, LATERAL (  -- segment by segment: there is no other way to those of one profile
+             SELECT * FROM changes WHERE lane = $1 AND segment_id = segments.id AND profile_id = $2 OFFSET 0) AS own
+           WHERE ($3::uuid IS NULL OR segments.id = $3) AND own.seq < $4 ORDER BY own.seq DESC LIMIT $5""",
         lane_of(profile_id),
         profile_id,
         segment_id,

@@ -104,15 +104,16 @@ WITH ripe AS MATERIALIZED (
 ), carried AS (
     UPDATE profiles SET truths = planned_truths, evaluated_at = planned_at, next_due_at = planned_due_at,
         planned_at = NULL, planned_revision = NULL, planned_truths = NULL, planned_due_at = NULL
-    FROM ripe WHERE profiles.lane = $1 AND profiles.profile_id = ripe.profile_id
+    FROM ripe WHERE profiles.lane = $1 AND profiles.profile_id = ripe.profile_id RETURNING true
 ), served AS (
     SELECT * FROM unnest($5::bigint[], $6::uuid[], $7::int[]) AS served (version_id, segment_id, number)
 ), flips AS MATERIALIZED (
     SELECT row_number() OVER () AS row, segment_id, number, profile_id, user_id, entered, at, $8::jsonb AS cause,
-           md5(concat_ws(' ', 'time', segment_id, number, profile_id, entered, extract(epoch FROM at)))::uuid AS id
-    FROM ripe, LATERAL (
-        SELECT version_id, true AS entered FROM unnest(after) AS version_id WHERE version_id <> ALL (before)
-        UNION ALL SELECT version_id, false FROM unnest(before) AS version_id WHERE version_id <> ALL (after)
-    ) AS flip JOIN served USING (version_id)
-), {applied("flips")}
+           md5('time'::bytea || uuid_send(segment_id) || int4send(number) || uuid_send(profile_id) || boolsend(entered)
+               || timestamptz_send(at))::uuid AS id
+    FROM (SELECT *, version_id = ANY (after) AS entered
+          FROM (SELECT *, unnest(after || before) AS version_id FROM ripe) AS named
+          WHERE (version_id = ANY (after)) <> (version_id = ANY (before))) AS flip
+    JOIN served USING (version_id)
+), {applied("flips", behind=("carried",))}
 SELECT count(*) FROM ripe"""

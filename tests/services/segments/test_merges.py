@@ -108,6 +108,14 @@ async def test_an_erased_person_is_gone_and_stays_gone(segments: Standing) -> No
         assert not any("zoe" in row[0].lower() for row in rows), table
 
 
+async def test_what_deleted_segments_left_behind_of_an_erased_person_is_gone_with_them(segments: Standing) -> None:
+    await segments.define("buyers", BOUGHT)
+    await segments.take(*(did(name, "Order Completed", profile=known(name)) for name in ("zoe", "ann")))
+    await segments.call("DELETE", "/v1/segments/buyers", status=204)
+    await segments.take(erased("zoe"))
+    assert [row["profile_id"] for row in await segments.db.fetch("SELECT profile_id FROM changes")] == [person("ann")]
+
+
 async def test_a_merge_that_is_still_on_its_way_does_not_bring_an_erased_person_back(segments: Standing) -> None:
     await segments.define("buyers", BOUGHT)
     await segments.take(did("anon", "Order Completed", profile=known("anon")), changed("zoe"))

@@ -1,12 +1,14 @@
 """Edits taking over in shops that go over to them in one step, beside everything else that goes on."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 from hashlib import md5
 from uuid import UUID
 
 from services.segments.service.passing import carry_out_plans
 from services.segments.store.catalogue import change_catalogue
+from shared.plumbing.db import Connection
 from shared.plumbing.lanes import lane_of
 from tests.services.segments.standing import Standing
 from tests.services.segments.told import changed, did, known, person
@@ -50,21 +52,57 @@ async def test_a_change_by_an_edit_is_known_by_what_it_is(segments: Standing) ->
 
 async def test_who_lets_time_pass_waits_for_the_catalogue_with_nothing_in_hand(segments: Standing) -> None:
     """Otherwise it could wait for the catalogue, and who has confirmed that for the lane's counter."""
+    carry_out, lane = await _let_a_minute_pass(segments)
+    async with segments.db.transaction() as changing:
+        await change_catalogue(changing)
+        passing = asyncio.create_task(segments.db.run(carry_out))
+        await _until(passing, segments, WAITS)
+        await changing.execute("SELECT FROM lane_heads WHERE lane = $1 FOR UPDATE NOWAIT", lane)
+    assert await passing == 0  # it was planned by rules that are gone
+    await segments.worker.work()
+    assert [change[:2] for change in await segments.changes("recent")] == [("entered", "event"), ("left", "time")]
+
+
+async def test_who_lets_time_pass_takes_the_lane_s_counter_when_all_else_is_written(segments: Standing) -> None:
+    """Whatever happens to others in the lane is to be counted meanwhile."""
+    carry_out, lane = await _let_a_minute_pass(segments)
+    async with segments.db.transaction() as other:
+        await other.execute("SELECT FROM memberships WHERE lane = $1 FOR UPDATE", lane)
+        passing = asyncio.create_task(segments.db.run(carry_out))
+        await _until(passing, segments, LEAVES)
+        await other.execute("SELECT FROM lane_heads WHERE lane = $1 FOR UPDATE NOWAIT", lane)
+    assert await passing == 1
+    assert await segments.members("recent") == set()
+
+
+async def test_plans_are_carried_out_one_lane_at_a_time(segments: Standing) -> None:
+    """So that they keep one processor busy, and no more."""
+    turn = asyncio.Lock()
+    carry_out, _ = await _let_a_minute_pass(segments, turn=turn)
+    async with turn:
+        passing = asyncio.create_task(segments.db.run(carry_out))
+        await _until(passing, segments, HAS_BEGUN)
+        assert await segments.members("recent") == {person("ann")}
+        await segments.db.execute("SELECT FROM profiles FOR UPDATE NOWAIT")
+    assert await passing == 1
+
+
+async def _let_a_minute_pass(
+    segments: Standing, *, turn: asyncio.Lock | None = None
+) -> tuple[Callable[[Connection], Awaitable[int]], int]:
+    """Somebody has been in a segment for it, as was planned. Returns what carries that out, and their lane."""
     await segments.define("recent", {**BOUGHT, "within": "PT1M"})
     await segments.take(did("ann", "Order Completed", profile=known("ann")))
     now, lane, worker = segments.clock.step(minutes=2), lane_of(person("ann")), segments.worker
     await worker.renew()
-    carry_out = partial(carry_out_plans, book=worker.book, leases=worker.work_leases, lane=lane, now=now, limit=10)
-    async with segments.db.transaction() as changing:
-        await change_catalogue(changing)
-        passing = asyncio.create_task(segments.db.run(carry_out))
-        while not await segments.db.fetchval(WAITS):
-            assert not passing.done()
-            await asyncio.sleep(0.01)
-        await changing.execute("SELECT FROM lane_heads WHERE lane = $1 FOR UPDATE NOWAIT", lane)
-    assert await passing == 0  # it was planned by rules that are gone
-    await worker.work()
-    assert [change[:2] for change in await segments.changes("recent")] == [("entered", "event"), ("left", "time")]
+    book, leases, turn = worker.book, worker.work_leases, turn or asyncio.Lock()
+    return partial(carry_out_plans, book=book, leases=leases, lane=lane, now=now, limit=10, turn=turn), lane
+
+
+async def _until(passing: "asyncio.Task[int]", segments: Standing, state: str) -> None:
+    while not await segments.db.fetchval(state):
+        assert not passing.done()
+        await asyncio.sleep(0.01)
 
 
 async def test_events_are_taken_in_while_segments_are_changed_all_the_time(segments: Standing) -> None:
@@ -85,5 +123,9 @@ async def test_events_are_taken_in_while_segments_are_changed_all_the_time(segme
     assert await segments.members("s") == {person(name) for name in PEOPLE[:8]}
 
 
+LEAVES = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+                           AND query LIKE '%WITH ripe AS%')"""
+HAS_BEGUN = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+                              AND state = 'idle in transaction' AND query LIKE '%catalogue%FOR SHARE')"""
 WAITS = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
                           AND query LIKE '%catalogue%FOR SHARE')"""
