@@ -22,7 +22,7 @@ from shared.plumbing.log import get_logger
 log = get_logger()
 LOOK_AGAIN = 1.0  # seconds: a change by time shows within two
 DUE_AT_ONCE = 1024
-LANES_AT_ONCE, SIDE_BY_SIDE, PLANS_AT_ONCE = 8, 2, 500
+LANES_AT_ONCE, SIDE_BY_SIDE, PLANS_AT_ONCE = 8, 2, 2000
 PLANNED_AT_ONCE = 200
 AHEAD = timedelta(minutes=10)
 PLANS_AGAIN = 30.0  # seconds; few beside the ten minutes that plans are made ahead
@@ -83,7 +83,9 @@ class Timers:
         """In one after the other, as long as there are any: whoever takes of them, too, gets others."""
         count = 0
         for lane in lanes:
-            count += await self._db.run(partial(self._carry_out_some, lane, now))
+            if done := await self._db.run(partial(self._carry_out_some, lane, now)):
+                self._committed()
+                count += done
         return count
 
     async def _carry_out_some(self, lane: int, now: datetime, tx: Connection) -> int:
