@@ -173,13 +173,14 @@ class Glimpse(Message, frozen=True, kw_only=True):
 
 
 Resolved = EventResolved | ProfileChanged | ProfilesMerged | ProfileErased | EventDropped | ConsentRecorded
+_read = reader_of(Resolved)  # found once: it takes a tenth of what reading a message does to look for it
 KINDS = frozenset({"event", "profile", "merge", "erase", "dropped", "consent"})
 
 
 def parse_resolved(message: bytes | str) -> Resolved | None:
     """The message, or None for a kind that only a newer release knows."""
     try:
-        resolved: Resolved = reader_of(Resolved)(message)
+        resolved: Resolved = _read(message)
     except msgspec.ValidationError:
         if kind_of(message) in KINDS:
             raise

@@ -104,7 +104,7 @@ class Subject:
             self.life_events,
             self.created_at,
             self.standing.written(),
-            frozenset(self.truths),
+            list(self.truths),
             self.revision,
             self.states_revision,
             self.evaluated_at,
