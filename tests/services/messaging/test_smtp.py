@@ -20,7 +20,7 @@ from tests.support.waiting import until
 
 
 async def outcome_names(messaging: Messaging) -> list[str]:
-    rows = await messaging.rows("SELECT message FROM feed ORDER BY written_at")
+    rows = await messaging.rows("SELECT message FROM feed ORDER BY written_at, lane, seq")
     return [row["message"].split('"name":"')[1].split('"')[0] for row in rows]
 
 
