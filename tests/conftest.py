@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.emptied import clean_database
+from tests.support.near_loop import pytest_asyncio_loop_factories
 from tests.support.postgres import (
     database_url,
     make_database,
@@ -22,6 +23,7 @@ __all__ = [
     "database_url",
     "make_database",
     "postgres_server",
+    "pytest_asyncio_loop_factories",
     "pytest_configure",
     "pytest_unconfigure",
 ]
