@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -23,6 +24,7 @@ log = get_logger()
 LOOK_AGAIN = 1.0  # seconds: a change by time shows within two
 DUE_AT_ONCE = 1024
 LANES_AT_ONCE, SIDE_BY_SIDE, PLANS_AT_ONCE = 8, 2, 2000
+ONE_AT_A_TIME = 4.0  # seconds for which a midnight leaves a processor to what people do; who is due later than that has waited enough
 PLANNED_AT_ONCE = 200
 AHEAD = timedelta(minutes=10)
 PLANS_AGAIN = 30.0  # seconds; few beside the ten minutes that plans are made ahead
@@ -30,17 +32,30 @@ PROFILES_AT_ONCE = 1_000_000  # that one query of a build looks at
 
 
 class Timers:
-    """Brings profiles over their boundaries, soon after each has passed."""
+    """Brings profiles over their boundaries, soon after each has passed.
+
+    Of two lanes at once; for the first seconds of a crowd, `one_at_a_time`, only one of them is worked on while the other begins
+    or commits, so that a processor is left to others.
+    """
 
     def __init__(
-        self, db: Database, book: RuleBook, leases: Leases, clock: Clock, *, committed: Callable[[], None]
+        self,
+        db: Database,
+        book: RuleBook,
+        leases: Leases,
+        clock: Clock,
+        *,
+        committed: Callable[[], None],
+        one_at_a_time: float = ONE_AT_A_TIME,
     ) -> None:
         self._db = db
         self._book = book
         self._leases = leases
         self._clock = clock
         self._committed = committed
+        self._one_at_a_time = one_at_a_time
         self._turn = asyncio.Lock()
+        self._busy_since: float | None = None
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -64,6 +79,7 @@ class Timers:
         now = self._clock.now()
         due = await due_lanes(self._db, lanes, now)
         if not due:
+            self._busy_since = None
             return 0
         count = await self._carry_out(due[:LANES_AT_ONCE], now) or await self._pass(due, now)
         if count:
@@ -71,25 +87,27 @@ class Timers:
         return count
 
     async def _carry_out(self, due: Sequence[int], now: datetime) -> int:
+        since = self._busy_since = self._busy_since or asyncio.get_running_loop().time()
         lanes, count = iter(due), 0
-        works = [self._carry_out_in(lanes, now) for _ in range(SIDE_BY_SIDE)]
+        works = [self._carry_out_in(lanes, now, since) for _ in range(SIDE_BY_SIDE)]
         for done in await asyncio.gather(*works, return_exceptions=True):
             if isinstance(done, BaseException):
                 raise done
             count += done
         return count
 
-    async def _carry_out_in(self, lanes: Iterator[int], now: datetime) -> int:
+    async def _carry_out_in(self, lanes: Iterator[int], now: datetime, since: float) -> int:
         """In one after the other, as long as there are any: whoever takes of them, too, gets others."""
         count = 0
         for lane in lanes:
-            if done := await self._db.run(partial(self._carry_out_some, lane, now)):
+            if done := await self._db.run(partial(self._carry_out_some, lane, now, since)):
                 self._committed()
                 count += done
         return count
 
-    async def _carry_out_some(self, lane: int, now: datetime, tx: Connection) -> int:
-        limit, turn = PLANS_AT_ONCE, self._turn
+    async def _carry_out_some(self, lane: int, now: datetime, since: float, tx: Connection) -> int:
+        is_late = asyncio.get_running_loop().time() - since >= self._one_at_a_time
+        limit, turn = PLANS_AT_ONCE, nullcontext() if is_late else self._turn
         return await carry_out_plans(tx, self._book, self._leases, lane, now=now, limit=limit, turn=turn)
 
     async def _pass(self, due: Sequence[int], now: datetime) -> int:

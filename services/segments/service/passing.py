@@ -5,8 +5,8 @@ at leisure, and kept as a plan; when the instant has come, plans are carried out
 only just now or something happened to it meanwhile, is brought there by the engine.
 """
 
-import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 from services.segments.domain.facts import instant
@@ -42,11 +42,18 @@ async def let_time_pass(
 
 
 async def carry_out_plans(
-    tx: Connection, book: RuleBook, leases: Leases, lane: int, *, now: datetime, limit: int, turn: asyncio.Lock
+    tx: Connection,
+    book: RuleBook,
+    leases: Leases,
+    lane: int,
+    *,
+    now: datetime,
+    limit: int,
+    turn: AbstractAsyncContextManager[None],
 ) -> int:
     """Let some of the plans of a lane that have come due become so. Returns how many.
 
-    One at a time, by `turn`, does what keeps a processor busy; others begin and commit meanwhile.
+    What keeps a processor busy is done within `turn`; others may begin and commit meanwhile.
     """
     rules = await book.current(tx)
     await leases.check(tx, [lane])

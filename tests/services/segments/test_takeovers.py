@@ -6,8 +6,11 @@ from functools import partial
 from hashlib import md5
 from uuid import UUID
 
+import pytest
+
 from services.segments.service.passing import carry_out_plans
 from services.segments.store.catalogue import change_catalogue
+from services.segments.worker import Timers
 from shared.plumbing.db import Connection
 from shared.plumbing.lanes import lane_of
 from tests.services.segments.standing import Standing
@@ -75,27 +78,34 @@ async def test_who_lets_time_pass_takes_the_lane_s_counter_when_all_else_is_writ
     assert await segments.members("recent") == set()
 
 
-async def test_plans_are_carried_out_one_lane_at_a_time(segments: Standing) -> None:
-    """So that they keep one processor busy, and no more."""
-    turn = asyncio.Lock()
-    carry_out, _ = await _let_a_minute_pass(segments, turn=turn)
-    async with turn:
-        passing = asyncio.create_task(segments.db.run(carry_out))
-        await _until(passing, segments, HAS_BEGUN)
-        assert await segments.members("recent") == {person("ann")}
-        await segments.db.execute("SELECT FROM profiles FOR UPDATE NOWAIT")
-    assert await passing == 1
+@pytest.mark.parametrize(("one_at_a_time", "leaving"), [(60.0, 1), (0.0, 2)])
+async def test_a_processor_is_left_to_others_but_not_for_ever(
+    segments: Standing, one_at_a_time: float, leaving: int
+) -> None:
+    await segments.define("recent", {**BOUGHT, "within": "PT1M"})
+    await segments.take(*(did(name, "Order Completed", profile=known(name)) for name in PEOPLE))
+    segments.clock.step(minutes=2)
+    worker = segments.worker
+    await worker.renew()
+    timers = Timers(
+        worker.db, worker.book, worker.work_leases, segments.clock, committed=lambda: None, one_at_a_time=one_at_a_time
+    )
+    async with segments.db.transaction() as other:
+        await other.execute("SELECT FROM memberships FOR UPDATE")
+        passing = asyncio.create_task(timers.step())
+        await _until(passing, segments, f"SELECT {_LEAVING} = {leaving} AND {_LEAVING} + {_BEGUN} = 2")
+    assert await passing > 1
 
 
 async def _let_a_minute_pass(
-    segments: Standing, *, turn: asyncio.Lock | None = None
+    segments: Standing,
 ) -> tuple[Callable[[Connection], Awaitable[int]], int]:
     """Somebody has been in a segment for it, as was planned. Returns what carries that out, and their lane."""
     await segments.define("recent", {**BOUGHT, "within": "PT1M"})
     await segments.take(did("ann", "Order Completed", profile=known("ann")))
     now, lane, worker = segments.clock.step(minutes=2), lane_of(person("ann")), segments.worker
     await worker.renew()
-    book, leases, turn = worker.book, worker.work_leases, turn or asyncio.Lock()
+    book, leases, turn = worker.book, worker.work_leases, asyncio.Lock()
     return partial(carry_out_plans, book=book, leases=leases, lane=lane, now=now, limit=10, turn=turn), lane
 
 
@@ -123,9 +133,9 @@ async def test_events_are_taken_in_while_segments_are_changed_all_the_time(segme
     assert await segments.members("s") == {person(name) for name in PEOPLE[:8]}
 
 
-LEAVES = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-                           AND query LIKE '%WITH ripe AS%')"""
-HAS_BEGUN = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
-                              AND state = 'idle in transaction' AND query LIKE '%catalogue%FOR SHARE')"""
+_ACTIVITY = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+_LEAVING = f"({_ACTIVITY} AND wait_event_type = 'Lock' AND query LIKE '%WITH ripe AS%')"
+_BEGUN = f"({_ACTIVITY} AND state = 'idle in transaction' AND query LIKE '%catalogue%FOR SHARE')"
+LEAVES = f"SELECT {_LEAVING} > 0"
 WAITS = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
                           AND query LIKE '%catalogue%FOR SHARE')"""
