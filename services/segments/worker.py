@@ -24,7 +24,7 @@ log = get_logger()
 LOOK_AGAIN = 1.0  # seconds: a change by time shows within two
 DUE_AT_ONCE = 1024
 LANES_AT_ONCE, SIDE_BY_SIDE, PLANS_AT_ONCE = 8, 2, 2000
-ONE_AT_A_TIME = 4.0  # seconds for which a midnight leaves a processor to what people do; who is due later than that has waited enough
+ONE_AT_A_TIME = 6.0  # seconds for which a midnight leaves a processor to what people do; who is due later than that has waited enough
 PLANNED_AT_ONCE = 200
 AHEAD = timedelta(minutes=10)
 PLANS_AGAIN = 30.0  # seconds; few beside the ten minutes that plans are made ahead
