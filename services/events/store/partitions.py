@@ -20,13 +20,20 @@ async def existing_partitions(db: Database) -> set[str]:
 async def make_partition(db: Database, month: Month) -> None:
     """Make a month's partition. Waits for no lock longer than three seconds; another process may have been first."""
     async with db.transaction() as tx:
-        await tx.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
-        await tx.execute("LOCK TABLE log_default IN ACCESS EXCLUSIVE MODE")
+        await lock_log(tx)
         if await tx.fetchval("SELECT to_regclass($1)", month.table) is None:
-            await _make(tx, month)
+            await add_partition(tx, month)
 
 
-async def _make(tx: Connection, month: Month) -> None:
+async def lock_log(tx: Connection) -> None:
+    """Let nobody look at the log before the end of the transaction: who has found its partitions already, and waits for one of
+    them, would see the rows neither where they were nor where they are."""
+    await tx.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+    await tx.execute("LOCK TABLE ONLY log, ONLY log_default IN ACCESS EXCLUSIVE MODE")
+
+
+async def add_partition(tx: Connection, month: Month) -> None:
+    """Make it, with what has fallen into the net; the log is locked."""
     start, end = month.start.isoformat(), month.end.isoformat()
     await tx.execute(f"CREATE TABLE {month.table} (LIKE log INCLUDING ALL)")
     await tx.execute(

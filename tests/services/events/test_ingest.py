@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from services.events.domain.months import months_from
+from services.events.store.partitions import add_partition, lock_log
 from shared.plumbing import json
 from tests.services.events.conftest import WRITE_KEY, Connection, Events, running, track
 from tests.support.waiting import until
@@ -282,6 +284,19 @@ async def test_months_are_made_ahead_and_rows_move_out_of_the_net(events: Events
     assert len(await events.messages()) == 2
     month = events.clock.now().strftime("log_%Y_%m")
     assert await database.fetchval(f"SELECT message_id FROM {month}") == "later"
+
+
+async def test_who_looks_while_rows_move_out_of_the_net_sees_them(events: Events, database: Connection) -> None:
+    events.clock.step(timedelta(days=4000))
+    await events.send(track(messageId="m"))
+    waiting = """SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = database
+                 WHERE NOT granted AND datname = current_database()"""
+    async with database.transaction():
+        await lock_log(database)
+        await add_partition(database, months_from(events.clock.now())[0])
+        looking = asyncio.ensure_future(events.messages())
+        await until(lambda: database.fetchval(waiting), "it waits")
+    assert [one["message_id"] for one in await looking] == ["m"]
 
 
 async def test_old_dedup_keys_are_forgotten_in_time(events: Events, database: Connection) -> None:
