@@ -54,14 +54,12 @@ async def outlast_claims(db: Database) -> None:
 
     Who is refused by an address has no row that claims lock, but every claim holds the leases of its lanes.
     """
-
-    async def work(tx: Connection) -> None:
-        await tx.fetchmany(
-            "SELECT 1 FROM work_lanes WHERE lane = $1 AND work = 'sends' FOR NO KEY UPDATE",
-            [(lane,) for lane in range(LANES)],
-        )
-
-    await db.run(work)
+    lease = "SELECT lane FROM work_lanes WHERE lane = $1 AND work = 'sends' FOR NO KEY UPDATE"
+    async with db.transaction() as tx:
+        free = await tx.fetchmany(f"{lease} SKIP LOCKED", [(lane,) for lane in range(LANES)])
+    # Each by itself: whoever waits for the claims of one lane holds up those of no other, and cannot be in a deadlock.
+    for lane in sorted({*range(LANES)} - {row["lane"] for row in free}):
+        await db.execute(lease, lane)
 
 
 async def list_suppressions(

@@ -13,6 +13,7 @@ import pytest
 
 from services.messaging.domain.replies import asked_by, is_signed
 from shared.plumbing.ids import new_id
+from shared.plumbing.lanes import LANES, lane_of
 from tests.services.messaging.conftest import Messaging, NewMessaging
 from tests.services.messaging.neighbours import consent
 from tests.services.messaging.senders import make_sender
@@ -142,6 +143,28 @@ async def test_it_is_answered_when_no_claim_is_left_that_has_not_seen_it(new_mes
             assert not refusing.done()
         assert await claiming == 1
         await refusing
+
+
+async def test_while_it_waits_for_one_claim_it_holds_up_no_other(new_messaging: NewMessaging) -> None:
+    messaging = await new_messaging(**TWILIO)
+    await messaging.campaign(template={"channel": "sms", "body": "Hi"})
+    await messaging.stop()
+    await messaging.start(role="api")
+    last = LANES - 1
+    ada = next(drawn for _ in range(1000) if lane_of(drawn := new_id()) != last)
+    messaging.near.change(messaging.near.add_person(id=ada, **PERSON), "vip", messaging.clock.now())
+    async with make_sender(messaging, "quick") as one:
+        await one.leases.renew()
+        await one.take_in()
+        async with one.db.pool.acquire() as connection, connection.transaction():
+            # As a claim of the last lane does, to its end.
+            await connection.execute("SELECT FROM work_lanes WHERE lane = $1 AND work = 'sends' FOR SHARE", last)
+            refusing = asyncio.ensure_future(_reply(messaging, "STOP"))
+            await until(partial(messaging.waits, "transactionid"), "the refusal waits")
+            assert await asyncio.wait_for(one.sender.step(), 10) == 1
+            assert not refusing.done()
+        await refusing
+    assert [decision["decision"] for decision in await messaging.decisions()] == ["suppressed"]
 
 
 async def test_a_start_does_not_undo_an_operators_word(new_messaging: NewMessaging) -> None:
