@@ -2,11 +2,13 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from services.messaging.domain.machines import SHOWN
+from services.messaging.service.clicks import tell_clicks
 from shared.plumbing import json
 from shared.plumbing.ids import new_id
 from tests.services.messaging.conftest import Messaging, NewMessaging
@@ -14,6 +16,8 @@ from tests.services.messaging.neighbours import consent
 from tests.services.messaging.post import Post, hang_up
 from tests.services.messaging.providers import Providers, event, events_of, mailed, twilio
 from tests.services.messaging.receiver import Receiver
+from tests.services.messaging.senders import make_sender
+from tests.support.waiting import until
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 
@@ -213,6 +217,31 @@ async def test_a_click_that_may_be_a_scanners_first_is_told_once_none_has_follow
     await messaging.start()
     await messaging.settle()
     assert len(await outcomes(messaging)) == 1
+
+
+async def test_a_click_that_waits_outlives_whoever_was_to_tell_it_and_is_told_once(
+    new_messaging: NewMessaging, providers: Providers
+) -> None:
+    messaging = await new_messaging(**providers.settings)
+    _, delivery = await mailed(messaging)
+    messaging.step(timedelta(minutes=1))
+    click = event(messaging, delivery, "click", url="https://shop.example/1", useragent=AGENT, after=0)
+    await providers.sendgrid(messaging, click)
+    await messaging.stop()
+    messaging.clock.step(SHOWN)
+    async with make_sender(messaging, "mortal") as one:
+        await one.leases.renew()
+        async with one.db.pool.acquire() as connection, connection.transaction():
+            # Where it waits for that, it has taken the click and not told of it.
+            await connection.execute("LOCK TABLE feed IN SHARE MODE")
+            telling = asyncio.create_task(tell_clicks(one.db, one.leases, messaging.clock))
+            await until(partial(messaging.waits, "relation"), "the teller waits")
+            telling.cancel()
+            await asyncio.wait([telling])
+        assert await outcomes(messaging) == []
+        # Two at once, as while a lease goes from one to the other.
+        await asyncio.gather(*(tell_clicks(one.db, one.leases, messaging.clock) for _ in range(2)))
+    assert len(await messaging.rows("SELECT FROM feed WHERE message LIKE '%Link Clicked%'")) == 1
 
 
 async def test_text_messages_ask_to_be_told_and_a_dead_number_is_suppressed(
