@@ -40,9 +40,11 @@ _SILENT = frozenset(["head", "style", "script", "title", "template"])
 _LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 # What is between texts: what nobody sees, declarations, and tags. Written out, for the standard library's parser takes several times as
 # long as all else that is done for a message.
+# Possessive, so that it takes no longer than it is long, whatever is left open.
+_REST = r"""[^<>"']*+(?:(?:"[^"]*"|'[^']*')[^<>"']*+)*+"""
 _MARKUP = re.compile(
-    r"""<!--.*?(?:-->|\Z) | <(?i:script|style)\b[^>]*>.*?(?:</(?i:script|style)[^>]*>|\Z) | <[!?][^<>]*>
-        | <(/?)([a-zA-Z][^\s/<>"']*+)([^<>"']*+(?:(?:"[^"]*"|'[^']*')[^<>"']*+)*+)>""",
+    rf"""<!--.*?(?:-->|\Z) | <(?i:script|style)\b{_REST}>.*?(?:</(?i:script|style)[^<>]*+>|\Z) | <[!?][^<>]*+>
+        | <(/?)([a-zA-Z][^\s/<>"']*+)({_REST})>""",
     re.DOTALL | re.VERBOSE,
 )
 _ATTRIBUTE = re.compile(r"""([^\s"'>/=]+)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+))?""")

@@ -165,6 +165,9 @@ def test_faults_of_templates_have_their_path(change: Any, loc: list[str]) -> Non
         ("<a href=https://x.example/>x</a> 1 < 2 > 0 &nbsp;&#1;<i>\n</i> y", "x (https://x.example/) 1 < 2 > 0 y\n"),
         ("<a '" * 50_000, "<a '" * 50_000 + "\n"),
         ("<a" * 50_000 + "<!" * 50_000, "<a" * 50_000 + "<!" * 50_000 + "\n"),
+        ("<script " * 20_000 + "<b>x", "<script " * 20_000 + "x\n"),
+        ("a<style>" + "</style " * 20_000, "a\n"),
+        ("<script data-x='>'>x()</script>ok", "ok\n"),
     ],
 )
 def test_the_text_of_html(source: str, expected: str) -> None:
