@@ -1,11 +1,8 @@
 """`kill -9` of four senders at every step, and providers that take a message and hang up: never two messages for one trigger,
 nobody without an outcome, and the outcomes add up."""
 
-import asyncio
-import os
-import signal
-import sys
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,11 +22,11 @@ from tests.services.messaging.post import Post
 from tests.services.messaging.receiver import HANG_UP, Receiver
 from tests.services.messaging.senders import make_sender
 from tests.services.messaging.test_carriers import SECRET, TAKEN, fcm, twilio
+from tests.support.groups import run_group
 from tests.support.waiting import until
 
 CHANNELS = ("email", "sms", "push", "webhook")
 PEOPLE = 24
-CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -92,14 +89,8 @@ async def kill_all(messaging: Messaging, settings: dict[str, Any], directory: Pa
     file = directory / "senders.json"
     people = {str(key): one for key, one in messaging.near.people.items()}
     file.write_bytes(json.dumps({"url": messaging.url, "settings": settings, "people": people}))
-    senders = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.services.messaging.dying", str(file), cwd=CHECKOUT, start_new_session=True
-    )
-    try:
-        assert await asyncio.wait_for(senders.wait(), 60) == 0
-    except TimeoutError:
-        os.killpg(senders.pid, signal.SIGKILL)
-        await senders.wait()
+    with suppress(TimeoutError):
+        await run_group("tests.services.messaging.dying", file, seconds=60)
 
 
 async def finish(messaging: Messaging, settings: dict[str, Any]) -> None:

@@ -1,10 +1,6 @@
 """`kill -9` of whole processes of messaging while people enter, wait, branch, leave and become one: everybody walks exactly once, and
 each step that sends has made exactly one message."""
 
-import asyncio
-import os
-import signal
-import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,8 +18,8 @@ from services.messaging.domain.walking import Facts, enter, walk
 from shared.plumbing import json
 from tests.services.messaging.conftest import Messaging
 from tests.services.messaging.journeys import ENTRY, begin, go
+from tests.support.groups import run_group
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 STEPS = (
     {"send": "hello"},
     {"wait": "PT1S"},
@@ -109,15 +105,7 @@ def way(plan: str, *, answered: bool) -> list[str]:
 async def walk_and_die(story: Story, messaging: Messaging, directory: Path) -> None:
     file = directory / "story.json"
     file.write_bytes(story.to_json(messaging.url))
-    walkers = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.services.messaging.walkers", str(file), cwd=CHECKOUT, start_new_session=True
-    )
-    try:
-        assert await asyncio.wait_for(walkers.wait(), 120) == 0
-    except TimeoutError:
-        os.killpg(walkers.pid, signal.SIGKILL)
-        await walkers.wait()
-        raise
+    await run_group("tests.services.messaging.walkers", file, seconds=120)
 
 
 def check_runs(story: Story, runs: list[asyncpg.Record]) -> None:

@@ -2,61 +2,15 @@
 
 import re
 from datetime import timedelta
-from html import unescape
 from typing import Any
-from urllib.parse import urlencode
 
-import httpx
 import pytest
 
 from shared.plumbing.ids import new_id
 from tests.services.messaging.conftest import Messaging
 from tests.services.messaging.neighbours import consent
+from tests.services.messaging.page_visits import MORNING, TRAITS, fields_of, mailed, told, visit
 from tests.support.waiting import until
-
-TOPICS = [
-    {"key": "news", "name": {"en": "News", "de": "Neues"}},
-    {"key": "wine", "name": {"en": "Wine", "de": "Wein"}, "default": "opt_in"},
-]
-MORNING = {"days": ["mon"], "from": "09:00", "until": "12:00"}
-TRAITS = {"email": "ada.lovelace@example.com", "phone": "+49 171 1234567", "timezone": "Europe/Berlin"}
-
-
-async def mailed(messaging: Messaging, **fields: Any) -> tuple[Any, str]:
-    """Somebody who was sent a mail, and its link to the page."""
-    await messaging.call("PUT", "/v1/settings", {"topics": TOPICS})
-    await messaging.campaign(reentry="always", template={"body": "{{ preferences_url }}"}, topic="news")
-    ada = messaging.near.add_person(user_id="ada", traits=TRAITS | fields.pop("traits", {}), **fields)
-    await messaging.enter(ada)
-    await messaging.settle()
-    [mail] = await messaging.mailbox()
-    return ada, mail["text"].strip().split("8004")[1]
-
-
-async def visit(messaging: Messaging, url: str, form: Any = None, **headers: str) -> httpx.Response:
-    """As a browser: without a key."""
-    method, content = ("GET", None) if form is None else ("POST", urlencode(form, doseq=True))
-    kind = {"Authorization": "", "Content-Type": "application/x-www-form-urlencoded"}
-    return await messaging.http.request(method, url, content=content, headers=kind | headers)
-
-
-def fields_of(page: httpx.Response) -> dict[str, list[str]]:
-    """What a browser would send of the page's last form, as it stands."""
-    fields: dict[str, list[str]] = {"choice": ["save"]}
-    for tag in re.findall("<input[^>]*>", page.text.rsplit("<form", 1)[1]):
-        found = dict(re.findall('([a-z]+)="([^"]*)"', tag))
-        if (found["type"] != "checkbox" or " checked" in tag) and " disabled" not in tag:
-            fields.setdefault(found["name"], []).append(unescape(found["value"]))
-    chosen = re.findall('<select name="([a-z]+)">.*?<option value="([a-z]*)"[^>]* selected>', page.text)
-    return fields | {name: [value] for name, value in chosen}
-
-
-async def told(messaging: Messaging) -> tuple[list[Any], list[Any]]:
-    """What profiles was told by now: consents and preferences."""
-    await messaging.settle()
-    near = messaging.near
-    consents = [(one["purpose"], one["channel"], one["status"], one["source"]) for one in near.consents_told]
-    return consents, [(one["topics"], one["contact_windows"]) for one in near.preferences_told]
 
 
 async def test_it_shows_what_holds_and_no_address_in_full(messaging: Messaging) -> None:
@@ -299,63 +253,3 @@ async def test_what_was_said_follows_the_person_into_a_merge(messaging: Messagin
 async def messaging_took_in(messaging: Messaging, loser: Any) -> None:
     merged = "SELECT * FROM people WHERE profile_id = $1 AND merged_into IS NOT NULL"
     await until(lambda: messaging.rows(merged, loser), "the merge is taken in")
-
-
-async def test_the_language_that_is_chosen_is_spoken_at_once_and_told_as_the_locale(messaging: Messaging) -> None:
-    """Also by messages that wait while profiles is away."""
-    ada, url = await mailed(messaging, traits={"locale": "pl"})
-    fields = fields_of(await visit(messaging, url))
-    assert fields["language"] == [""]
-    content = {"body": "Hello", "locales": {"fr": {"subject": "Salut", "body": "Bonjour"}}}
-    await messaging.campaign("later", delay="PT1H", template=content)
-    await messaging.enter(ada)
-    await messaging.settle()
-    messaging.near.down.add("profiles/internal/preferences")
-    page = await visit(messaging, url, fields | {"language": ["fr"]})
-    assert '<html lang="fr">' in page.text
-    assert fields_of(page)["language"] == ["fr"]
-    messaging.step(timedelta(hours=1))
-
-    async def mail() -> Any:
-        return [one for one in await messaging.mailbox() if one["campaign"] == "later"]
-
-    await until(mail, "the message that waits is sent")
-    assert [one["text"] for one in await mail()] == ["Bonjour"]
-    messaging.near.down.clear()
-    assert await told(messaging) == ([], [({}, None)])
-    assert [one["locale"] for one in messaging.near.preferences_told] == ["fr"]
-
-
-async def test_the_first_channel_is_asked_for_where_campaigns_go_by_it_and_counts_at_once(messaging: Messaging) -> None:
-    both = [consent(), consent(channel="sms")]
-    ada, url = await mailed(messaging, consents=both, preferences={"channels": ["email", "push"]})
-    assert "first" not in fields_of(await visit(messaging, url))
-    await messaging.call("POST", "/v1/templates", {"key": "hello", "channel": "sms", "body": "Hi"}, status=201)
-    await messaging.campaign("either", variants=[{"template": "hello"}], channel="preferred", delay="PT1H")
-    fields = fields_of(await visit(messaging, url))
-    assert fields["first"] == ["email"]
-    messaging.near.people[ada]["preferences"] = {"channels": ["push", "email"]}  # meanwhile
-    await messaging.enter(ada)
-    await messaging.settle()
-    messaging.near.down.add("profiles/internal/preferences")
-    await visit(messaging, url, fields | {"first": ["sms"]})
-    messaging.step(timedelta(hours=1))
-
-    async def sent() -> Any:
-        return [one["channel"] for one in await messaging.items("/v1/deliveries") if one["campaign"] == "either"]
-
-    await until(sent, "the message that waits is sent")
-    assert await sent() == ["sms"]
-    messaging.near.down.clear()
-    assert await told(messaging) == ([], [({}, None)])
-    assert [one["first_channel"] for one in messaging.near.preferences_told] == ["sms"]
-
-
-async def test_a_stale_form_takes_back_neither_the_language_nor_the_order(messaging: Messaging) -> None:
-    ada, url = await mailed(messaging, traits={"locale": "de"})
-    stale = fields_of(await visit(messaging, url))
-    messaging.near.people[ada]["traits"]["locale"] = "fr"
-    page = await visit(messaging, url, stale | {"topic": ["wine"]})
-    assert await told(messaging) == ([], [({"news": False, "wine": True}, None)])
-    assert [one["locale"] for one in messaging.near.preferences_told] == [None]
-    assert fields_of(page)["language"] == ["fr"]
