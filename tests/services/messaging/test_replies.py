@@ -14,6 +14,7 @@ import pytest
 from services.messaging.domain.replies import asked_by, is_signed
 from shared.plumbing.ids import new_id
 from shared.plumbing.lanes import LANES, lane_of
+from tests.services.messaging.chance import someone
 from tests.services.messaging.conftest import Messaging, NewMessaging
 from tests.services.messaging.neighbours import consent
 from tests.services.messaging.senders import make_sender
@@ -151,7 +152,7 @@ async def test_while_it_waits_for_one_claim_it_holds_up_no_other(new_messaging: 
     await messaging.stop()
     await messaging.start(role="api")
     last = LANES - 1
-    ada = next(drawn for _ in range(1000) if lane_of(drawn := new_id()) != last)
+    ada = someone(lambda one: lane_of(one) != last)
     messaging.near.change(messaging.near.add_person(id=ada, **PERSON), "vip", messaging.clock.now())
     async with make_sender(messaging, "quick") as one:
         await one.leases.renew()
