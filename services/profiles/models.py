@@ -108,7 +108,8 @@ life_events = Table(
     PrimaryKeyConstraint("lane", "profile_id", "id"),
 )
 
-# Every word given, for good. `lifted_at`: a suppression that was taken back, which no longer counts.
+# Every word given, for good. `lifted_at`: a suppression that was taken back, which no longer counts. `expires_at`: from then on a
+# consent allows nothing.
 consents = Table(
     "consents",
     metadata,
@@ -122,6 +123,8 @@ consents = Table(
     Column("at", AT, nullable=False),
     Column("recorded_at", AT, nullable=False),
     Column("lifted_at", AT),
+    Column("policy_version", Text),
+    Column("expires_at", AT),
     PrimaryKeyConstraint("lane", "profile_id", "id"),
 )
 

@@ -19,16 +19,22 @@ class RecipientsRequest(Message, frozen=True, kw_only=True):
 
 
 class Consent(Message, frozen=True, kw_only=True):
-    """One recorded consent. `channel` may be `any`. `status`: granted, denied, withdrawn. Only in a history: when it was recorded,
-    and since when it counts no more."""
+    """One recorded consent. `channel` may be `any`. `status`: granted, denied, withdrawn. From `expires_at` on it allows nothing.
+    Only in a history: when it was recorded, and since when it counts no more."""
 
     purpose: str
     channel: str
     status: str
     at: datetime
     source: str | None = None
+    policy_version: str | None = None
+    expires_at: datetime | None = None
     recorded_at: datetime | None = None
     lifted_at: datetime | None = None
+
+    def allows(self, now: datetime) -> bool:
+        """Whether it is a yes that has not expired."""
+        return self.status == "granted" and (self.expires_at is None or now < self.expires_at)
 
 
 class Device(Message, frozen=True, kw_only=True):

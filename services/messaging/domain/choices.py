@@ -175,7 +175,7 @@ def _channel(
 ) -> ChannelChoice:
     consent = deciding_consent(recipient.consents, purpose=purpose, channel=channel)
     standing = [one for one in suppressions(channel, address) if one.stands(purpose, consent, now)]
-    granted = consent is not None and consent.status == "granted" and not standing
+    granted = consent is not None and consent.allows(now) and not standing
     waits = granted and unconfirmed(channel, address, consent)
     return ChannelChoice(
         channel=channel,

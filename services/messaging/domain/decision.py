@@ -23,7 +23,7 @@ from services.messaging.domain.capping import held_by_cap
 from services.messaging.domain.confirming import AGAIN_AFTER, CHANNEL
 from services.messaging.domain.drawing import held_out, in_control_group, in_test, pick
 from services.messaging.domain.local_time import contact_windows, held_back, zone_of
-from services.messaging.domain.reach import Reached, Unreachable, in_order, reach
+from services.messaging.domain.reach import Reached, Unreachable, in_order, reach, shown_consent
 from services.messaging.domain.rules import Rules
 from services.messaging.domain.staff import Staff
 from services.messaging.domain.timing import due_where, tested_at
@@ -253,9 +253,7 @@ def _time_of_day(request: Request, recipient: Recipient, now: datetime) -> Refus
 
 
 def _sent_facts(reached: Reached) -> dict[str, Any]:
-    consent = reached.consent
-    shown = {"status": consent.status, "channel": consent.channel, "at": consent.at} if consent else None
-    return {"channel": reached.channel, "consent": shown}
+    return {"channel": reached.channel, "consent": shown_consent(reached.consent)}
 
 
 def _shown_reentry(rule: str | timedelta) -> str:

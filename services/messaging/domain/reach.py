@@ -56,7 +56,7 @@ Suppressions = Callable[[str, str], Sequence[Suppression]]
 
 
 def deciding_consent(consents: Sequence[Consent], *, purpose: str, channel: str) -> Consent | None:
-    """The newest by `at` for that channel or `any`; a tie goes to the refusal."""
+    """The newest by `at` for that channel or `any`, even if it has expired; a tie goes to the refusal."""
     about = [c for c in consents if c.purpose == purpose and c.channel in (channel, "any")]
     return max(about, key=lambda c: (c.at, c.status != "granted"), default=None)
 
@@ -69,7 +69,7 @@ def allowed(recipient: Recipient, suppressions: Suppressions, now: datetime) -> 
             consent = deciding_consent(recipient.consents, purpose=purpose, channel=channel)
             address = address_for(recipient, channel)
             refused = suppressions(channel, address) if address is not None else ()
-            granted = consent is not None and consent.status == "granted"
+            granted = consent is not None and consent.allows(now)
             if granted and not any(one.stands(purpose, consent, now) for one in refused):
                 found.append((purpose, channel))
     return found
@@ -97,7 +97,7 @@ def reach(
     consents = {c: deciding_consent(recipient.consents, purpose=purpose, channel=c) for c in channels}
     allowed = list(channels)
     if purpose != TRANSACTIONAL:
-        allowed = [c for c in channels if (consent := consents[c]) is not None and consent.status == "granted"]
+        allowed = [c for c in channels if (consent := consents[c]) is not None and consent.allows(now)]
         if not allowed:
             return Unreachable("no_consent", {"purpose": purpose, "consents": _shown(consents)})
         reason = refused_topic(topic, recipient.preferences, rules.topics)
@@ -124,7 +124,12 @@ def reach(
 
 
 def _shown(consents: Mapping[str, Consent | None]) -> dict[str, Any]:
-    return {
-        channel: {"status": consent.status, "channel": consent.channel, "at": consent.at} if consent else None
-        for channel, consent in consents.items()
-    }
+    return {channel: shown_consent(consent) for channel, consent in consents.items()}
+
+
+def shown_consent(consent: Consent | None) -> dict[str, Any] | None:
+    """A consent among the values behind a decision."""
+    if consent is None:
+        return None
+    ends = {"expires_at": consent.expires_at} if consent.expires_at else {}
+    return {"status": consent.status, "channel": consent.channel, "at": consent.at} | ends

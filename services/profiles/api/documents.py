@@ -157,7 +157,7 @@ class MergePage(BaseModel):
 
 
 class ConsentShown(BaseModel):
-    """`lifted_at`: a suppression that no longer counts."""
+    """`lifted_at`: a suppression that no longer counts. `expires_at`: from then on it allows nothing."""
 
     model_config = example(
         id="01981c6e-4444-7c3e-9d2f-0a1b2c3d4e5f",
@@ -168,6 +168,8 @@ class ConsentShown(BaseModel):
         at="2026-05-01T09:00:00Z",
         recorded_at="2026-05-01T09:00:00Z",
         lifted_at=None,
+        policy_version="2026-05",
+        expires_at="2028-05-01T00:00:00Z",
     )
 
     id: UUID
@@ -178,6 +180,8 @@ class ConsentShown(BaseModel):
     at: datetime
     recorded_at: datetime
     lifted_at: datetime | None
+    policy_version: str | None
+    expires_at: datetime | None
 
 
 class ConsentPage(BaseModel):

@@ -132,15 +132,35 @@ class LifeEventGiven(BaseModel):
 
 
 class ConsentGiven(BaseModel):
-    """`channel`: `email`, `sms`, … or `any`. `at`: now, if not given; one ahead counts as now."""
+    """`channel`: `email`, `sms`, … or `any`. `at`: now, if not given; one ahead counts as now. `policy_version`: to what it was said.
+    `expires_at`: from then on what was granted allows nothing, until it is granted anew.
+    """
 
-    model_config = example(purpose="marketing", channel="email", status="granted", source="web form")
+    model_config = example(
+        purpose="marketing",
+        channel="email",
+        status="granted",
+        source="web form",
+        policy_version="2026-05",
+        expires_at="2028-05-01T00:00:00Z",
+    )
 
     purpose: Slug
     channel: Slug
     status: Literal["granted", "denied", "withdrawn"]
     source: Annotated[str, Field(max_length=200)] | None = None
     at: Instant | None = None
+    policy_version: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    expires_at: Instant | None = None
+
+    @model_validator(mode="after")
+    def ends_after_it_begins(self) -> Self:
+        """Refuse an end of what never began."""
+        if self.expires_at is not None and self.status != "granted":
+            raise ValueError("only what is granted expires")
+        if self.expires_at is not None and self.at is not None and self.expires_at <= self.at:
+            raise ValueError("must expire after it was given")
+        return self
 
 
 class DeviceGiven(BaseModel):

@@ -59,23 +59,16 @@ async def delete_life_event(request: Request, profile_id: UUID, event_id: UUID) 
     "/consents",
     tags=["consent"],
     summary="Record what somebody allows or refuses",
-    description="The newest word by `at` for a channel or for `any` decides; a tie goes to the refusal. All are kept.",
+    description="""The newest word by `at` for a channel or for `any` decides; a tie goes to the refusal. One that has expired allows
+nothing, whatever was granted before it. All are kept.""",
     status_code=201,
     response_model=ConsentShown,
     responses=refusals(400, 403, 404, 413, 422),
     dependencies=[Writer],
 )
 async def record_consent(request: Request, profile_id: UUID, body: ConsentGiven) -> Response:
-    check_values([body.purpose, body.channel, body.source], "body")
-    consent = await wishes.record_consent(
-        desk_of(request).book,
-        profile_id,
-        purpose=body.purpose,
-        channel=body.channel,
-        status=body.status,
-        source=body.source,
-        at=body.at,
-    )
+    check_values([body.purpose, body.channel, body.source, body.policy_version], "body")
+    consent = await wishes.record_consent(desk_of(request).book, profile_id, wishes.NewConsent(**body.model_dump()))
     return JsonResponse(reading.as_values(consent), 201)
 
 

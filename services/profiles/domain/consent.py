@@ -20,3 +20,9 @@ def standing(consents: Iterable[Consent]) -> tuple[Consent, ...]:
         if key not in last or _rank(consent) > _rank(last[key]):
             last[key] = consent
     return tuple(last.values())
+
+
+def deciding(consents: Iterable[Consent], *, purpose: str, channel: str) -> Consent | None:
+    """The newest for that channel or `any`."""
+    about = [one for one in consents if one.purpose == purpose and one.channel in (channel, "any")]
+    return max(about, key=_rank, default=None)

@@ -1,9 +1,11 @@
 """What people allow and wish: consents, preferences, devices."""
 
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.profiles.domain.consent import GRANTED, deciding
 from services.profiles.domain.devices import DeviceSeen
 from services.profiles.domain.fold import Fold
 from services.profiles.domain.people import Changes
@@ -22,18 +24,41 @@ from shared.schemas.resolved import ConsentRecorded
 
 PAGE = "preference_page"
 """The source of what is chosen there."""
+CONFIRMATION = "double_opt_in"
+"""The source of a consent that only confirms another one."""
 
 
-async def record_consent(
-    book: Book, profile_id: UUID, *, purpose: str, channel: str, status: str, source: str | None, at: datetime | None
-) -> ConsentRecord:
+@dataclass(frozen=True, slots=True)
+class NewConsent:
+    """A word to be kept. `at`: now, if None."""
+
+    purpose: str
+    channel: str
+    status: str
+    source: str | None
+    at: datetime | None
+    policy_version: str | None
+    expires_at: datetime | None
+
+
+async def record_consent(book: Book, profile_id: UUID, told: NewConsent) -> ConsentRecord:
     """Keep a word given, and tell it. One dated ahead counts as given now."""
     consent_id = new_id()
 
     async def decide(tx: Connection, fold: Fold) -> ConsentRecord:
         profile = get_living(fold.people, profile_id)
-        given_at = fold.now if at is None else min(at, fold.now)
-        consent = ConsentRecord(consent_id, purpose, channel, status, source, given_at, fold.now)
+        at = fold.now if told.at is None else min(told.at, fold.now)
+        consent = ConsentRecord(
+            consent_id,
+            told.purpose,
+            told.channel,
+            told.status,
+            told.source,
+            at,
+            fold.now,
+            policy_version=told.policy_version,
+            expires_at=told.expires_at,
+        )
         await _keep(tx, fold, profile.id, consent, by_link=False)
         return consent
 
@@ -49,10 +74,21 @@ async def take_consent_change(book: Book, told: ConsentChange) -> bool:
             return False
         at = min(told.at, fold.now)
         consent = ConsentRecord(told.id, told.purpose, told.channel, told.status, told.source, at, fold.now)
+        if told.source == CONFIRMATION:
+            consent = await _confirming(tx, profile.id, consent)
         await _keep(tx, fold, profile.id, consent, by_link=True)
         return True
 
     return await book.change(wanted_ids(told.profile_id), decide)
+
+
+async def _confirming(tx: Connection, profile_id: UUID, consent: ConsentRecord) -> ConsentRecord:
+    """It says yes to what was granted, and no longer than that was."""
+    standing = (await records_store.read_standing_consents(tx, [profile_id])).get(profile_id, ())
+    granted = deciding(standing, purpose=consent.purpose, channel=consent.channel)
+    if granted is None or granted.status != GRANTED:
+        return consent
+    return replace(consent, policy_version=granted.policy_version, expires_at=granted.expires_at)
 
 
 async def _keep(tx: Connection, fold: Fold, profile_id: UUID, consent: ConsentRecord, *, by_link: bool) -> None:

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
 from services.profiles.domain.consent import standing
 from services.profiles.domain.fold import Suppressed
 from services.profiles.domain.people import Merged
@@ -23,8 +25,9 @@ _MOVES = (
     """INSERT INTO life_events (lane, profile_id, id, kind, date, recurs, subject, note, created_at)
        SELECT $3, $4, id, kind, date, recurs, subject, note, created_at FROM life_events WHERE lane = $1 AND profile_id = $2
        ON CONFLICT DO NOTHING""",
-    """INSERT INTO consents (lane, profile_id, id, purpose, channel, status, source, at, recorded_at, lifted_at)
-       SELECT $3, $4, id, purpose, channel, status, source, at, recorded_at, lifted_at
+    """INSERT INTO consents (lane, profile_id, id, purpose, channel, status, source, policy_version, at, expires_at, recorded_at,
+                             lifted_at)
+       SELECT $3, $4, id, purpose, channel, status, source, policy_version, at, expires_at, recorded_at, lifted_at
        FROM consents WHERE lane = $1 AND profile_id = $2 ON CONFLICT DO NOTHING""",
     """INSERT INTO preferences (lane, profile_id, content, updated_at)
        SELECT $3, $4, content, updated_at FROM preferences WHERE lane = $1 AND profile_id = $2
@@ -129,13 +132,15 @@ class ConsentRecord:
     at: datetime
     recorded_at: datetime
     lifted_at: datetime | None = None
+    policy_version: str | None = None
+    expires_at: datetime | None = None
 
 
 async def insert_consent(tx: Connection, profile_id: UUID, consent: ConsentRecord) -> bool:
     """Keep a word given, once by its id. Whether it is new."""
     kept = await tx.fetchval(
-        """INSERT INTO consents (lane, profile_id, id, purpose, channel, status, source, at, recorded_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING true""",
+        """INSERT INTO consents (lane, profile_id, id, purpose, channel, status, source, at, recorded_at, policy_version, expires_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING true""",
         lane_of(profile_id),
         profile_id,
         consent.id,
@@ -145,6 +150,8 @@ async def insert_consent(tx: Connection, profile_id: UUID, consent: ConsentRecor
         consent.source,
         consent.at,
         consent.recorded_at,
+        consent.policy_version,
+        consent.expires_at,
     )
     return kept is True
 
@@ -232,7 +239,7 @@ async def list_merges(
 async def list_consents(db: Database, profile_id: UUID, *, after: UUID | None, limit: int) -> list[ConsentRecord]:
     """Every word given, in the order in which it was kept."""
     rows = await db.fetch(
-        """SELECT id, purpose, channel, status, source, at, recorded_at, lifted_at FROM consents
+        """SELECT id, purpose, channel, status, source, at, recorded_at, lifted_at, policy_version, expires_at FROM consents
            WHERE lane = $1 AND profile_id = $2 AND ($3::uuid IS NULL OR id > $3) ORDER BY id LIMIT $4""",
         lane_of(profile_id),
         profile_id,
@@ -250,32 +257,30 @@ def _where(profile_ids: Iterable[UUID]) -> tuple[list[int], list[UUID]]:
 async def read_standing_consents(tx: Connection, profile_ids: Iterable[UUID]) -> dict[UUID, tuple[Consent, ...]]:
     """The last word of each profile for each purpose and channel."""
     rows = await tx.fetch(
-        """SELECT profile_id, purpose, channel, status, at, source FROM consents
+        """SELECT profile_id, purpose, channel, status, at, source, policy_version, expires_at FROM consents
            WHERE lane = ANY($1::smallint[]) AND profile_id = ANY($2::uuid[]) AND lifted_at IS NULL
            ORDER BY profile_id, at, id""",
         *_where(profile_ids),
     )
-    found: dict[UUID, list[Consent]] = {}
-    for row in rows:
-        consent = Consent(
-            purpose=row["purpose"], channel=row["channel"], status=row["status"], at=row["at"], source=row["source"]
-        )
-        found.setdefault(row["profile_id"], []).append(consent)
-    return {profile_id: standing(consents) for profile_id, consents in found.items()}
+    return {profile_id: standing(consents) for profile_id, consents in _by_profile(rows).items()}
 
 
 async def read_all_consents(tx: Connection, profile_ids: Iterable[UUID]) -> dict[UUID, tuple[Consent, ...]]:
     """Every word of each profile, with when it was recorded and lifted."""
     rows = await tx.fetch(
-        """SELECT profile_id, purpose, channel, status, at, source, recorded_at, lifted_at FROM consents
+        """SELECT profile_id, purpose, channel, status, at, source, policy_version, expires_at, recorded_at, lifted_at
+           FROM consents
            WHERE lane = ANY($1::smallint[]) AND profile_id = ANY($2::uuid[]) ORDER BY profile_id, at, id""",
         *_where(profile_ids),
     )
-    found: dict[UUID, tuple[Consent, ...]] = {}
+    return {profile_id: tuple(consents) for profile_id, consents in _by_profile(rows).items()}
+
+
+def _by_profile(rows: Iterable[asyncpg.Record]) -> dict[UUID, list[Consent]]:
+    found: dict[UUID, list[Consent]] = {}
     for row in rows:
         values = dict(row)
-        profile_id = values.pop("profile_id")
-        found[profile_id] = (*found.get(profile_id, ()), Consent(**values))
+        found.setdefault(values.pop("profile_id"), []).append(Consent(**values))
     return found
 
 

@@ -33,6 +33,45 @@ class TestConsent:
         made = await standing.call("POST", f"/v1/profiles/{profile_id}/consents", body)
         assert made["at"] == "2026-05-01T12:00:00Z"
 
+    async def test_it_says_to_which_policy_and_until_when_also_after_a_merge(self, standing: Standing) -> None:
+        until = (NOW + timedelta(days=30)).isoformat().replace("+00:00", "Z")
+        body = {"purpose": "news", "channel": "email", "status": "granted", "source": "form"}
+        terms = {"policy_version": "2026-05", "expires_at": until}
+        path = f"/v1/profiles/{await standing.make('u1')}/consents"
+        kept = await standing.call("POST", path, body | terms, status=201)
+        assert (await standing.call("GET", path))["items"] == [kept]
+        other = await standing.make("u2")
+        await standing.call("POST", f"/v1/profiles/{other}/consents", body | {"purpose": "surveys"}, status=201)
+        await standing.call("POST", "/v1/profiles/merge", {"profile_ids": [other, path.split("/")[3]]})
+        items = (await standing.call("GET", path))["items"]
+        assert [(c["policy_version"], c["expires_at"]) for c in items] == [("2026-05", until), (None, None)]
+        for history in (False, True):
+            asked = {"profile_ids": [other], "history": history}
+            answer = await standing.call("POST", "/internal/recipients", asked)
+            found = {c["purpose"]: c["expires_at"] for c in answer["recipients"][0]["consents"]}
+            assert found == {"news": until, "surveys": None}
+
+    async def test_a_confirmation_holds_no_longer_than_what_it_confirms(self, standing: Standing) -> None:
+        profile_id = await standing.make("u1")
+        until = (NOW + timedelta(days=30)).isoformat().replace("+00:00", "Z")
+        body: dict[str, Any] = {"purpose": "news", "channel": "any", "status": "granted"}
+        terms = {"policy_version": "2026-05", "expires_at": until}
+        await standing.call("POST", f"/v1/profiles/{profile_id}/consents", body | terms, status=201)
+        at = standing.clock.step(seconds=1)
+        told = body | {
+            "id": new_id(),
+            "profile_id": profile_id,
+            "channel": "email",
+            "source": "double_opt_in",
+            "at": at,
+        }
+        await standing.call("POST", "/internal/consents", told)
+        at = standing.clock.step(seconds=1)
+        anew = told | {"id": new_id(), "source": "preference_page", "at": at}
+        await standing.call("POST", "/internal/consents", anew)
+        items = (await standing.call("GET", f"/v1/profiles/{profile_id}/consents"))["items"]
+        assert [one["expires_at"] for one in items] == [until, until, None]
+
     async def test_a_recipients_own_word_counts_once_however_often_it_is_told(self, standing: Standing) -> None:
         profile_id = await standing.make("u1")
         word: dict[str, Any] = {
@@ -70,7 +109,17 @@ class TestConsent:
 
     @pytest.mark.parametrize(
         "change",
-        [{"status": "maybe"}, {"purpose": ""}, {"at": "2026-05-01T12:00:00"}, {"at": "yesterday"}, {"x": 1}],
+        [
+            {"status": "maybe"},
+            {"purpose": ""},
+            {"at": "2026-05-01T12:00:00"},
+            {"at": "yesterday"},
+            {"x": 1},
+            {"policy_version": ""},
+            {"expires_at": "tomorrow"},
+            {"status": "denied", "expires_at": "2027-05-01T12:00:00Z"},
+            {"at": "2026-05-01T12:00:00Z", "expires_at": "2026-05-01T12:00:00Z"},
+        ],
     )
     async def test_refuses_what_says_nothing(self, standing: Standing, change: dict[str, Any]) -> None:
         profile_id = await standing.make("u1")

@@ -24,9 +24,16 @@ def campaign(*, status: str = "running", **fields: Any) -> Campaign:
     return Campaign(CAMPAIGN, "hello", parse_definition(body), status, ((NOW - timedelta(days=1), None),))
 
 
-def granted(status: str = "granted", *, purpose: str = "marketing", channel: str = "email", days: int = -10) -> Consent:
+def granted(
+    status: str = "granted",
+    *,
+    purpose: str = "marketing",
+    channel: str = "email",
+    days: int = -10,
+    until: datetime | None = None,
+) -> Consent:
     """A consent recorded some days from now."""
-    return Consent(purpose=purpose, channel=channel, status=status, at=NOW + timedelta(days=days))
+    return Consent(purpose=purpose, channel=channel, status=status, at=NOW + timedelta(days=days), expires_at=until)
 
 
 def person(**fields: Any) -> Recipient:

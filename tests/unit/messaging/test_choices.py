@@ -199,6 +199,12 @@ def test_a_refused_address_is_shown_as_what_it_is(yields: bool, since: int, expe
     assert (shown.allowed, shown.blocked) == expected
 
 
+def test_a_consent_that_has_expired_is_shown_as_none() -> None:
+    expired = (granted(until=NOW),)
+    assert [one.allowed for one in choices(consents=expired).channels] == [False]
+    assert allowed(person(consents=expired), lambda *_: (), NOW) == []
+
+
 def test_what_can_be_undone_is_what_was_allowed() -> None:
     who = person(
         traits={"email": "ada@example.com", "phone": "+49 171 1234567"},

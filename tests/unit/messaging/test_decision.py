@@ -181,6 +181,10 @@ def test_whoever_changed_back_no_longer_qualifies(on: str, last: str | None, exp
         ([granted(days=-1), granted("withdrawn", channel="any", days=-1)], "no_consent"),
         ([granted("withdrawn", days=-1), granted(channel="any", days=-1)], "no_consent"),
         ([granted(days=-1), granted("withdrawn", channel="sms", days=0)], "sent"),
+        ([granted(until=NOW + timedelta(microseconds=1))], "sent"),
+        ([granted(until=NOW)], "no_consent"),
+        ([granted(days=-20), granted(until=NOW)], "no_consent"),
+        ([granted(until=NOW), granted(days=-1)], "sent"),
     ],
 )
 def test_the_newest_consent_decides_and_a_tie_goes_to_the_refusal(consents: list[Any], expected: str) -> None:
