@@ -116,9 +116,10 @@ async def _start(
     app.state.rejected = RejectedMessages(
         frame.db, frame.clock, schemas, limits=_limits(settings), committed=frame.wake.hint
     )
-    app.state.lag = Lag(frame.db, feed, neighbours, frame.clock)
+    lag = app.state.lag = Lag(frame.db, feed, neighbours, frame.clock)
     app.state.applies = feeds(frame)
     frame.tasks.start("feed", lambda: feed.run(drop=False))
+    frame.tasks.start("lag", lag.watch)
     if settings.role != "api":
         start_worker(frame, settings, neighbours, app.state.applies)
     return keys.load_roles

@@ -58,6 +58,18 @@ def test_every_refusal_is_documented() -> None:
     assert sorted(code for code in codes if f"`{code}`" not in page) == []
 
 
+def test_every_metric_is_documented() -> None:
+    page = (ROOT / "docs" / "operating.md").read_text()
+    defined = {
+        name
+        for folder in ("services", "shared")
+        for path in (ROOT / folder).rglob("*.py")
+        for name in re.findall(r"(?:Counter|Gauge|Histogram)\(\s*\"(regulars_\w+)\"", path.read_text())
+    }
+    assert len(defined) > 10
+    assert sorted(name for name in defined if not re.search(rf"`{name}[`{{]", page)) == []
+
+
 @pytest.mark.parametrize("block", CONDITIONS)
 def test_every_condition_on_the_page_of_segments_is_accepted(block: str) -> None:
     parse(json.loads(block.encode()))

@@ -1,10 +1,12 @@
 """How much of what was accepted has not had its full effect yet, and since when."""
 
+import asyncio
 from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
+from prometheus_client import Gauge
 
 from services.events import clients
 from services.events.domain.lag import Lanes, behind, pending, slowest_of
@@ -16,6 +18,12 @@ from shared.plumbing.internal import read_progress
 from shared.schemas.feed import Progress
 
 T = TypeVar("T")
+EVERY = 15.0  # seconds: as often as metrics are usually fetched
+lag_events = Gauge(
+    "regulars_lag_events", "What was accepted and has not had its full effect; at least, while a service is away"
+)
+lag_seconds = Gauge("regulars_lag_seconds", "Age of the oldest of it")
+out_of_reach = Gauge("regulars_out_of_reach", "1 while events cannot ask a service, else 0", ["service"])
 READS = {"outcomes": "messaging", "resolved": "profiles"}
 """By the name of the work, whose feed it reads."""
 
@@ -35,13 +43,30 @@ READERS = {
 
 
 class Lag:
-    """`GET /v1/lag`."""
+    """`GET /v1/lag`, and the same as metrics."""
 
     def __init__(self, db: Database, feed: FeedServer, neighbours: clients.Neighbours, clock: Clock) -> None:
         self._db = db
         self._feed = feed
         self._neighbours = {name: getattr(neighbours, name) for name in READERS if name != "events"}
         self._clock = clock
+
+    async def watch(self) -> None:
+        """Show it, until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY)
+            await self.show()
+
+    async def show(self) -> None:
+        """Set the metrics."""
+        try:
+            found = await self.measure()
+        except Unavailable as unavailable:
+            found = unavailable.more
+        lag_events.set(found["events"])
+        lag_seconds.set(found["seconds"])
+        for name in self._neighbours:
+            out_of_reach.labels(name).set(name in found.get("out_of_reach", ()))
 
     async def measure(self) -> dict[str, Any]:
         """Who is upstream is asked first: what was there then is in what the next one has passed, or is still pending.

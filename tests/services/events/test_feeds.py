@@ -301,6 +301,26 @@ async def test_with_a_service_away_lag_is_unavailable_but_counted(
     assert found["seconds"] >= 30
 
 
+async def test_lag_and_who_is_out_of_reach_are_metrics(joined: Events, neighbours: Neighbours) -> None:
+    async def shown() -> dict[str, float]:
+        await joined.app.state.lag.show()
+        text = (await joined.http.get("/metrics")).text
+        lines = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith(("regulars_lag", "regulars_out"))]
+        return {name: float(value) for name, value in lines}
+
+    await joined.send(*(track(user=f"u{n}") for n in range(10)))
+    joined.clock.step(timedelta(seconds=30))
+    found = await shown()
+    assert found["regulars_lag_events"] == 10
+    assert found["regulars_lag_seconds"] >= 30
+    assert found['regulars_out_of_reach{service="messaging"}'] == 0
+    neighbours.down.add("messaging")
+    found = await shown()
+    assert found["regulars_lag_events"] == 10
+    assert found['regulars_out_of_reach{service="messaging"}'] == 1
+    assert found['regulars_out_of_reach{service="segments"}'] == 0
+
+
 async def test_what_waits_for_one_who_is_away_is_counted_from_where_it_last_said_it_was(
     joined: Events, neighbours: Neighbours
 ) -> None:
