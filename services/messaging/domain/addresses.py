@@ -10,8 +10,17 @@ _EMAIL = re.compile(r"[^\s@<>()\[\],;:\"\\\x00-\x1f\x7f]+@[^\s@<>()\[\],;:\"\\\x
 _PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}")
 
 
+def addresses_for(recipient: Recipient, channel: str) -> list[str]:
+    """The person's addresses on a channel, the first to be used first: of devices the one seen last. A webhook is told about the
+    profile itself."""
+    if channel == "push":
+        return [device.token for device in recipient.devices]
+    address = address_for(recipient, channel)
+    return [] if address is None else [address]
+
+
 def address_for(recipient: Recipient, channel: str) -> str | None:
-    """The person's address on a channel, or None. A webhook is told about the profile itself."""
+    """The first of them, or None."""
     if channel == "email":
         return _contact(recipient, "email", _EMAIL)
     if channel == "sms":

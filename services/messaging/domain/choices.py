@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from services.messaging.domain.addresses import address_for, masked
+from services.messaging.domain.addresses import masked
 from services.messaging.domain.confirming import Confirmed
 from services.messaging.domain.languages import nearest
 from services.messaging.domain.local_time import DAYS, parse_local_time, zone_of
-from services.messaging.domain.reach import Suppressions, deciding_consent
+from services.messaging.domain.reach import Suppressions, deciding_consent, place_for
 from services.messaging.domain.rules import Rules
 from services.messaging.domain.topics import Topic, is_wanted
 from services.messaging.domain.words import languages
@@ -142,9 +142,9 @@ def choices_of(
 
     topics = tuple((topic, is_wanted(topic, recipient.preferences)) for topic in rules.topics)
     channels = [
-        _channel(recipient, channel, address, purpose, suppressions, hashed, now, unconfirmed)
+        found
         for channel in CHANNELS
-        if (address := address_for(recipient, channel)) is not None
+        if (found := _channel(recipient, channel, purpose, suppressions, hashed, now, unconfirmed)) is not None
     ]
     windows = windows_of(recipient.preferences)
     named = [one.channel for one in channels]
@@ -166,23 +166,24 @@ def _first_channel(channels: Sequence[str], preferences: Mapping[str, Any]) -> s
 def _channel(
     recipient: Recipient,
     channel: str,
-    address: str,
     purpose: str,
     suppressions: Suppressions,
     hashed: Callable[[str, str], str],
     now: datetime,
     unconfirmed: Callable[[str, str, Consent | None], bool],
-) -> ChannelChoice:
+) -> ChannelChoice | None:
     consent = deciding_consent(recipient.consents, purpose=purpose, channel=channel)
-    standing = [one for one in suppressions(channel, address) if one.stands(purpose, consent, now)]
-    granted = consent is not None and consent.allows(now) and not standing
-    waits = granted and unconfirmed(channel, address, consent)
+    place = place_for(recipient, channel, purpose=purpose, consent=consent, suppressions=suppressions, now=now)
+    if place is None:
+        return None
+    granted = consent is not None and consent.allows(now) and not place.standing
+    waits = granted and unconfirmed(channel, place.address, consent)
     return ChannelChoice(
         channel=channel,
-        address=masked(channel, address),
-        address_hash=hashed(channel, address),
+        address=masked(channel, place.address),
+        address_hash=hashed(channel, place.address),
         allowed=granted and not waits,
-        blocked=any(not one.yields for one in standing),
+        blocked=any(not one.yields for one in place.standing),
         unconfirmed=waits,
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.messaging.domain.addresses import address_for
+from services.messaging.domain.addresses import addresses_for
 from services.messaging.domain.campaign import CHANNELS, TRANSACTIONAL
 from services.messaging.domain.confirming import Confirmed
 from services.messaging.domain.rules import Rules
@@ -61,16 +61,41 @@ def deciding_consent(consents: Sequence[Consent], *, purpose: str, channel: str)
     return max(about, key=lambda c: (c.at, c.status != "granted"), default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address, and what keeps it from being used."""
+
+    address: str
+    standing: Sequence[Suppression] = ()
+
+
+def place_for(
+    recipient: Recipient,
+    channel: str,
+    *,
+    purpose: str,
+    consent: Consent | None,
+    suppressions: Suppressions,
+    now: datetime,
+) -> Place | None:
+    """The first of the person's addresses that may be used (who has lost a device may have another one), else the first of all."""
+    places = [
+        Place(address, [one for one in suppressions(channel, address) if one.stands(purpose, consent, now)])
+        for address in addresses_for(recipient, channel)
+    ]
+    return next((place for place in places if not place.standing), places[0] if places else None)
+
+
 def allowed(recipient: Recipient, suppressions: Suppressions, now: datetime) -> list[tuple[str, str]]:
     """What the person consents to, by purpose and channel, and has not refused at that channel's address."""
     found = []
     for purpose in sorted({one.purpose for one in recipient.consents}):
         for channel in CHANNELS:
             consent = deciding_consent(recipient.consents, purpose=purpose, channel=channel)
-            address = address_for(recipient, channel)
-            refused = suppressions(channel, address) if address is not None else ()
-            granted = consent is not None and consent.allows(now)
-            if granted and not any(one.stands(purpose, consent, now) for one in refused):
+            if consent is None or not consent.allows(now):
+                continue
+            place = place_for(recipient, channel, purpose=purpose, consent=consent, suppressions=suppressions, now=now)
+            if place is None or not place.standing:
                 found.append((purpose, channel))
     return found
 
@@ -103,18 +128,20 @@ def reach(
         reason = refused_topic(topic, recipient.preferences, rules.topics)
         if reason is not None:
             return Unreachable(reason, {"topic": topic})
-    addresses = {c: address for c in allowed if (address := address_for(recipient, c)) is not None}
     blocked: dict[str, Suppression] = {}
     unconfirmed: list[str] = []
-    for channel, address in addresses.items():
+    for channel in allowed:
         consent = consents[channel]
-        standing = [s for s in suppressions(channel, address) if s.stands(purpose, consent, now)]
-        if standing:
-            blocked[channel] = standing[0]
-        elif rules.confirming and rules.confirming.is_missing(purpose, channel, consent, confirmed(channel, address)):
+        place = place_for(recipient, channel, purpose=purpose, consent=consent, suppressions=suppressions, now=now)
+        if place is None:
+            continue
+        known = confirmed(channel, place.address)
+        if place.standing:
+            blocked[channel] = place.standing[0]
+        elif rules.confirming and rules.confirming.is_missing(purpose, channel, consent, known):
             unconfirmed.append(channel)
         else:
-            return Reached(channel, address, consent if purpose != TRANSACTIONAL else None)
+            return Reached(channel, place.address, consent if purpose != TRANSACTIONAL else None)
     if unconfirmed:
         return Unreachable("not_confirmed", {"purpose": purpose, "consents": _shown(consents)})
     if blocked:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.messaging.domain.addresses import address_for, address_hash
+from services.messaging.domain.addresses import address_hash, addresses_for
 from services.messaging.domain.confirming import CHANNEL
 from services.messaging.domain.decision import doubted
 from services.messaging.domain.delivery import Delivery
@@ -62,7 +62,7 @@ def asked_addresses(
     recipients: Sequence[Recipient], channels: Iterable[str], secret: str
 ) -> dict[tuple[str, str], tuple[str, str]]:
     """Every (channel, address) of these people, with its (channel, hash)."""
-    found = ((c, address) for c in channels for one in recipients if (address := address_for(one, c)) is not None)
+    found = ((c, address) for c in channels for one in recipients for address in addresses_for(one, c))
     return {(channel, address): (channel, address_hash(secret, channel, address)) for channel, address in found}
 
 

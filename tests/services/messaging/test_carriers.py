@@ -185,6 +185,17 @@ async def test_a_device_that_is_gone_is_suppressed_and_a_token_that_is_refused_a
         )
 
 
+async def test_who_has_lost_a_device_is_told_on_another(messaging: Messaging) -> None:
+    devices = [DEVICE | {"token": token} for token in ("lost", "kept")]
+    await messaging.call(
+        "POST", "/v1/suppressions", {"channel": "push", "address": "lost", "reason": "manual"}, status=201
+    )
+    await campaign(messaging, "push")
+    await messaging.enter(messaging.near.add_person(**PERSON | {"devices": devices}))
+    await messaging.settle()
+    assert [mail["to"] for mail in await messaging.mailbox()] == ["kept"]
+
+
 async def test_a_webhook_is_one_that_the_receivers_library_takes(new_messaging: NewMessaging) -> None:
     async with Receiver(204).open() as receiver:
         messaging = await new_messaging(webhook_url=f"{receiver.url}/in", webhook_secret=SECRET)

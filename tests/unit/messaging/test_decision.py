@@ -8,6 +8,7 @@ import pytest
 from services.messaging.domain.decision import decide
 from services.messaging.domain.reach import Suppression
 from services.messaging.domain.verdict import TASK_CREATED, Assign, Defer, Earlier, History, Message, Refuse, Send
+from shared.schemas.recipients import Device
 from tests.unit.messaging.builders import NOW, campaign, granted, offer, person, request, rules
 
 HOUR = timedelta(hours=1)
@@ -213,6 +214,19 @@ def test_suppressions_by_purpose_and_a_later_consent(
     who = person(consents=(granted(days=consent_days),))
     known = History(suppressions=suppression)
     assert verdict(known, campaign=campaign(purpose=purpose), recipient=who)[1] == expected
+
+
+@pytest.mark.parametrize(
+    ("dead", "expected"),
+    [((), "new"), (("new",), "old"), (("old",), "new"), (("new", "old"), "suppressed")],
+)
+def test_who_has_lost_a_device_is_reached_on_another(dead: tuple[str, ...], expected: str) -> None:
+    devices = (Device(token="new"), Device(token="old"))
+    who = person(devices=devices, consents=(granted(channel="push"),))
+    gone = Suppression("", "bounced", False, NOW - HOUR)
+    known = History(suppressions=lambda _channel, address: (gone,) if address in dead else ())
+    found = decide(request(recipient=who, offers=(offer("push"),)), known, now=NOW)
+    assert (found.address if isinstance(found, Send) else getattr(found, "reason", None)) == expected
 
 
 @pytest.mark.parametrize(
