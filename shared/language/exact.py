@@ -1,9 +1,10 @@
 """Exact numbers: what counts as one, how large it may be, and arithmetic that never rounds."""
 
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
-from typing import TypeGuard
+from typing import TypeGuard, TypeVar
 
 Number = int | Decimal
+T = TypeVar("T")
 
 MAX_DIGITS = 40
 MAX_EXPONENT = 100
@@ -25,6 +26,19 @@ def within_limits(value: Number) -> bool:
         return False
     number = as_decimal(value)
     return number.is_finite() and len(number.as_tuple().digits) <= MAX_DIGITS and abs(number.adjusted()) <= MAX_EXPONENT
+
+
+def as_given(json: T) -> T:
+    """What was read from jsonb, which writes 1e50 out in 51 digits: changed in place, so that it is within the limits again."""
+    pending: list[object] = [json]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, (dict, list)):
+            for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+                if isinstance(inner, int) and abs(inner) >= 10**MAX_DIGITS:
+                    value[key] = Decimal(inner).normalize(EXACT)
+                pending.append(inner)
+    return json
 
 
 def add(left: Number, right: Number) -> Number:

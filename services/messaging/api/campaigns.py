@@ -10,6 +10,7 @@ from services.messaging.service import catalogue
 from services.messaging.service.progress import progress_of
 from services.messaging.service.reports import report_on
 from services.messaging.store import catalogue as store
+from shared.language.exact import as_given
 from shared.plumbing.app import Frame
 from shared.plumbing.auth import Reader, Writer
 from shared.plumbing.http import JsonResponse, ListedRoute
@@ -32,7 +33,7 @@ def shown(row: asyncpg.Record) -> dict[str, Any]:
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
     }
-    return dict(row["definition"]) | state
+    return dict(as_given(row["definition"])) | state
 
 
 def frame_of(request: Request) -> Frame:

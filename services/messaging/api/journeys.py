@@ -14,6 +14,7 @@ from services.messaging.service import journeys
 from services.messaging.store import journeys as store
 from services.messaging.store.lists import find_current
 from services.messaging.store.runs import list_runs
+from shared.language.exact import as_given
 from shared.plumbing.auth import Reader, Writer
 from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
@@ -26,6 +27,10 @@ FIELDS = ("key", "entry", "steps")
 def shown(row: asyncpg.Record) -> dict[str, Any]:
     """A journey as the API shows it: as campaigns are, with its version."""
     return shown_campaign(row) | {"version": row["version"]}
+
+
+def _shown_version(row: asyncpg.Record) -> dict[str, Any]:
+    return dict(row) | {"definition": as_given(row["definition"])}
 
 
 @router.post(
@@ -144,7 +149,7 @@ async def versions(request: Request, key: str, limit: Limit = 100, cursor: Curso
     db = frame_of(request).db
     row = await journeys.get_journey(db, key)
     found = await store.list_versions(db, row["id"], before=read_cursor(cursor, int), limit=limit + 1)
-    return JsonResponse(page(found, limit=limit, item=dict, cursor=lambda one: one["version"]))
+    return JsonResponse(page(found, limit=limit, item=_shown_version, cursor=lambda one: one["version"]))
 
 
 @router.get(

@@ -62,7 +62,7 @@ async def start_journey(db: Database, key: str, *, at: datetime) -> asyncpg.Reco
     async def work(tx: Connection) -> asyncpg.Record:
         row = await get_journey(tx, key, lock=True)
         if row["status"] != "running":
-            await _check_campaigns(tx, key, parse_journey(row["definition"]))
+            await _check_campaigns(tx, key, store.definition_of(row))
             began = [*row["runs"], [whole_milliseconds(at), None]]
             await store.set_status(tx, journey_id=row["id"], status="running", runs=began, at=at)
             campaigns = [one.id for one in await load_campaigns(tx) if one.definition.trigger == JourneyTrigger(key)]

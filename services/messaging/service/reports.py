@@ -8,8 +8,8 @@ from typing import Any
 
 import asyncpg
 
-from services.messaging.domain.campaign_reading import parse_definition
 from services.messaging.domain.effect import Effect, Group, Interval, effect_of, in_words
+from services.messaging.store.catalogue import definition_of
 from services.messaging.store.delivery_events import count_events
 from services.messaging.store.lists import count_control, count_decisions, count_last_touch, count_people
 from shared.plumbing.db import Database
@@ -53,7 +53,7 @@ async def report_on(db: Database, campaign: asyncpg.Record) -> dict[str, Any]:
 async def _last_touch(db: Database, campaign: asyncpg.Record) -> dict[str, Any] | None:
     """None where nothing is hoped for."""
     row = await count_last_touch(db, campaign["id"])
-    if parse_definition(campaign["definition"]).goal is None or row is None:
+    if definition_of(campaign).goal is None or row is None:
         return None
     return {"model": "last_touch", "in_words": LAST_TOUCH, "conversions": row["orders"], "revenue": row["revenue"]}
 
@@ -76,7 +76,7 @@ def _brought(rows: list[asyncpg.Record], name: str) -> dict[str, Any]:
 
 async def _effect_on_people(db: Database, campaign: asyncpg.Record) -> dict[str, Any] | None:
     """None where nothing is hoped for."""
-    goal = parse_definition(campaign["definition"]).goal
+    goal = definition_of(campaign).goal
     if goal is None:
         return None
     rows = await count_people(db, campaign["id"])

@@ -14,6 +14,7 @@ from services.messaging.domain.campaign_reading import parse_definition
 from services.messaging.domain.escalating import with_steps
 from services.messaging.domain.rules import Rules, parse_rules
 from services.messaging.domain.template import Template, parse_template
+from shared.language.exact import as_given
 from shared.plumbing import json
 from shared.plumbing.db import Connection, Database
 
@@ -23,18 +24,22 @@ _CAMPAIGN = "id, key, definition, status, runs, winner, created_at, updated_at"
 
 def to_campaign(row: asyncpg.Record) -> Campaign:
     """The campaign of a row."""
-    definition = _definition_of(json.dumps_text(row["definition"]))
-    campaign = Campaign(row["id"], row["key"], definition, row["status"], read_runs(row["runs"]))
+    campaign = Campaign(row["id"], row["key"], definition_of(row), row["status"], read_runs(row["runs"]))
     winner = row["winner"]
     if winner is None or campaign.taken_at is None or _instant(winner["at"]) != campaign.taken_at:
         return campaign
     return replace(campaign, winner=winner["variant"])
 
 
+def definition_of(row: asyncpg.Record) -> Definition:
+    """What the campaign of a row does."""
+    return _definition_of(json.dumps_text(row["definition"]))
+
+
 @lru_cache(maxsize=1024)
 def _definition_of(text: str) -> Definition:
     """Kept, for the sender reads all of them at every step."""
-    return parse_definition(json.loads(text))
+    return parse_definition(as_given(json.loads(text)))
 
 
 def read_runs(json: Sequence[Sequence[str | None]]) -> tuple[tuple[datetime, datetime | None], ...]:

@@ -10,9 +10,15 @@ import asyncpg
 from services.messaging.domain.journey import Definition, Journey
 from services.messaging.domain.journey_reading import parse_journey
 from services.messaging.store.catalogue import Fetcher, read_runs
+from shared.language.exact import as_given
 
 _JOURNEY = """SELECT id, key, journeys.version, definition, status, runs, journeys.created_at, updated_at
               FROM journeys JOIN journey_versions ON journey_id = id AND journey_versions.version = journeys.version"""
+
+
+def definition_of(row: asyncpg.Record) -> Definition:
+    """What the version of a row says."""
+    return parse_journey(as_given(row["definition"]))
 
 
 class JourneyBook:
@@ -51,7 +57,7 @@ class JourneyBook:
         for row in rows:
             versions = self._versions.setdefault(row["journey_id"], {})
             if row["version"] not in versions:
-                versions[row["version"]] = parse_journey(row["definition"])
+                versions[row["version"]] = definition_of(row)
 
 
 async def find_journey(tx: Fetcher, key: str, *, lock: bool = False, share: bool = False) -> asyncpg.Record | None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
+from shared.language.exact import as_given
 from shared.plumbing.db import Connection, Database
 
 Status = Literal["building", "live", "replaced", "failing"]
@@ -159,7 +160,8 @@ async def versions(tx: Connection, statuses: Sequence[Status], *, segment_id: UU
 
 
 def _version(row: asyncpg.Record) -> Version:
-    return Version(**{**row, "segments": [(key, condition) for key, condition in row["segments"]]})
+    segments = [(key, as_given(condition)) for key, condition in row["segments"]]
+    return Version(**{**row, "condition": as_given(row["condition"]), "segments": segments})
 
 
 async def insert_version(tx: Connection, version: Version) -> None:

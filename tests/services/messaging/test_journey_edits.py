@@ -1,6 +1,7 @@
 """Journeys that are edited, paused and deleted while people are inside, and people who merge or are erased there."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -24,6 +25,17 @@ async def test_who_is_inside_walks_on_by_the_version_with_which_they_entered(mes
     [first] = await messaging.items(f"/v1/journeys/welcome/versions?cursor={older['next']}")
     assert first["definition"]["steps"] == [{"wait": "PT1H"}, {"send": "old"}]
     assert {run["version"]: run["profile_id"] for run in await runs(messaging)} == {1: str(ada), 2: str(bob)}
+
+
+async def test_a_number_in_an_entry_is_kept_however_large_it_may_be(messaging: Messaging) -> None:
+    where = [{"property": "total", "op": "<", "value": Decimal("1e100")}]
+    await begin(messaging, {"send": "vast"}, entry={**ENTRY, "where": where})
+    await sign_up(messaging, messaging.near.add_person(user_id="ada"))
+    [version] = await messaging.items("/v1/journeys/welcome/versions")
+    shown = await messaging.call("GET", "/v1/journeys/welcome")
+    for definition in (version["definition"], shown):
+        written = {key: definition[key] for key in ("key", "entry", "steps")}
+        assert (await messaging.call("PUT", "/v1/journeys/welcome", written))["entry"]["where"] == where
 
 
 async def test_a_pause_keeps_people_where_they_are_and_waits_that_were_over_are_over(messaging: Messaging) -> None:

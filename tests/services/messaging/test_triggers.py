@@ -1,6 +1,7 @@
 """What makes a campaign speak, and that each trigger does so once."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -75,6 +76,19 @@ async def test_an_event_speaks_where_its_properties_say_so(messaging: Messaging)
     await messaging.settle()
     [mail] = await messaging.mailbox()
     assert mail["text"] == "Order 7 of 50, Order Completed"
+
+
+async def test_a_number_in_a_trigger_is_kept_however_large_it_may_be(messaging: Messaging) -> None:
+    where = [{"property": "total", "op": ">", "value": Decimal("5e60")}]
+    await messaging.campaign("vast", trigger={"event": "Order Completed", "where": where})
+    ada, bob = messaging.near.add_person(), messaging.near.add_person()
+    messaging.near.event(ada, "Order Completed", messaging.clock.now(), {"total": Decimal("4e60")})
+    messaging.near.event(bob, "Order Completed", messaging.clock.now(), {"total": Decimal("6e60")})
+    await messaging.settle()
+    assert [mail["profile_id"] for mail in await messaging.mailbox()] == [str(bob)]
+    shown = await messaging.call("GET", "/v1/campaigns/vast")
+    written = {key: shown[key] for key in ("key", "trigger", "template", "purpose")}
+    assert (await messaging.call("PUT", "/v1/campaigns/vast", written))["trigger"]["where"] == where
 
 
 async def test_a_property_named_paused_pauses_nothing(messaging: Messaging) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -34,6 +35,21 @@ async def test_a_bad_condition_is_refused_with_the_path_of_the_fault(
         problem = await segments.call(method, path, body, status=422)
         assert ["body", "condition", *loc] in [error["loc"] for error in problem["errors"]], problem["errors"]
     await segments.call("GET", "/v1/segments/s", status=404)
+
+
+@pytest.mark.parametrize(
+    "number", ["1e40", "-1e100", "123e90", "9876543210987654321098765432109876543210e60", "1e-100"]
+)
+async def test_a_number_is_kept_however_large_it_may_be_and_what_is_shown_may_be_given_again(
+    segments: Standing, number: str
+) -> None:
+    value = Decimal(number)
+    condition = {"event": "A", "where": [{"property": "v", "op": "in", "value": [value]}], "op": ">", "value": value}
+    await segments.define("s", condition)
+    found = await segments.call("GET", "/v1/segments/s")
+    assert (found["status"], found["condition"]) == ("live", condition)
+    await segments.call("PUT", "/v1/segments/s", {"condition": {"not": found["condition"]}})
+    await segments.call("POST", "/v1/segments", {"key": "t", "condition": {"segment": "s"}}, status=201)
 
 
 @pytest.mark.parametrize("kind", [None, "application/x-www-form-urlencoded", "text/plain", "application/json"])

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,14 @@ CONDITIONS: dict[str, Any] = {
         "within": "PT9H",
         "op": "=",
         "value": 1,
+    },
+    "vast": {
+        "event": "A",
+        "where": [{"property": "v", "op": "<", "value": Decimal("12e59")}],
+        "aggregate": "max",
+        "property": "v",
+        "op": ">",
+        "value": Decimal("-1e100"),
     },
     "spent": {"spend": "total", "within": "P1D", "op": ">=", "value": 2},
     "spent-today": {"spend": "total", "within": "PT6H", "op": ">", "value": 1},
