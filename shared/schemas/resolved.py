@@ -67,7 +67,8 @@ class LogPosition(Message, frozen=True, kw_only=True):
 
 
 class Event(Message, frozen=True, kw_only=True):
-    """A message with its person found. `name` is None for identify, alias, group: they are no events of a condition."""
+    """A message with its person found, whose first `user_id` it names (one that events tells from its log: the message's own).
+    `name` is None for identify, alias, group: they are no events of a condition."""
 
     name: str | None
     type: str

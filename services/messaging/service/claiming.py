@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from msgspec import structs
+
 from services.messaging.domain.addresses import address_hash, addresses_for
 from services.messaging.domain.confirming import CHANNEL
 from services.messaging.domain.decision import doubted
@@ -195,7 +197,8 @@ class Claims:
         if isinstance(one.draft, Refuse):
             claimed.judged.append(_refused(one, one.draft, now))
         elif isinstance(one.draft, TaskDraft):
-            claimed.judged.append(claimed.tasking.assign(one.due, one.draft, verdict, catalogue.campaigns, now))
+            due = structs.replace(one.due, user_id=one.recipient.user_id if one.recipient else None)
+            claimed.judged.append(claimed.tasking.assign(due, one.draft, verdict, catalogue.campaigns, now))
 
     def _send(
         self,

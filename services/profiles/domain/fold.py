@@ -134,7 +134,7 @@ class Fold:
         self.told.append(
             EventResolved(
                 profile_id=profile.id,
-                event=_event(message),
+                event=_event(message, profile.user_id),
                 log=log,
                 imported=imported,
                 replayed=replayed,
@@ -232,7 +232,7 @@ def stamp_of(message: RawMessage) -> Stamp:
     return Stamp(counted_at(message.timestamp, message.received_at), message.message_id, message.source)
 
 
-def _event(message: RawMessage) -> Event:
+def _event(message: RawMessage, user_id: str | None) -> Event:
     return Event(
         name=message.name,
         type=message.type,
@@ -240,7 +240,7 @@ def _event(message: RawMessage) -> Event:
         message_id=message.message_id,
         timestamp=message.timestamp,
         received_at=message.received_at,
-        user_id=message.user_id,
+        user_id=user_id,
         anonymous_id=message.anonymous_id,
         properties=message.properties,
         context=message.context,

@@ -215,7 +215,8 @@ class Neighbours(httpx.AsyncBaseTransport):
     def merge(self, loser: UUID, survivor: UUID, at: datetime) -> Any:
         """Two people are one, as profiles sees it and says in its feed."""
         self.merged[loser] = survivor
-        snapshot = {"id": survivor, "version": 2, "created_at": at, "updated_at": at}
+        known_as = self.people[survivor]["user_id"] if survivor in self.people else None
+        snapshot = {"id": survivor, "version": 2, "user_id": known_as, "created_at": at, "updated_at": at}
         return self.tell(
             "profiles",
             {"kind": "merge", "profile_id": loser, "survivor_id": survivor, "profile": snapshot, "at": at},

@@ -85,6 +85,7 @@ async def test_of_two_who_are_one_the_run_that_began_first_goes_on(messaging: Me
     kept, ended = sorted(await runs(messaging, f"profile_id={loser}"), key=lambda run: run["entered_at"])
     assert (kept["reason"], ended["reason"]) == (None, "merged")
     assert {kept["profile_id"], ended["profile_id"]} == {str(survivor)}
+    assert kept["user_id"] == "survivor"
     for _ in range(3):
         await go(messaging, HOUR)
     assert await said(messaging) == [("survivor", "a"), ("survivor", "b")]

@@ -46,7 +46,7 @@ async def test_re_entry_sees_what_both_had(messaging: Messaging, same_lane: bool
     assert len(await messaging.mailbox()) == 1
     decisions = await messaging.decisions(f"profile_id={loser}")
     assert sorted(one["reason"] for one in decisions) == ["reentry", "sent"]
-    assert {one["profile_id"] for one in decisions} == {str(survivor)}
+    assert {(one["profile_id"], one["user_id"]) for one in decisions} == {(str(survivor), "survivor")}
 
 
 @pytest.mark.parametrize("same_lane", [False, True])

@@ -79,7 +79,7 @@ async def test_a_task_goes_along_with_a_merge_and_is_escalated_once(messaging: M
     messaging.near.merge(loser, survivor, messaging.clock.now())
     await messaging.settle()
     [task] = await messaging.items(f"/v1/tasks?profile_id={loser}")
-    assert task["profile_id"] == str(survivor)
+    assert (task["profile_id"], task["user_id"]) == (str(survivor), "survivor")
     messaging.step(15 * MINUTE)
     await messaging.settle()
     assert len(await messaging.mailbox()) == 1

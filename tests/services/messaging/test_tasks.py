@@ -26,8 +26,9 @@ async def test_an_order_is_a_task_which_one_takes_and_finishes(messaging: Messag
     await call_back(messaging)
     quiet = {"from": f"{messaging.clock.now() - MINUTE:%H:%M}", "until": f"{messaging.clock.now() + 9 * MINUTE:%H:%M}"}
     await messaging.call("PUT", "/v1/settings", {"quiet_hours": quiet, "control_group": 1})
-    task = await ordered(messaging, consents=[consent("denied")])
-    assert (task["title"], task["team"], task["state"], task["overdue"]) == (
+    task = await ordered(messaging, user_id="ada", consents=[consent("denied")])
+    assert (task["user_id"], task["title"], task["team"], task["state"], task["overdue"]) == (
+        "ada",
         "Call Ada about 1003",
         "phone",
         "open",

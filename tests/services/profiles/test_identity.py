@@ -33,6 +33,15 @@ async def test_an_event_that_changes_nothing_carries_no_profile(standing: Standi
     assert second.profile is None
 
 
+async def test_an_event_names_its_person_by_the_first_user_id_whatever_it_came_with(standing: Standing) -> None:
+    await standing.take(user_id="first", anonymous_id="a1")
+    await standing.take("alias", user_id="second", previous_id="first")
+    for given in ({"anonymous_id": "a1"}, {"user_id": "second"}):
+        await standing.take(name="Shopped", **given)
+    told = [one for one in await standing.feed() if isinstance(one, EventResolved) and one.event.name == "Shopped"]
+    assert [one.event.user_id for one in told] == ["first", "first"]
+
+
 async def test_a_message_with_both_ids_makes_two_profiles_one(standing: Standing) -> None:
     await standing.take(anonymous_id="a1")
     await standing.take(user_id="u1")
