@@ -1,5 +1,6 @@
 """The profiles service, put together. The only reader of its settings."""
 
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -7,7 +8,7 @@ from fastapi import FastAPI
 
 from services.profiles import api
 from services.profiles.api.desk import Desk
-from services.profiles.clients import Events, Segments
+from services.profiles.clients import Elsewhere, Events, Segments
 from services.profiles.config import Settings
 from services.profiles.domain.names import Limit, Rules
 from services.profiles.service.book import Book
@@ -53,11 +54,13 @@ def create_app(
         token = derive(settings.secret, "internal")
         to_events = Neighbour(settings.events_url, token=token, transport=transport)
         to_segments = Neighbour(settings.segments_url, token=token, transport=transport)
-        frame.on_stop.push_async_callback(to_events.close)
-        frame.on_stop.push_async_callback(to_segments.close)
+        to_messaging = Neighbour(settings.messaging_url, token=token, transport=transport)
+        for neighbour in (to_events, to_segments, to_messaging):
+            frame.on_stop.push_async_callback(neighbour.close)
+        elsewhere = partial(Elsewhere, to_events, to_segments, to_messaging)
         events = Events(to_events)
         book = make_book(settings, frame)
-        desk = app.state.desk = Desk(book, events, Segments(to_segments), settings.profiles_max_body)
+        desk = app.state.desk = Desk(book, events, Segments(to_segments), elsewhere, settings.profiles_max_body)
         # A replay begins when the readers of the feed have got to where it was asked for.
         feed = frame.feed = FeedServer(frame.db, frame.wake, consumers=CONSUMERS, advanced=desk.replay_due.set)
         if settings.role != "worker":

@@ -1,5 +1,7 @@
 """The other services, over HTTP."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +38,46 @@ class Events:
         """The newest events of a profile, as that service answers. Raises Unavailable."""
         answer: dict[str, Any] = await self._neighbour.get(f"/internal/profiles/{profile_id}/events", limit=NEWEST)
         return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What the others list of a person, read by the right of the caller who wants to know."""
+
+    events: Neighbour
+    segments: Neighbour
+    messaging: Neighbour
+    authorization: str
+
+    async def read_all(self, profile_id: UUID, absorbed: Iterable[UUID]) -> dict[str, list[Any]]:
+        """Every list to its end, by its name. Raises Unavailable."""
+        asked: dict[str, tuple[Neighbour, str]] = {
+            "events": (self.events, "/v1/events"),
+            "segment_changes": (self.segments, "/v1/changes"),
+            **{name: (self.messaging, f"/v1/{name}") for name in ("decisions", "deliveries", "mailbox", "tasks")},
+        }
+        found = {name: await self._list(*where, profile_id=profile_id) for name, where in asked.items()}
+        for gone in absorbed:  # who came and went as somebody else is shown by their own id
+            changes = await self._list(self.segments, "/v1/changes", profile_id=gone)
+            found["segment_changes"] += [one for one in changes if one["profile_id"] == str(gone)]
+        memberships = await self.segments.get(f"/internal/profiles/{profile_id}/segments")
+        found |= {"segments": memberships["items"], "journey_runs": []}
+        for journey in await self._list(self.messaging, "/v1/journeys"):
+            runs = await self._list(self.messaging, f"/v1/journeys/{journey['key']}/runs", profile_id=profile_id)
+            found["journey_runs"] += [{"journey": journey["key"]} | run for run in runs]
+        return found
+
+    async def read_rejected(self, namespace: str, value: str) -> list[Any]:
+        """Messages that could not be used, with this user id or anonymous id. Raises Unavailable."""
+        return await self._list(self.events, "/v1/rejected", **{namespace: value})
+
+    async def read_suppressions(self, channel: str, address: str) -> list[Any]:
+        """Those of an address. Raises Unavailable."""
+        return await self._list(self.messaging, "/v1/suppressions", channel=channel, address=address)
+
+    async def _list(self, service: Neighbour, path: str, **which: Any) -> list[Any]:
+        given = {name: str(value) for name, value in which.items()}
+        return await service.list_as(self.authorization, path, limit=1000, **given)
 
 
 class Segments:

@@ -131,6 +131,17 @@ class Neighbour:
         answer = await self._send("GET", path, params=params)
         return None if answer.status_code == 404 else _content(answer)
 
+    async def list_as(self, authorization: str, path: str, **params: Any) -> list[Any]:
+        """All items of a public list, read with the right of a caller of ours. Raises Unavailable likewise."""
+        items: list[Any] = []
+        cursor: dict[str, str] = {}
+        while True:
+            page = _content(await self._send("GET", path, params=params | cursor, authorization=authorization))
+            items += page["items"]
+            if page["next"] is None:
+                return items
+            cursor = {"cursor": page["next"]}
+
     async def post(self, path: str, body: Any, *, timeout: float = 10) -> Any:
         """The decoded answer of a POST. Raises Unavailable likewise."""
         return _content(await self._post(path, body, timeout=timeout))
@@ -146,11 +157,13 @@ class Neighbour:
         content: bytes | None = None,
         params: Mapping[str, Any] | None = None,
         timeout: float = 10,
+        authorization: str | None = None,
     ) -> httpx.Response:
         forbid_open_transaction()
+        headers = self._headers if authorization is None else self._headers | {"Authorization": authorization}
         limits = {"timeout": {"connect": 2.0, "read": timeout, "write": timeout, "pool": timeout}}
         request = httpx.Request(
-            method, self.base_url + path, params=params, headers=self._headers, content=content, extensions=limits
+            method, self.base_url + path, params=params, headers=headers, content=content, extensions=limits
         )
         try:
             answer = await self._transport.handle_async_request(request)

@@ -53,6 +53,7 @@ async def list_rejected(
     source: str | None,
     reason: str | None,
     user_id: str | None,
+    anonymous_id: str | None,
     message_id: str | None,
     before: UUID | None,
     limit: int,
@@ -62,12 +63,14 @@ async def list_rejected(
         """SELECT * FROM rejected
            WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR source = $2)
              AND ($3::text IS NULL OR reason = $3) AND ($4::text IS NULL OR user_id = $4)
-             AND ($5::text IS NULL OR message_id = $5) AND ($6::uuid IS NULL OR id < $6)
-           ORDER BY id DESC LIMIT $7""",
+             AND ($5::text IS NULL OR anonymous_id = $5) AND ($6::text IS NULL OR message_id = $6)
+             AND ($7::uuid IS NULL OR id < $7)
+           ORDER BY id DESC LIMIT $8""",
         status,
         source,
         reason,
         user_id,
+        anonymous_id,
         message_id,
         before,
         limit,

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request, Response
 from starlette.types import Message
 
-from services.profiles.clients import Events, Segments
+from services.profiles.clients import Elsewhere, Events, Segments
 from services.profiles.domain.values import faults
 from services.profiles.service.book import Book
 from shared.plumbing.errors import Invalid
@@ -17,11 +17,12 @@ from shared.plumbing.http import ExactRoute, read_bytes
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One for the application. `replay_due`: set when a replay was asked for."""
+    """One for the application. `elsewhere`: by whose right. `replay_due`: set when a replay was asked for."""
 
     book: Book
     events: Events
     segments: Segments
+    elsewhere: Callable[[str], Elsewhere]
     max_body: int
     replay_due: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -206,6 +206,25 @@ class DevicePage(BaseModel):
     next: str | None
 
 
+class ExportShown(BaseModel):
+    """The others are lists likewise, of the items that their services show."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [{"exported_at": "2026-05-02T09:00:00Z", "profile": {"id": PROFILE_ID}, "events": [EVENT]}]
+        },
+    )
+
+    exported_at: datetime
+    profile: ProfileShown
+    consents: list[ConsentShown]
+    preferences: PreferencesShown
+    devices: list[DeviceShown]
+    merges: list[MergeShown]
+    events: list[EventShown]
+
+
 class ReceiptShown(BaseModel):
     """`completed` once every service has forgotten the person; `services`: since when each has, null if not yet."""
 

@@ -6,12 +6,20 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from services.profiles.api.desk import LimitedRoute, check_values, desk_of
-from services.profiles.api.documents import MembershipPage, MergePage, ProfilePage, ProfileShown, TraitPage, refusals
+from services.profiles.api.documents import (
+    ExportShown,
+    MembershipPage,
+    MergePage,
+    ProfilePage,
+    ProfileShown,
+    TraitPage,
+    refusals,
+)
 from services.profiles.api.given import INCLUDED, Include, LookUp, MergeRequest, PersonGiven, ProfileUpsert, TraitsPatch
 from services.profiles.api.shown import shown, shown_trait
 from services.profiles.domain.names import Given, Rules, names_of
 from services.profiles.domain.profile import Profile
-from services.profiles.service import changing, reading
+from services.profiles.service import changing, exporting, reading
 from shared.plumbing.auth import Reader, Writer
 from shared.plumbing.errors import Invalid, NotFound
 from shared.plumbing.http import JsonResponse
@@ -121,6 +129,25 @@ async def _show(request: Request, profile: Profile, include: Include) -> Respons
     if "events" in include:
         document["events"] = (await desk.events.read_newest(profile.id))["items"]
     return JsonResponse(document)
+
+
+@router.get(
+    "/v1/profiles/{profile_id}/export",
+    summary="All that is held on a person, as one file",
+    description="As the lists of the services say it: `profile`, `traits` (since when and from what), `consents`, `preferences`, `devices`, "
+    "`merges`; `events`, `rejected`; `segments`, `segment_changes`; `decisions`, `deliveries`, `mailbox`, `journey_runs`, `tasks`, and `suppressions` "
+    "of the addresses known now. What is still on its way between the services (`GET /v1/lag`) is not in it yet.",
+    response_model=ExportShown,
+    responses=refusals(404, 422, 503),
+    dependencies=[Reader],
+)
+async def export_profile(request: Request, profile_id: UUID) -> Response:
+    desk = desk_of(request)
+    elsewhere = desk.elsewhere(request.headers["authorization"])
+    found = await exporting.export_profile(desk.book.db, elsewhere, profile_id, shown=shown)
+    document = {"exported_at": desk.book.clock.now()} | found
+    name = f'attachment; filename="profile-{found["profile"]["id"]}.json"'
+    return JsonResponse(document, headers={"Content-Disposition": name})
 
 
 @router.patch(
