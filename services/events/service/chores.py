@@ -1,24 +1,33 @@
 """What must be done now and then so that the tables stay as they should be."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+
+import asyncpg
 
 from services.events.domain.months import months_from
 from services.events.store.partitions import existing_partitions, make_partition
 from services.events.store.retention import delete_keys, delete_rejected, find_old_keys
 from services.events.store.violations import delete_violations, find_old_violations
 from shared.plumbing.db import Database
+from shared.plumbing.log import get_logger
 
+log = get_logger()
 SOME = 5000
+PATIENCE = timedelta(seconds=3)
 
 
-async def make_partitions(db: Database, *, now: datetime) -> None:
-    """Partitions of the log for this month and those ahead."""
+async def make_partitions(db: Database, *, now: datetime, patience: timedelta = PATIENCE) -> None:
+    """Partitions of the log for this month and those ahead. While somebody reads the log for longer than its patience (a dump
+    does), those that are missing are left for another time: whoever reads it, too, waits behind each try."""
     there = await existing_partitions(db)
-    for month in months_from(now):
-        if month.table not in there:
-            await make_partition(db, month)
+    try:
+        for month in months_from(now):
+            if month.table not in there:
+                await make_partition(db, month, patience=patience)
+    except asyncpg.LockNotAvailableError:
+        log.warning("partitions_wait")
 
 
 async def delete_old_keys(db: Database, *, before: datetime) -> int:

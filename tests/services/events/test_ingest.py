@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from services.events.domain.months import months_from
-from services.events.store.partitions import add_partition, lock_log
+from services.events.service.chores import delete_old_keys, make_partitions
+from services.events.store.partitions import existing_partitions, move_out_of_net
 from shared.plumbing import json
 from tests.services.events.conftest import WRITE_KEY, Connection, Events, running, track
 from tests.support.waiting import until
@@ -276,8 +277,6 @@ async def test_months_are_made_ahead_and_rows_move_out_of_the_net(events: Events
     await events.send(track(messageId="later"))
     in_net = await database.fetchval("SELECT count(*) FROM log_default")
     assert in_net >= 1
-    from services.events.service.chores import make_partitions
-
     await make_partitions(events.app.state.frame.db, now=events.clock.now())
     assert await database.fetchval("SELECT count(*) FROM log_default") == 0
     assert await database.fetchval("SELECT count(*) FROM log") == 2
@@ -286,22 +285,50 @@ async def test_months_are_made_ahead_and_rows_move_out_of_the_net(events: Events
     assert await database.fetchval(f"SELECT message_id FROM {month}") == "later"
 
 
+async def _waiting(database: Connection) -> bool:
+    """Whether somebody waits for a lock."""
+    asked = """SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database
+               WHERE NOT granted AND datname = current_database()"""
+    return bool(await database.fetch(asked))
+
+
 async def test_who_looks_while_rows_move_out_of_the_net_sees_them(events: Events, database: Connection) -> None:
     events.clock.step(timedelta(days=4000))
     await events.send(track(messageId="m"))
-    waiting = """SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = database
-                 WHERE NOT granted AND datname = current_database()"""
     async with database.transaction():
-        await lock_log(database)
-        await add_partition(database, months_from(events.clock.now())[0])
+        await move_out_of_net(database, months_from(events.clock.now())[0])
         looking = asyncio.ensure_future(events.messages())
-        await until(lambda: database.fetchval(waiting), "it waits")
+        await until(lambda: _waiting(database), "it waits")
     assert [one["message_id"] for one in await looking] == ["m"]
 
 
-async def test_old_dedup_keys_are_forgotten_in_time(events: Events, database: Connection) -> None:
-    from services.events.service.chores import delete_old_keys
+async def test_nobody_who_writes_waits_while_a_partition_waits_for_somebody_who_reads(
+    events: Events, database: Connection
+) -> None:
+    db, ahead = events.app.state.frame.db, events.clock.now() + timedelta(days=8000)
+    await make_partitions(db, now=events.clock.now())  # else this month's is still being made, and what is sent is for the net
+    async with database.transaction():
+        await database.fetch("SELECT FROM log")
+        making = asyncio.create_task(make_partitions(db, now=ahead, patience=timedelta(minutes=1)))
+        await until(lambda: _waiting(database), "it waits")
+        await events.send(track(messageId="m"))
+        assert await _waiting(database)
+    await making
+    assert {month.table for month in months_from(ahead)} <= await existing_partitions(db)
 
+
+async def test_partitions_are_left_for_another_time_while_somebody_reads_on(
+    events: Events, database: Connection
+) -> None:
+    db, ahead = events.app.state.frame.db, events.clock.now() + timedelta(days=12_000)
+    async with database.transaction():
+        await database.fetch("SELECT FROM log")
+        await make_partitions(db, now=ahead, patience=timedelta(milliseconds=10))
+    await make_partitions(db, now=ahead)
+    assert {month.table for month in months_from(ahead)} <= await existing_partitions(db)
+
+
+async def test_old_dedup_keys_are_forgotten_in_time(events: Events, database: Connection) -> None:
     await events.send(*(track(messageId=f"m{n}") for n in range(20)))
     db, now = events.app.state.frame.db, events.clock.now()
     assert await delete_old_keys(db, before=now - timedelta(days=90)) == 0
