@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from alembic import command, context
 from alembic.config import Config
 from sqlalchemy import Connection, MetaData, text
@@ -58,23 +57,6 @@ def _migrate(connection: Connection, metadata: MetaData, schema: str) -> None:
     context.configure(connection=connection, target_metadata=metadata, compare_type=True, transactional_ddl=True)
     with context.begin_transaction():
         context.run_migrations()
-
-
-def newest_revision(directory: Path) -> str:
-    """The head, by the versions' file names (`0007_what_it_does.py`), without loading Alembic."""
-    return max(path.name.split("_", 1)[0] for path in (directory / "versions").glob("[0-9]*_*.py"))
-
-
-async def current_revision(url: str, schema: str) -> str | None:
-    """The revision a database is at; None for one never migrated."""
-    connection = await asyncpg.connect(url)
-    try:
-        if await connection.fetchval("SELECT to_regclass($1)", f"{schema}.alembic_version") is None:
-            return None
-        revision: str | None = await connection.fetchval(f'SELECT version_num FROM "{schema}".alembic_version')
-        return revision
-    finally:
-        await connection.close()
 
 
 def create_tables(op: Any, *describe: Callable[[MetaData], None]) -> None:

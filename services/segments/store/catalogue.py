@@ -180,12 +180,6 @@ async def insert_version(tx: Connection, version: Version) -> None:
     )
 
 
-async def last_number(tx: Connection, segment_id: UUID) -> int:
-    """The number of a segment's newest version."""
-    number: int = await tx.fetchval("SELECT max(number) FROM segment_versions WHERE segment_id = $1", segment_id)
-    return number
-
-
 async def mark_settling(tx: Connection, version_ids: Sequence[int], *, at: datetime) -> None:
     """From now on they serve, and profiles go over to them."""
     await tx.execute("UPDATE segment_versions SET live_at = $2 WHERE id = ANY($1::bigint[])", list(version_ids), at)

@@ -1,7 +1,7 @@
 """The segments service with its loops taken apart: each step is taken by hand, on a clock that only tests move."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -280,7 +280,3 @@ class Worker:
     async def clear(self) -> bool:
         """Some of what deleted segments left behind; False when there is nothing."""
         return await self.db.run(remove_some)
-
-
-def lanes_apart(ids: Sequence[UUID]) -> bool:
-    return len({lane_of(profile_id) for profile_id in ids}) > 1
