@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import aclosing
 from functools import cache
 from typing import Any, TypeVar
 
@@ -167,7 +168,8 @@ class Neighbour:
         )
         try:
             answer = await self._transport.handle_async_request(request)
-            await _read(answer)
+            async with aclosing(answer):  # a cancelled long poll, too: its connection can't be used again
+                await answer.aread()
         except (httpx.HTTPError, aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(f"{self.base_url} is out of reach ({type(error).__name__}).") from error
         answer.request = request
@@ -185,14 +187,6 @@ class Neighbour:
             "linger": linger,
         }
         return _succeeded(await self._post("/internal/feed", body, timeout=wait + 10)).content
-
-
-async def _read(answer: httpx.Response) -> None:
-    try:
-        await answer.aread()
-    except BaseException:  # also when a long poll is cut short: its connection can't be used again
-        await answer.aclose()
-        raise
 
 
 def _content(answer: httpx.Response) -> Any:

@@ -4,6 +4,7 @@ import asyncpg
 import pytest
 
 from tests.support.emptied import CleanDatabase
+from tests.support.kept import open_kept
 from tests.support.postgres import MakeDatabase
 
 
@@ -55,3 +56,20 @@ async def test_a_clean_database_is_as_if_just_migrated_whatever_was_left_in_it(
         assert await again.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 1
     finally:
         await again.close()
+
+
+async def test_what_was_closed_is_of_no_use_though_its_connections_serve_the_next_one(
+    clean_database: CleanDatabase,
+) -> None:
+    url = await clean_database(migrate)
+    before = await open_kept(url, schema="public", size=1)
+    backend = await before.fetchval("SELECT pg_backend_pid()")
+    for _ in range(2):
+        await before.close()
+    with pytest.raises(asyncpg.InterfaceError):
+        await before.fetch("SELECT 1")
+    both = [await open_kept(url, schema="public", size=1) for _ in range(2)]
+    first, second = [await one.fetchval("SELECT pg_backend_pid()") for one in both]
+    assert first == backend != second
+    for one in both:
+        await one.close()

@@ -7,6 +7,8 @@ tests take for all else.
 import asyncio
 from collections import deque
 
+import asyncpg
+
 from shared.plumbing.db import Database
 
 MOST_IDLE = 24
@@ -17,11 +19,14 @@ _free: deque["Kept"] = deque()
 
 
 class Kept(Database):
-    """To close it gives it back, when nobody uses it any more."""
+    """To close it gives its pool back, when nobody uses that any more. Who uses the database afterwards fails, as of any other."""
 
     async def close(self) -> None:
+        closed = await asyncpg.create_pool(min_size=0, max_size=1)
+        await closed.close()
         if self.url in _shared and not self.pool.is_closing() and await self._falls_idle():
-            _free.append(self)
+            _free.append(Kept(self.pool, self.url, self.schema))
+            self.pool = closed
             while sum(kept.pool.get_size() for kept in _free) > MOST_IDLE:
                 await Database.close(_free.popleft())
         else:
