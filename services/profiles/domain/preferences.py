@@ -1,7 +1,8 @@
 """How somebody wants to be spoken to: channels in order of preference, local times, topics."""
 
+from collections.abc import Mapping
 from datetime import time
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
@@ -68,3 +69,9 @@ class Preferences(BaseModel):
     channels: Annotated[list[Channel], AfterValidator(_each_once)] = Field(default=[])
     contact_windows: list[ContactWindow] = Field(default=[], max_length=100)
     topics: dict[Annotated[str, Field(min_length=1, max_length=100)], StrictBool] = Field(default={}, max_length=1000)
+
+
+def unite_preferences(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of two profiles that are one person: the newer, with every topic that was refused before and of which they say nothing."""
+    refused = {topic: False for topic, wanted in (older.get("topics") or {}).items() if wanted is False}
+    return {**newer, "topics": refused | (newer.get("topics") or {})} if refused else dict(newer)

@@ -11,6 +11,7 @@ import asyncpg
 from services.profiles.domain.consent import standing
 from services.profiles.domain.fold import Suppressed
 from services.profiles.domain.people import Merged
+from services.profiles.domain.preferences import unite_preferences
 from services.profiles.domain.replay import Suppression
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.ids import new_id
@@ -29,12 +30,8 @@ _MOVES = (
                              lifted_at)
        SELECT $3, $4, id, purpose, channel, status, source, policy_version, at, expires_at, recorded_at, lifted_at
        FROM consents WHERE lane = $1 AND profile_id = $2 ON CONFLICT DO NOTHING""",
-    """INSERT INTO preferences (lane, profile_id, content, updated_at)
-       SELECT $3, $4, content, updated_at FROM preferences WHERE lane = $1 AND profile_id = $2
-       ON CONFLICT (lane, profile_id) DO UPDATE SET content = excluded.content, updated_at = excluded.updated_at
-       WHERE preferences.updated_at < excluded.updated_at""",
 )
-_MOVED = ("life_events", "consents", "preferences")
+_MOVED = ("life_events", "consents")
 
 
 async def owners(tx: Connection, table: str, profile_ids: Iterable[UUID]) -> list[UUID]:
@@ -56,6 +53,8 @@ async def move_records(tx: Connection, merges: Sequence[Merged], final: Final) -
         await tx.executemany(
             f"DELETE FROM {table} WHERE lane = $1 AND profile_id = $2", [(lane_of(id_), id_) for id_ in losers]
         )
+    for loser in await owners(tx, "preferences", into):
+        await _move_preferences(tx, loser, into[loser])
     await tx.executemany(
         """INSERT INTO merges (lane, survivor_id, id, loser_id, cause, source, message_id, at)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
@@ -74,6 +73,17 @@ async def move_records(tx: Connection, merges: Sequence[Merged], final: Final) -
             if final(m.survivor_id) is not None
         ],
     )
+
+
+async def _move_preferences(tx: Connection, loser: UUID, stays: UUID) -> None:
+    content, updated_at = await find_preferences(tx, loser)
+    held, held_at = await find_preferences(tx, stays)
+    await tx.execute("DELETE FROM preferences WHERE lane = $1 AND profile_id = $2", lane_of(loser), loser)
+    assert updated_at is not None
+    if held_at is not None and held_at >= updated_at:
+        await write_preferences(tx, stays, unite_preferences(content, held), held_at)
+    else:
+        await write_preferences(tx, stays, unite_preferences(held, content), updated_at)
 
 
 async def write_suppressions(tx: Connection, told: Iterable[Suppressed], final: Final, now: datetime) -> None:

@@ -27,7 +27,7 @@ async def _give(standing: Standing, profile_id: str, name: str) -> None:
     await standing.call("POST", f"{path}/consents", consent | {"channel": "sms"})
     await standing.call("POST", f"{path}/life-events", {"kind": name, "date": "2020-01-01"})
     await standing.call("PUT", f"{path}/devices/{name}-phone", {"platform": "ios"})
-    await standing.call("PUT", f"{path}/preferences", {"topics": {name: True}})
+    await standing.call("PUT", f"{path}/preferences", {"topics": {name: True, f"no-{name}": False}})
     await standing.call("PATCH", path, {"traits": {name: 1, "email": f"{name}@example.com"}})
     standing.clock.step(seconds=1)
 
@@ -53,7 +53,8 @@ async def test_nothing_is_lost_in_a_merge(standing: Standing, same_lane: bool) -
     }
     devices = (await standing.call("GET", f"{path}/devices"))["items"]
     assert {each["token"] for each in devices} == {"old-phone", "new-phone"}
-    assert (await standing.call("GET", f"{path}/preferences"))["topics"] == {"new": True}, "the newer word"
+    topics = (await standing.call("GET", f"{path}/preferences"))["topics"]
+    assert topics == {"new": True, "no-new": False, "no-old": False}, "the newer word, and every no"
     for table, count in before.items():
         added = {"consents": 4, "devices": 2}.get(table, 0)
         assert len(await standing.rows(table)) == count + added, table

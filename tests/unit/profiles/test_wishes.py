@@ -11,6 +11,7 @@ from services.profiles.domain.consent import standing
 from services.profiles.domain.devices import device_of
 from services.profiles.domain.erasure import Receipt, keyed_hash, who_is_through
 from services.profiles.domain.names import Name
+from services.profiles.domain.preferences import unite_preferences
 from services.profiles.domain.values import faults
 from shared.schemas.recipients import Consent
 from tests.unit.profiles.told import NOW, message
@@ -48,6 +49,24 @@ def test_the_newest_word_for_the_channel_or_any_decides(words: list[Consent], gr
 def test_only_the_last_word_for_each_purpose_and_channel_stands() -> None:
     words = [word("granted", 0), word("denied", 0), word("granted", 1, "sms"), word("withdrawn", 0, "sms")]
     assert {(one.channel, one.status) for one in standing(words)} == {("email", "denied"), ("sms", "granted")}
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "united"),
+    [
+        ({}, {}, {}),
+        ({"topics": {"news": False}}, {}, {"topics": {"news": False}}),
+        (
+            {"topics": {"news": False, "wine": True}},
+            {"topics": {"tea": True}},
+            {"topics": {"news": False, "tea": True}},
+        ),
+        ({"topics": {"news": False}}, {"topics": {"news": True}}, {"topics": {"news": True}}),
+        ({"channels": ["sms"], "topics": {}}, {"channels": []}, {"channels": []}),
+    ],
+)
+def test_of_two_preferences_the_newer_stand_and_no_refused_topic_is_lost(older: Any, newer: Any, united: Any) -> None:
+    assert unite_preferences(older, newer) == united
 
 
 @pytest.mark.parametrize(
