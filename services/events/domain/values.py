@@ -41,8 +41,9 @@ def is_plain(text: bytes) -> bool:
 
 
 def _has_long_exponent(shape: bytes) -> bool:
-    """Whether a number may end in an exponent of three digits or more: its own digits begin behind a blank."""
-    *before, _ = shape.split(b"0e000")
+    """Whether a number may end in an exponent of two digits or more, which its own digits may bring beyond the limit:
+    these begin behind a blank."""
+    *before, _ = shape.split(b"0e00")
     digits = [part[-MAX_DIGITS - 1 :].rstrip(b"0") for part in before if not part.endswith(_IN_A_WORD)]
     return any(part.endswith(b" ") for part in digits)
 
