@@ -137,6 +137,16 @@ class TestPatch:
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["errors"][0]["loc"][:3] == ["body", "traits", "x"]
 
+    async def test_says_what_is_wrong_with_a_number_that_cannot_even_be_read(self, standing: Standing) -> None:
+        profile_id = await standing.make("u1")
+        answer = await standing.http.patch(
+            f"/v1/profiles/{profile_id}",
+            content=b'{"traits": {"x": 1e' + b"9" * 30 + b"}}",
+            headers={"Authorization": "Bearer an-api-key", "Content-Type": "application/json"},
+        )
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["detail"].endswith("a number's exponent is too large to be read")
+
     async def test_refuses_a_huge_body(self, standing: Standing) -> None:
         profile_id = await standing.make("u1")
         path = f"/v1/profiles/{profile_id}"
