@@ -232,9 +232,8 @@ class People:
 
     def merge(self, loser: Profile, survivor: Profile, *, at: datetime, cause: Cause, changes: Changes) -> None:
         """As if it had been one profile from the start; the loser becomes a pointer to the survivor."""
-        for name, held in loser.names.items():
-            survivor.give(name, held)
-            self.leads[name] = survivor.id
+        self.leads |= dict.fromkeys(loser.names, survivor.id)
+        survivor.take_over(loser)
         survivor.traits = unite(survivor.traits, loser.traits)
         survivor.life_events = (*survivor.life_events, *loser.life_events)
         survivor.created_at = min(survivor.created_at, loser.created_at)
@@ -243,8 +242,7 @@ class People:
             if gone in self.profiles:
                 self.profiles[gone].merged_into = survivor.id
         loser.version += 1
-        loser.names, loser.traits, loser.life_events, loser.absorbed = {}, Traits({}, {}), (), ()
-        loser.user_id = None
+        loser.traits, loser.life_events, loser.absorbed = Traits({}, {}), (), ()
         merged = Merged(loser.id, survivor.id, cause, at)
         self.merges.append(merged)
         changes.merges.append(merged)

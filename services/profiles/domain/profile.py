@@ -69,6 +69,14 @@ class Profile:
             self.user_id = name.value
         return True
 
+    def take_over(self, other: "Profile") -> None:
+        """Have the names of both in the order in which either got them; the user id is the first that one of them had."""
+        user_ids = {Name(USER, one.user_id) for one in (self, other) if one.user_id is not None}
+        both = sorted([*self.names.items(), *other.names.items()], key=lambda item: item[1].first_seen_at)
+        self.names = {name: replace(held, position=position) for position, (name, held) in enumerate(both)}
+        self.user_id = next((name.value for name in self.names if name in user_ids), None)
+        other.names, other.user_id = {}, None
+
     def shown_names(self) -> tuple[Identifier, ...]:
         """Its identifiers as others see them."""
         return tuple(Identifier(namespace=n.namespace, value=n.value) for n, held in self.names.items() if held.shown)

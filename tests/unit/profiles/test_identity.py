@@ -193,6 +193,21 @@ def test_an_alias_gives_a_known_person_a_new_user_id_without_ado() -> None:
     assert only.user_id == "old"
 
 
+def test_the_user_id_of_two_made_one_is_the_first_that_either_had() -> None:
+    first, second, third = (NOW + timedelta(minutes=minutes) for minutes in (1, 2, 3))
+    fold = fold_of(
+        message(anonymous_id="a", received_at=NOW),
+        message(user_id="first", received_at=first),
+        message(user_id="second", anonymous_id="a", received_at=second),
+        message("alias", user_id="first", previous_id="second", received_at=third),
+    )
+    [living] = [each for each in fold.people.profiles.values() if each.merged_into is None]
+    assert living.created_at == NOW, "the older one survives"
+    assert [":".join(name) for name in living.names] == ["anonymous_id:a", "user_id:first", "user_id:second"]
+    assert [held.position for held in living.names.values()] == [0, 1, 2]
+    assert living.user_id == "first"
+
+
 def test_asking_for_an_erasure_links_nobody() -> None:
     fold = fold_of(message(anonymous_id="a"), message(user_id="u"), message("erase", user_id="u", anonymous_id="a"))
     assert [each.erased_at for each in fold.people.profiles.values()] == [None, NOW]
