@@ -116,7 +116,9 @@ class TakeIn:
         loser, survivor = current[message.profile_id], current[message.survivor_id]
         if loser is not None and survivor is not None and loser != survivor:
             await self._journeying.merge(tx, loser=loser, survivor=survivor)
-            await people.merge(tx, loser=loser, survivor=survivor, user_id=message.profile.user_id)
+            await people.merge(tx, loser=loser, survivor=survivor)
+            if survivor == message.survivor_id:
+                await people.name(tx, survivor, message.profile.user_id)
 
     def _hashes(self, message: ProfileErased) -> Iterable[tuple[str, str]]:
         for address in message.addresses:

@@ -25,6 +25,9 @@ MOVED = {
 }
 """Tables whose rows follow a profile into its survivor's lane, with their other columns."""
 
+NAMED = tuple(table for table, columns in MOVED.items() if "user_id" in columns.split(", "))
+"""Those that say by which user id the profile is known."""
+
 KEYED_BY_PROFILE = frozenset({"memberships_seen"})
 """Those with the profile in their key: of two rows for the same thing the survivor's own stays."""
 
@@ -67,35 +70,42 @@ async def _lock_known(tx: Connection, profile_ids: Collection[UUID]) -> dict[UUI
     return {row["profile_id"]: (row["merged_into"], row["erased_at"] is not None) for row in rows}
 
 
-async def merge(tx: Connection, *, loser: UUID, survivor: UUID, user_id: str | None) -> None:
-    """Everything of the loser becomes the survivor's, who is known by that user id; whatever still arrives for the loser is led
-    there."""
+async def merge(tx: Connection, *, loser: UUID, survivor: UUID) -> None:
+    """Everything of the loser becomes the survivor's; whatever still arrives for the loser is led there."""
     await tx.execute(
         "UPDATE people SET merged_into = $3 WHERE lane = $1 AND profile_id = $2", lane_of(loser), loser, survivor
     )
     for table, columns in MOVED.items():
-        name = [user_id] if "user_id" in columns.split(", ") else []
         if lane_of(loser) == lane_of(survivor) and table not in KEYED_BY_PROFILE:
             # They stay where they are: a copy would meet itself under its own key.
             await tx.execute(
-                f"UPDATE {table} SET profile_id = $3{', user_id = $4' if name else ''} WHERE lane = $1 AND profile_id = $2",
+                f"UPDATE {table} SET profile_id = $3 WHERE lane = $1 AND profile_id = $2",
                 lane_of(loser),
                 loser,
                 survivor,
-                *name,
             )
             continue
         await tx.execute(
             f"""INSERT INTO {table} (lane, profile_id, {columns})
-                SELECT $3, $4, {columns.replace("user_id", "$5::text")} FROM {table}
-                WHERE lane = $1 AND profile_id = $2 ON CONFLICT DO NOTHING""",
+                SELECT $3, $4, {columns} FROM {table} WHERE lane = $1 AND profile_id = $2 ON CONFLICT DO NOTHING""",
             lane_of(loser),
             loser,
             lane_of(survivor),
             survivor,
-            *name,
         )
         await tx.execute(f"DELETE FROM {table} WHERE lane = $1 AND profile_id = $2", lane_of(loser), loser)
+
+
+async def name(tx: Connection, profile_id: UUID, user_id: str | None) -> None:
+    """Whatever is there of a profile says that it is known by this user id."""
+    for table in NAMED:
+        await tx.execute(
+            f"""UPDATE {table} SET user_id = $3
+                WHERE lane = $1 AND profile_id = $2 AND user_id IS DISTINCT FROM $3::text""",
+            lane_of(profile_id),
+            profile_id,
+            user_id,
+        )
 
 
 async def erase(tx: Connection, profile_ids: Sequence[UUID], *, at: datetime) -> None:

@@ -106,14 +106,19 @@ def entered(changes: str, *, behind: Sequence[str] = ()) -> str:
 async def changes_after(
     db: Database, segment_id: UUID, cursors: Sequence[int], *, per_lane: int
 ) -> list[RecordedChange]:
-    """A segment's changes after the cursors (one for each lane), in order within each lane."""
+    """A segment's changes after the cursors (one for each lane), in order within each lane.
+
+    With the user id each profile has now, or had then if it is no more.
+    """
     rows = await db.fetch(
-        """SELECT next.lane, next.seq, next.profile_id, next.user_id, next.version, next.change, next.at, next.cause
+        """SELECT next.lane, next.seq, next.profile_id, coalesce(profiles.user_id, next.user_id), next.version, next.change,
+                  next.at, next.cause
            FROM unnest($2::smallint[], $3::bigint[]) AS after (lane, seq)
            JOIN lane_heads ON lane_heads.lane = after.lane AND lane_heads.seq > after.seq,
            LATERAL (SELECT * FROM changes
                     WHERE changes.lane = after.lane AND segment_id = $1 AND changes.seq > after.seq
                     ORDER BY changes.seq LIMIT $4) AS next
+           LEFT JOIN profiles ON profiles.lane = next.lane AND profiles.profile_id = next.profile_id
            ORDER BY next.lane, next.seq""",
         segment_id,
         list(range(len(cursors))),

@@ -79,11 +79,16 @@ async def ids_leading_to(tx: Connection, profile_id: UUID) -> list[UUID]:
 async def changes_of(
     tx: Connection, profile_id: UUID, segment_id: UUID | None, *, before: int, limit: int
 ) -> list[ChangeOfProfile]:
-    """A profile's changes, those of one segment if given, the last recorded first; from before a sequence number on."""
+    """A profile's changes, those of one segment if given, the last recorded first; from before a sequence number on.
+
+    With the user id it has now, or had then if it is no more.
+    """
     rows = await tx.fetch(
-        """SELECT segments.key, own.lane, own.seq, own.profile_id, own.user_id, own.version, own.change, own.at, own.cause
+        """SELECT segments.key, own.lane, own.seq, own.profile_id, coalesce(profiles.user_id, own.user_id), own.version, own.change,
+                  own.at, own.cause
            FROM segments, LATERAL (  -- segment by segment: there is no other way to those of one profile
              SELECT * FROM changes WHERE lane = $1 AND segment_id = segments.id AND profile_id = $2 OFFSET 0) AS own
+           LEFT JOIN profiles ON profiles.lane = own.lane AND profiles.profile_id = own.profile_id
            WHERE ($3::uuid IS NULL OR segments.id = $3) AND own.seq < $4 ORDER BY own.seq DESC LIMIT $5""",
         lane_of(profile_id),
         profile_id,

@@ -212,9 +212,11 @@ class Neighbours(httpx.AsyncBaseTransport):
         }
         return self.tell("profiles", message | more)
 
-    def merge(self, loser: UUID, survivor: UUID, at: datetime) -> Any:
-        """Two people are one, as profiles sees it and says in its feed."""
+    def merge(self, loser: UUID, survivor: UUID, at: datetime, *, user_id: str | None = None) -> Any:
+        """Two people are one, as profiles sees it and says in its feed; known by the survivor's user id unless one is given."""
         self.merged[loser] = survivor
+        if user_id is not None:
+            self.people[survivor]["user_id"] = user_id
         known_as = self.people[survivor]["user_id"] if survivor in self.people else None
         snapshot = {"id": survivor, "version": 2, "user_id": known_as, "created_at": at, "updated_at": at}
         return self.tell(

@@ -50,6 +50,20 @@ async def test_re_entry_sees_what_both_had(messaging: Messaging, same_lane: bool
 
 
 @pytest.mark.parametrize("same_lane", [False, True])
+async def test_the_survivor_is_known_by_the_first_user_id_that_either_had(
+    messaging: Messaging, same_lane: bool
+) -> None:
+    await messaging.campaign()
+    loser, survivor = two(messaging.near, same_lane=same_lane)
+    await messaging.enter(loser, survivor)
+    await messaging.settle()
+    messaging.near.merge(loser, survivor, messaging.clock.now(), user_id="loser")
+    await messaging.settle()
+    decisions = await messaging.decisions(f"profile_id={survivor}")
+    assert [one["user_id"] for one in decisions] == ["loser", "loser"]
+
+
+@pytest.mark.parametrize("same_lane", [False, True])
 async def test_what_waits_follows_the_person_and_is_said_once(messaging: Messaging, same_lane: bool) -> None:
     await messaging.campaign(delay="PT1H")
     loser, survivor = two(messaging.near, same_lane=same_lane)

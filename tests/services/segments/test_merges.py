@@ -3,6 +3,8 @@
 import asyncio
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from tests.services.segments.standing import NOW, Standing
 from tests.services.segments.told import changed, did, erased, known, merged, person
 
@@ -24,6 +26,21 @@ async def test_the_survivor_has_the_events_of_both_and_the_loser_leaves(segments
     assert [c[:2] for c in await segments.changes("twice")] == [("entered", "merge")]
     [change] = await segments.items("/v1/segments/twice/changes")
     assert change["cause"] == {"kind": "merge", "profile_id": str(person("anon")), "survivor_id": str(person("ann"))}
+
+
+async def test_changes_name_a_person_by_the_user_id_they_have_now(segments: Standing) -> None:
+    await segments.define("buyers", BOUGHT)
+    await segments.take(did("ann", "Order Completed", profile=known("ann", user_id=None)))
+    await segments.take(did("bea", "Order Completed", profile=known("bea")), changed("ann", version=2, user_id="ann-2"))
+    changes = {item["profile_id"]: item["user_id"] for item in await segments.items("/v1/segments/buyers/changes")}
+    assert changes == {str(person("ann")): "ann-2", str(person("bea")): "bea"}
+    merge = merged("bea", "ann", version=3)
+    await segments.take(replace(merge, profile=replace(merge.profile, user_id="bea")))
+    shown = await segments.items("/v1/segments/buyers/changes")
+    assert len(shown) == 3
+    assert {item["user_id"] for item in shown} == {"bea"}
+    own = await segments.items("/v1/changes", profile_id=person("ann"))
+    assert {item["user_id"] for item in own} == {"bea"}
 
 
 async def test_a_union_can_make_the_survivor_leave(segments: Standing) -> None:
