@@ -154,12 +154,10 @@ class ConsentGiven(BaseModel):
     expires_at: Instant | None = None
 
     @model_validator(mode="after")
-    def ends_after_it_begins(self) -> Self:
+    def only_a_yes_expires(self) -> Self:
         """Refuse an end of what never began."""
         if self.expires_at is not None and self.status != "granted":
             raise ValueError("only what is granted expires")
-        if self.expires_at is not None and self.at is not None and self.expires_at <= self.at:
-            raise ValueError("must expire after it was given")
         return self
 
 

@@ -17,7 +17,7 @@ from services.profiles.store import devices as devices_store
 from services.profiles.store import records as records_store
 from services.profiles.store.records import ConsentRecord
 from shared.plumbing.db import Connection
-from shared.plumbing.errors import NotFound
+from shared.plumbing.errors import Invalid, NotFound
 from shared.plumbing.ids import new_id
 from shared.schemas.recipients import ConsentChange, PreferencesChange
 from shared.schemas.resolved import ConsentRecorded
@@ -42,12 +42,14 @@ class NewConsent:
 
 
 async def record_consent(book: Book, profile_id: UUID, told: NewConsent) -> ConsentRecord:
-    """Keep a word given, and tell it. One dated ahead counts as given now."""
+    """Keep a word given, and tell it. One dated ahead counts as given now. Raises NotFound, or Invalid."""
     consent_id = new_id()
 
     async def decide(tx: Connection, fold: Fold) -> ConsentRecord:
         profile = get_living(fold.people, profile_id)
         at = fold.now if told.at is None else min(told.at, fold.now)
+        if told.expires_at is not None and told.expires_at <= at:
+            raise Invalid.of([{"loc": ["body", "expires_at"], "msg": "must be after it was given"}])
         consent = ConsentRecord(
             consent_id,
             told.purpose,

@@ -118,7 +118,8 @@ class TestConsent:
             {"policy_version": ""},
             {"expires_at": "tomorrow"},
             {"status": "denied", "expires_at": "2027-05-01T12:00:00Z"},
-            {"at": "2026-05-01T12:00:00Z", "expires_at": "2026-05-01T12:00:00Z"},
+            {"at": "2025-05-01T12:00:00Z", "expires_at": "2025-05-01T12:00:00Z"},
+            {"expires_at": "2026-05-01T12:00:00Z"},
         ],
     )
     async def test_refuses_what_says_nothing(self, standing: Standing, change: dict[str, Any]) -> None:
