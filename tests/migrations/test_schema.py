@@ -91,6 +91,20 @@ async def test_every_hot_table_has_lane_first_in_every_unique_index(
     assert wrong == []
 
 
+@pytest.mark.parametrize("service", SERVICES)
+async def test_keys_refer_to_a_catalogue_or_within_a_lane(
+    connection: "asyncpg.Connection[asyncpg.Record]", service: str
+) -> None:
+    rows = await connection.fetch(
+        """SELECT k.conrelid::regclass::text AS table, b.relname AS target, pg_get_constraintdef(k.oid) AS key
+           FROM pg_constraint k JOIN pg_class b ON b.oid = k.confrelid
+           WHERE k.contype = 'f' AND b.relnamespace = $1::regnamespace""",
+        service,
+    )
+    wrong = [tuple(row) for row in rows if row["target"] not in CATALOGUES[service] and "KEY (lane," not in row["key"]]
+    assert wrong == []
+
+
 async def test_no_table_has_triggers_or_defaults_that_draw_time_or_chance(
     connection: "asyncpg.Connection[asyncpg.Record]",
 ) -> None:
