@@ -306,9 +306,7 @@ async def test_nobody_who_writes_waits_while_a_partition_waits_for_somebody_who_
     events: Events, database: Connection
 ) -> None:
     db, ahead = events.app.state.frame.db, events.clock.now() + timedelta(days=8000)
-    await make_partitions(
-        db, now=events.clock.now()
-    )  # else this month's is still being made, and what is sent is for the net
+    await make_partitions(db, now=events.clock.now())  # else what is sent is for the net, which is locked
     async with database.transaction():
         await database.fetch("SELECT FROM log")
         making = asyncio.create_task(make_partitions(db, now=ahead, patience=timedelta(minutes=1)))
