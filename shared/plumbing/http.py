@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
-from decimal import InvalidOperation
+from decimal import DecimalException
 from functools import cache
 from typing import Any, TypeVar
 
@@ -47,8 +47,8 @@ class ExactRequest(Request):
 
 
 def _first_line(error: Exception) -> str:
-    if isinstance(error, InvalidOperation):
-        return "a number's exponent is too large to be read"
+    if isinstance(error, DecimalException):
+        return "a number is too large or too long to be read"
     return "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0][:200]
 
 

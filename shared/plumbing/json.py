@@ -4,14 +4,17 @@ Integers are read as int and all others as Decimal; Decimals are written as numb
 the nearest binary fraction, and three of them into 0.30000000000000004.
 """
 
-from decimal import Decimal, InvalidOperation
+from decimal import Context, DecimalException, Inexact, InvalidOperation, Overflow
 from typing import Any
 
 import msgspec
 from pydantic import BaseModel
 
 Raw = msgspec.Raw
-JsonError = (msgspec.DecodeError, UnicodeError, RecursionError, InvalidOperation)
+JsonError = (msgspec.DecodeError, UnicodeError, RecursionError, DecimalException)
+
+# As a whole number, 1e999999999 takes all memory and time there is: what is far beyond anything that is kept is not read.
+_READABLE = Context(prec=1_000, Emax=1_000, Emin=-1_000, traps=[InvalidOperation, Overflow, Inexact])
 
 
 def _encode_other(value: object) -> object:
@@ -22,7 +25,7 @@ def _encode_other(value: object) -> object:
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_decoder = msgspec.json.Decoder(float_hook=_READABLE.create_decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number", uuid_format="canonical", enc_hook=_encode_other)
 
 

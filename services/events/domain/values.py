@@ -1,6 +1,6 @@
 """Values that can be kept exactly: numbers of up to 40 digits with exponents within ±100, valid text, not too deep."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from typing import Any
 
 import msgspec
@@ -60,7 +60,7 @@ def look_closely(text: bytes, max_depth: int) -> None:
         value = json.loads(text)
     except UnicodeDecodeError as error:
         raise Unusable("invalid_text", "The message is not valid UTF-8.") from error
-    except InvalidOperation as error:
+    except DecimalException as error:
         raise _bad_number() from error
     except RecursionError as error:
         raise _too_deep(max_depth) from error

@@ -14,6 +14,14 @@ def test_a_number_comes_back_with_its_exact_value(text: str) -> None:
     assert Decimal(json.dumps_text(json.loads(json.dumps(value)))) == Decimal(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["1e999999999999", '{"limit": -1E+1001}', "1e-999999999", "1e" + "9" * 30, "9" * 1000 + ".5"]
+)
+def test_a_number_that_as_a_whole_one_would_take_for_ever_is_not_read(text: str) -> None:
+    with pytest.raises(json.JsonError):
+        json.loads(text)
+
+
 @pytest.mark.parametrize("text", ["NaN", "[1", '"\\ud800"', "[" * 5000 + "]" * 5000, b"\xff"])
 def test_what_is_not_json_raises_one_of_the_named_errors(text: str | bytes) -> None:
     with pytest.raises(json.JsonError):
