@@ -5,6 +5,7 @@ from typing import Any
 from services.profiles.domain.erasure import Receipt
 from services.profiles.domain.profile import Profile
 from services.profiles.domain.traits import Provenance
+from shared.language.exact import as_given
 
 
 def shown(profile: Profile) -> dict[str, Any]:
@@ -13,7 +14,7 @@ def shown(profile: Profile) -> dict[str, Any]:
         "id": profile.id,
         "user_id": profile.user_id,
         "identifiers": profile.shown_names(),
-        "traits": profile.traits.values,
+        "traits": as_given(profile.traits.values),
         "life_events": profile.all_life_events(),
         "created_at": profile.created_at,
         "updated_at": profile.updated_at,
@@ -22,7 +23,7 @@ def shown(profile: Profile) -> dict[str, Any]:
 
 def shown_trait(profile: Profile, key: str, provenance: Provenance) -> dict[str, Any]:
     """What is known of one trait."""
-    value = {} if provenance.get("removed") else {"value": profile.traits.values.get(key)}
+    value = {} if provenance.get("removed") else {"value": as_given(profile.traits.values).get(key)}
     return {"key": key, **value, "removed": False, "implied": False, **provenance}
 
 

@@ -122,6 +122,16 @@ class TestPatch:
         answer = await standing.call("PATCH", f"/v1/profiles/{young}", {"traits": {"plan": "pro"}})
         assert answer["id"] == old
 
+    async def test_takes_what_it_shows_however_large_a_number_is(self, standing: Standing) -> None:
+        profile_id = await standing.make("u1")
+        for number in ("1e40", "-1e100", "12e59"):
+            traits = {"x": Decimal(number), "y": {"z": [Decimal(number)]}}
+            await standing.call("PATCH", f"/v1/profiles/{profile_id}", {"traits": traits})
+            shown = (await standing.look_up(user_id="u1"))["traits"]
+            assert shown == traits
+            again = await standing.call("PATCH", f"/v1/profiles/{profile_id}", {"traits": shown})
+            assert again["traits"] == traits
+
     @pytest.mark.parametrize(
         "value",
         [b"1e101", b"1e-101", b"1" * 41, b'"a\\u0000b"', b'{"a\\u0000": 1}', b"[" * 60 + b"]" * 60],
