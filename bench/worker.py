@@ -178,7 +178,7 @@ FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::jsonb[], $6::timestamptz[]
      AS new (profile_id, user_id, version, traits, created_at, states, truths, revision, evaluated_at, next_due_at)
 ON CONFLICT (lane, profile_id) DO UPDATE SET revision = excluded.revision, states_revision = excluded.states_revision,
     truths = excluded.truths, states = excluded.states, evaluated_at = excluded.evaluated_at,
-    next_due_at = excluded.next_due_at, planned_at = NULL"""
+    next_due_at = excluded.next_due_at"""
 
 
 QUICK_UPSERT = re.sub(r"(\$\d+)::(uuid|bigint|timestamptz)", r"\1::text::\2", UPSERT)

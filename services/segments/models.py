@@ -1,7 +1,7 @@
 """The tables of the segments service, for migrations and for the test that compares them with the database.
 
 Catalogue (small, read by every transaction): `catalogue`, `segments`, `segment_versions`, `builds`, `removals`, `list_uploads`.
-Hot (by lane): `history`, `profiles`, `memberships`, `changes`, `build_lanes`,
+Hot (by lane): `history`, `profiles`, `plans`, `memberships`, `changes`, `build_lanes`,
 `settlings`; seldom written: `event_names`, `currency_marks`.
 """
 
@@ -170,7 +170,9 @@ Table(
 # `version`: of the newest snapshot. `truths`: ids of the
 # versions that were true at `evaluated_at`; they are complete up to the catalogue's `revision`, and so are `states` unless
 # `states_revision` says up to which: those of versions made since are folded when the profile is next worked on.
-# `planned_…`: what will be so at `next_due_at` by the rules of that revision; any other write of the row forgets it.
+# `plan_at`: there is a plan for then; `next_due_at` is when it is due after that. While its row is in `plans`, it waits; when
+# that is gone, it was carried out, and `plan_truths` are what is true since. Who gets hold of the profile settles it.
+# `planned_…`: written by the release before this one alone; to be dropped by the next.
 # `merged_into`, `erased`: tombstones, of which nothing but the id is kept.
 Table(
     "profiles",
@@ -192,11 +194,28 @@ Table(
     Column("planned_revision", BigInteger),
     Column("planned_truths", ARRAY(BigInteger)),
     Column("planned_due_at", AT),
+    Column("plan_at", AT),
+    Column("plan_truths", ARRAY(BigInteger)),
     Column("merged_into", UUID(as_uuid=True)),
     Column("erased", Boolean, nullable=False),
     PrimaryKeyConstraint("lane", "profile_id"),
     Index("profiles_due", "lane", "next_due_at", postgresql_where=text("next_due_at IS NOT NULL")),
     postgresql_with={"fillfactor": 80, "toast_tuple_target": 8160},
+)
+
+# What time will change next of profiles that are due soon, by the rules of `revision`: the versions that become true and those
+# that cease to be. Whoever has a row has the profile's memberships in hand.
+Table(
+    "plans",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("at", AT, nullable=False),
+    Column("profile_id", UUID(as_uuid=True), nullable=False),
+    Column("user_id", Text),
+    Column("revision", BigInteger, nullable=False),
+    Column("entered", ARRAY(BigInteger), nullable=False),
+    Column("left", ARRAY(BigInteger), nullable=False),
+    PrimaryKeyConstraint("lane", "at", "profile_id"),
 )
 
 # Who is in, by the version that serves; while that one is settling, by the one before it where a profile has not gone over.

@@ -77,7 +77,9 @@ async def plan_ahead(
     """Work out for some of the profiles that are due by `until` what will change then. Returns how many were looked at."""
     batch = await begin(tx, book, now)
     rules = batch.rules
-    due = await plans.find_unplanned(tx, lanes, after=now, until=until, revision=rules.revision, limit=limit)
+    due = await plans.find_unplanned(tx, lanes, after=now, until=until, limit=limit)
+    if not due:
+        due = await plans.find_outdated(tx, lanes, after=now, until=until, revision=rules.revision, limit=limit)
     if not due:
         return 0
     await leases.check(tx, [lane for lane, _ in due])
@@ -102,8 +104,9 @@ def _plan(subject: Subject, rules: Rules, until: datetime) -> Plan | None:
         return None
     standing, facts, known = subject.standing, subject.facts(rules), known_truths(subject, rules)
     passed = rules.attempt(lambda ruleset: advance(ruleset, standing, facts, known, at))
-    truths = set(subject.truths)
+    before, truths = subject.truths, set(subject.truths)
     for flip in passed.flips:
         (truths.add if flip.truth else truths.discard)(flip.version_id)
     due_at = None if standing.next_at is None else instant(standing.next_at)
-    return Plan(subject.lane, subject.id, at, rules.revision, truths, due_at)
+    entered, left = truths - before, before - truths
+    return Plan(subject.lane, subject.id, subject.user_id, at, rules.revision, truths, entered, left, due_at)

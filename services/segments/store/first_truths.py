@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.segments.domain.sql.query import Query
 from services.segments.store.changes import entered
+from services.segments.store.profiles import settle_plans
 from shared.plumbing.db import Connection
 from shared.plumbing.json import dumps_text
 
@@ -90,6 +91,17 @@ async def give(
     All of it in the database, for others wait meanwhile. A change's id is made of what it is. Returns whom time has passed by
     then: of those nothing is written. Commit soon, for it holds the lane's counter.
     """
+    planned = await tx.fetch(
+        """WITH held AS MATERIALIZED (SELECT profile_id, plan_at FROM profiles WHERE lane = $1 AND profile_id = ANY($2::uuid[])
+                                      AND revision < $3 AND merged_into IS NULL AND NOT erased
+                                      ORDER BY profile_id FOR UPDATE)
+           SELECT profile_id FROM held WHERE plan_at IS NOT NULL""",
+        found.lane,
+        found.profile_ids,
+        revision,
+    )
+    if planned:
+        await settle_plans(tx, [(found.lane, [row["profile_id"] for row in planned])])
     rows = await tx.fetch(
         _GIVE,
         found.lane,
@@ -113,7 +125,6 @@ WITH waiting AS MATERIALIZED (
     FROM unnest($4::uuid[], $5::text[], $6::timestamptz[]) AS new (profile_id, truths, due_at)
     JOIN profiles ON lane = $1 AND profiles.profile_id = new.profile_id
     WHERE revision < $3 AND merged_into IS NULL AND NOT erased
-    ORDER BY profiles.profile_id FOR UPDATE OF profiles
 ), version AS (
     SELECT * FROM unnest($7::bigint[], $8::bigint[], $9::uuid[], $10::int[], $11::text[])
                   AS version (id, revision, segment_id, number, cause)
@@ -124,7 +135,7 @@ WITH waiting AS MATERIALIZED (
 ), given AS (
     UPDATE profiles SET truths = profiles.truths || lacking.truths, revision = $3, evaluated_at = $2,
         states_revision = coalesce(profiles.states_revision, profiles.revision),
-        next_due_at = least(profiles.next_due_at, lacking.due_at), planned_at = NULL
+        next_due_at = least(profiles.next_due_at, lacking.due_at)
     FROM lacking WHERE profiles.lane = $1 AND profiles.profile_id = lacking.profile_id
 ), entries AS MATERIALIZED (
     SELECT row_number() OVER () AS row, md5(concat_ws(' ', 'first', id, profile_id, extract(epoch FROM $2)))::uuid AS id,

@@ -1,25 +1,33 @@
-"""What time will change next of profiles that are due soon; kept beside them, and gone with any other write."""
+"""What time will change next of profiles that are due soon; gone when it is carried out, or as soon as anybody gets hold of one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter, itemgetter
+from typing import Any
 from uuid import UUID
 
+from asyncpg import Record
+
 from services.segments.store.changes import applied
+from services.segments.store.profiles import PLAN_WAITS
 from shared.plumbing.db import Connection
 from shared.plumbing.lanes import by_lane
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """At `at`, when the profile is due, `truths` will be true of it; it is due again at `due_at`. By the rules of `revision`."""
+    """At `at`, when the profile is due, `truths` will be true of it: these have been `entered`, those `left`. It is due again at
+    `due_at`. By the rules of `revision`."""
 
     lane: int
     profile_id: UUID
+    user_id: str | None
     at: datetime
     revision: int
-    truths: Iterable[int]
+    truths: Collection[int]
+    entered: Collection[int]
+    left: Collection[int]
     due_at: datetime | None
 
 
@@ -33,43 +41,75 @@ class Served:
 
 
 async def find_unplanned(
-    tx: Connection, lanes: Sequence[int], *, after: datetime, until: datetime, revision: int, limit: int
+    tx: Connection, lanes: Sequence[int], *, after: datetime, until: datetime, limit: int
 ) -> list[tuple[int, list[UUID]]]:
-    """Profiles that are due in that time and have no plan by that revision, by lane; those of few lanes at a time."""
+    """Profiles that are due in that time and have no plan, by lane; those of few lanes at a time."""
     rows = await tx.fetch(
-        """SELECT due.lane, due.profile_id FROM unnest($1::smallint[]) AS leased (lane),
+        f"""SELECT due.lane, due.profile_id FROM unnest($1::smallint[]) AS leased (lane),
            LATERAL (SELECT lane, profile_id FROM profiles
                     WHERE profiles.lane = leased.lane AND next_due_at > $2 AND next_due_at <= $3
-                      AND (planned_at IS DISTINCT FROM next_due_at OR planned_revision <> $4) LIMIT $5) AS due
-           LIMIT $5""",
+                      AND (plan_at IS NULL OR NOT {PLAN_WAITS}) LIMIT $4) AS due
+           LIMIT $4""",
+        list(lanes),
+        after,
+        until,
+        limit,
+    )
+    return _by_lane(rows)
+
+
+async def find_outdated(
+    tx: Connection, lanes: Sequence[int], *, after: datetime, until: datetime, revision: int, limit: int
+) -> list[tuple[int, list[UUID]]]:
+    """Profiles whose plans for that time are by another revision, by lane."""
+    rows = await tx.fetch(
+        """SELECT lane, profile_id FROM plans
+           WHERE lane = ANY($1::smallint[]) AND at > $2 AND at <= $3 AND revision <> $4 ORDER BY lane, at LIMIT $5""",
         list(lanes),
         after,
         until,
         revision,
         limit,
     )
+    return _by_lane(rows)
+
+
+def _by_lane(rows: Iterable[Record]) -> list[tuple[int, list[UUID]]]:
     return [(lane, [row["profile_id"] for row in group]) for lane, group in by_lane(rows, itemgetter("lane"))]
 
 
 async def write_plans(tx: Connection, plans: Iterable[Plan]) -> None:
+    """Of profiles that are held and have none."""
     await tx.executemany(
-        """UPDATE profiles SET planned_at = new.at, planned_revision = new.revision, planned_truths = new.truths::bigint[],
-                  planned_due_at = new.due_at
-           FROM unnest($2::uuid[], $3::timestamptz[], $4::bigint[], $5::text[], $6::timestamptz[])
-                AS new (profile_id, at, revision, truths, due_at)
-           WHERE profiles.lane = $1 AND profiles.profile_id = new.profile_id""",
-        [
-            (
-                lane,
-                [plan.profile_id for plan in group],
-                [plan.at for plan in group],
-                [plan.revision for plan in group],
-                ["{" + ",".join(map(str, sorted(plan.truths))) + "}" for plan in group],
-                [plan.due_at for plan in group],
-            )
-            for lane, group in by_lane(plans, attrgetter("lane"))
-        ],
+        """WITH new AS (
+             SELECT * FROM unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::bigint[], $6::text[], $7::text[], $8::text[],
+                                  $9::timestamptz[])
+                           AS new (profile_id, user_id, at, revision, truths, entered, "left", due_at)
+           ), planned AS (
+             UPDATE profiles SET plan_at = new.at, plan_truths = new.truths::bigint[], next_due_at = new.due_at
+             FROM new WHERE profiles.lane = $1 AND profiles.profile_id = new.profile_id
+           )
+           INSERT INTO plans (lane, at, profile_id, user_id, revision, entered, "left")
+           SELECT $1, at, profile_id, user_id, revision, entered::bigint[], "left"::bigint[] FROM new""",
+        [(lane, *_columns(list(group))) for lane, group in by_lane(plans, attrgetter("lane"))],
     )
+
+
+def _columns(plans: Sequence[Plan]) -> tuple[list[Any], ...]:
+    return (
+        [plan.profile_id for plan in plans],
+        [plan.user_id for plan in plans],
+        [plan.at for plan in plans],
+        [plan.revision for plan in plans],
+        [_array(plan.truths) for plan in plans],
+        [_array(plan.entered) for plan in plans],
+        [_array(plan.left) for plan in plans],
+        [plan.due_at for plan in plans],
+    )
+
+
+def _array(ids: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, sorted(ids))) + "}"  # unnest would flatten an array of arrays
 
 
 async def carry_out(
@@ -77,8 +117,8 @@ async def carry_out(
 ) -> int:
     """Let some of the plans of a lane that have come due become so, with the changes and memberships that they make.
 
-    All of it in the database: at a midnight that thousands wait for, whatever else the worker does goes on. Profiles that
-    somebody else is working on are passed over. Their states stay as they are: they are settled when next looked at. A
+    All of it in the database: at a midnight that thousands wait for, whatever else the worker does goes on. Plans of profiles that
+    somebody else is working on are passed over. Rows of profiles stay as they are, until somebody gets hold of them. A
     change's id is made of what it is. Returns how many plans; commit soon, for it holds the lane's counter.
     """
     count: int = await tx.fetchval(
@@ -97,23 +137,19 @@ async def carry_out(
 
 TIME = {"kind": "time"}
 _CARRY_OUT = f"""
-WITH ripe AS MATERIALIZED (
-    SELECT profile_id, user_id, planned_at AS at, truths AS before, planned_truths AS after FROM profiles
-    WHERE lane = $1 AND next_due_at <= $2 AND planned_at = next_due_at AND planned_revision = $3
-    ORDER BY next_due_at LIMIT $4 FOR UPDATE SKIP LOCKED
-), carried AS (
-    UPDATE profiles SET truths = planned_truths, evaluated_at = planned_at, next_due_at = planned_due_at,
-        planned_at = NULL, planned_revision = NULL, planned_truths = NULL, planned_due_at = NULL
-    FROM ripe WHERE profiles.lane = $1 AND profiles.profile_id = ripe.profile_id RETURNING true
+WITH carried AS MATERIALIZED (
+    DELETE FROM plans WHERE lane = $1 AND ctid = ANY (ARRAY(
+        SELECT ctid FROM plans WHERE lane = $1 AND at <= $2 AND revision = $3
+        ORDER BY at, profile_id LIMIT $4 FOR UPDATE SKIP LOCKED))
+    RETURNING profile_id, user_id, at, entered, "left"
 ), served AS (
     SELECT * FROM unnest($5::bigint[], $6::uuid[], $7::int[]) AS served (version_id, segment_id, number)
 ), flips AS MATERIALIZED (
     SELECT row_number() OVER () AS row, segment_id, number, profile_id, user_id, entered, at, $8::jsonb AS cause,
            md5('time'::bytea || uuid_send(segment_id) || int4send(number) || uuid_send(profile_id) || boolsend(entered)
                || timestamptz_send(at))::uuid AS id
-    FROM (SELECT *, version_id = ANY (after) AS entered
-          FROM (SELECT *, unnest(after || before) AS version_id FROM ripe) AS named
-          WHERE (version_id = ANY (after)) <> (version_id = ANY (before))) AS flip
+    FROM (SELECT profile_id, user_id, at, true AS entered, unnest(carried.entered) AS version_id FROM carried
+          UNION ALL SELECT profile_id, user_id, at, false, unnest("left") FROM carried) AS flip
     JOIN served USING (version_id)
-), {applied("flips", behind=("carried",))}
-SELECT count(*) FROM ripe"""
+), {applied("flips")}
+SELECT count(*) FROM carried"""

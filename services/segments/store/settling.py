@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.segments.store.catalogue import Version
 from services.segments.store.changes import applied
-from services.segments.store.profiles import FIRST
+from services.segments.store.profiles import FIRST, settle_plans
 from shared.plumbing.db import Connection
 from shared.plumbing.lanes import LANES
 
@@ -56,23 +56,30 @@ async def lock_differing(
     tx: Connection, settlings: Iterable[Settling], ends: Mapping[int, UUID], versions: Sequence[Version]
 ) -> list[tuple[int, list[UUID]]]:
     """By lane, the profiles up to these of whom a version is true and who are no members, or the other way round. Some may have
-    gone over by the time that they are held."""
+    gone over by the time that they are held. None has a plan then."""
     rows = await tx.fetchmany(
-        """SELECT lane, profile_id FROM profiles
+        """SELECT lane, profile_id, plan_at FROM profiles
            WHERE lane = $1 AND profile_id > $2 AND profile_id <= $3 AND merged_into IS NULL AND NOT erased
-             AND EXISTS (SELECT FROM unnest($4::bigint[], $5::uuid[]) AS version (id, segment_id)
-                         WHERE (version.id = ANY (truths)) <> EXISTS (
-                           SELECT FROM memberships AS member WHERE member.lane = $1
-                             AND member.segment_id = version.segment_id AND member.profile_id = profiles.profile_id))
+             AND EXISTS (SELECT FROM unnest($4::bigint[], $5::uuid[]) AS version (id, segment_id),
+                           LATERAL (SELECT EXISTS (
+                             SELECT FROM memberships AS member WHERE member.lane = $1
+                               AND member.segment_id = version.segment_id AND member.profile_id = profiles.profile_id))
+                           AS member (is_in)
+                         WHERE is_in <> (version.id = ANY (truths))
+                            OR plan_at IS NOT NULL AND is_in <> (version.id = ANY (plan_truths)))
            ORDER BY profile_id FOR UPDATE""",
         [
             (one.lane, one.cursor, ends[one.lane], [v.id for v in versions], [v.segment_id for v in versions])
             for one in settlings
         ],
     )
-    differing: dict[int, list[UUID]] = {}
+    differing, planned = dict[int, list[UUID]](), dict[int, list[UUID]]()
     for row in rows:
         differing.setdefault(row["lane"], []).append(row["profile_id"])
+        if row["plan_at"] is not None:
+            planned.setdefault(row["lane"], []).append(row["profile_id"])
+    if planned:
+        await settle_plans(tx, sorted(planned.items()))
     return sorted(differing.items())
 
 

@@ -120,7 +120,7 @@ async def test_an_erased_person_is_gone_and_stays_gone(segments: Standing) -> No
     assert (change["change"], change["user_id"], change["cause"]) == ("left", None, {"kind": "profile", "erased": True})
     await segments.take(did("zoe", "Order Completed", profile=known("zoe", version=9)))
     assert await segments.members("buyers") == set()
-    for table in ("history", "profiles", "memberships", "changes", "parked"):
+    for table in ("history", "profiles", "plans", "memberships", "changes", "parked"):
         rows = await segments.db.fetch(f"SELECT row::text FROM {table} AS row")
         assert not any("zoe" in row[0].lower() for row in rows), table
 

@@ -134,7 +134,7 @@ async def test_events_are_taken_in_while_segments_are_changed_all_the_time(segme
 
 
 _ACTIVITY = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-_LEAVING = f"({_ACTIVITY} AND wait_event_type = 'Lock' AND query LIKE '%WITH ripe AS%')"
+_LEAVING = f"({_ACTIVITY} AND wait_event_type = 'Lock' AND query LIKE '%WITH carried AS%')"
 _BEGUN = f"({_ACTIVITY} AND state = 'idle in transaction' AND query LIKE '%catalogue%FOR SHARE')"
 LEAVES = f"SELECT {_LEAVING} > 0"
 WAITS = """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
