@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
@@ -77,23 +78,34 @@ async def at_once(timers: Timers, clock: ShiftedClock, instant: datetime, count:
 
 @dataclass
 class Beside:
-    """What happens meanwhile: pages of 50 events, 20 a second; how long each took to be committed, in milliseconds."""
+    """What happens meanwhile, to people who are known: pages of 50 events, 20 a second; how long each took to be committed, in
+    milliseconds."""
 
+    db: Database
+    book: RuleBook
+    clock: ShiftedClock
     took: list[float] = field(default_factory=list)
 
-    async def run(self, db: Database, book: RuleBook, clock: ShiftedClock) -> None:
+    async def run(self) -> None:
         rng, known, people = random.Random(11), set[UUID](), [new_id() for _ in range(2_000)]
-        take_in, seq = TakeIn(book, clock), 0
+        take_in, numbers = TakeIn(self.book, self.clock), count(1)
+
+        async def page(of: Sequence[UUID]) -> None:
+            messages = [live_message(one, rng, known) for one in of]
+            items = [
+                Incoming(lane_of(message["profile_id"]), next(numbers), json.Raw(json.dumps(message)))
+                for message in messages
+            ]
+            made = perf_counter()
+            await self.db.run(partial(take_in, items=items))
+            self.took.append(1000 * (perf_counter() - made))
+
+        for start in range(0, len(people), 50):
+            await page(people[start : start + 50])
+        self.took.clear()
         while True:
             begun = perf_counter()
-            items = []
-            for _ in range(50):
-                seq += 1
-                message = live_message(rng.choice(people), rng, known)
-                items.append(Incoming(lane_of(message["profile_id"]), seq, json.Raw(json.dumps(message))))
-            made = perf_counter()
-            await db.run(partial(take_in, items=items))
-            self.took.append(1000 * (perf_counter() - made))
+            await page(rng.choices(people, k=50))
             await asyncio.sleep(max(0.0, begun + 0.05 - perf_counter()))
 
 
@@ -137,12 +149,12 @@ async def _midnight(url: str) -> Night:
             await leases.renew()
             while await look():  # the first look, which finds the exact instant; then the plans
                 await leases.renew()
-        clock.step(midnight - timedelta(seconds=24) - clock.now())
+        clock.step(midnight - timedelta(seconds=26) - clock.now())
         await leases.renew()
-        beside = Beside()
-        tasks = [asyncio.create_task(leases.run()), asyncio.create_task(beside.run(db, book, clock))]
-        await asyncio.sleep(10)
-        calm, beside.took = beside.took[40:], []
+        beside = Beside(db, book, clock)
+        tasks = [asyncio.create_task(leases.run()), asyncio.create_task(beside.run())]
+        await asyncio.sleep(12)
+        calm, beside.took = beside.took, []
         async with counting():
             await asyncio.sleep(8)
         beside_counting = beside.took

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -34,8 +33,8 @@ PROFILES_AT_ONCE = 1_000_000  # that one query of a build looks at
 class Timers:
     """Brings profiles over their boundaries, soon after each has passed.
 
-    Of two lanes at once; for the first seconds of a crowd, `one_at_a_time`, only one of them is worked on while the other begins
-    or commits, so that a processor is left to others.
+    For the first seconds of a crowd, `one_at_a_time`, of one lane after the other, so that a processor is left to others; then of
+    two at once.
     """
 
     def __init__(
@@ -54,7 +53,6 @@ class Timers:
         self._clock = clock
         self._committed = committed
         self._one_at_a_time = one_at_a_time
-        self._turn = asyncio.Lock()
         self._busy_since: float | None = None
 
     async def run(self) -> None:
@@ -87,28 +85,28 @@ class Timers:
         return count
 
     async def _carry_out(self, due: Sequence[int], now: datetime) -> int:
-        since = self._busy_since = self._busy_since or asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        self._busy_since = self._busy_since or loop.time()
+        is_late = loop.time() - self._busy_since >= self._one_at_a_time
         lanes, count = iter(due), 0
-        works = [self._carry_out_in(lanes, now, since) for _ in range(SIDE_BY_SIDE)]
+        works = [self._carry_out_in(lanes, now) for _ in range(SIDE_BY_SIDE if is_late else 1)]
         for done in await asyncio.gather(*works, return_exceptions=True):
             if isinstance(done, BaseException):
                 raise done
             count += done
         return count
 
-    async def _carry_out_in(self, lanes: Iterator[int], now: datetime, since: float) -> int:
+    async def _carry_out_in(self, lanes: Iterator[int], now: datetime) -> int:
         """In one after the other, as long as there are any: whoever takes of them, too, gets others."""
         count = 0
         for lane in lanes:
-            if done := await self._db.run(partial(self._carry_out_some, lane, now, since)):
+            if done := await self._db.run(partial(self._carry_out_some, lane, now)):
                 self._committed()
                 count += done
         return count
 
-    async def _carry_out_some(self, lane: int, now: datetime, since: float, tx: Connection) -> int:
-        is_late = asyncio.get_running_loop().time() - since >= self._one_at_a_time
-        limit, turn = PLANS_AT_ONCE, nullcontext() if is_late else self._turn
-        return await carry_out_plans(tx, self._book, self._leases, lane, now=now, limit=limit, turn=turn)
+    async def _carry_out_some(self, lane: int, now: datetime, tx: Connection) -> int:
+        return await carry_out_plans(tx, self._book, self._leases, lane, now=now, limit=PLANS_AT_ONCE)
 
     async def _pass(self, due: Sequence[int], now: datetime) -> int:
         return await self._db.run(

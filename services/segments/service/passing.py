@@ -6,7 +6,6 @@ only just now or something happened to it meanwhile, is brought there by the eng
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 from services.segments.domain.facts import instant
@@ -42,26 +41,15 @@ async def let_time_pass(
 
 
 async def carry_out_plans(
-    tx: Connection,
-    book: RuleBook,
-    leases: Leases,
-    lane: int,
-    *,
-    now: datetime,
-    limit: int,
-    turn: AbstractAsyncContextManager[None],
+    tx: Connection, book: RuleBook, leases: Leases, lane: int, *, now: datetime, limit: int
 ) -> int:
-    """Let some of the plans of a lane that have come due become so. Returns how many.
-
-    What keeps a processor busy is done within `turn`; others may begin and commit meanwhile.
-    """
+    """Let some of the plans of a lane that have come due become so. Returns how many."""
     rules = await book.current(tx)
     await leases.check(tx, [lane])
     served = [Served(v.id, v.segment_id, v.number) for v in rules.versions.values() if v.serves]
     # before it takes the lane's counter: who changes the catalogue takes them in this order, too
     await confirm_revision(tx, rules.revision)
-    async with turn:
-        return await plans.carry_out(tx, lane, now, revision=rules.revision, served=served, limit=limit)
+    return await plans.carry_out(tx, lane, now, revision=rules.revision, served=served, limit=limit)
 
 
 async def plan_ahead(

@@ -91,9 +91,7 @@ async def test_an_event_waits_for_the_plan_that_is_being_carried_out(segments: S
     await segments.take(did("ann", "Order Completed", profile=known("ann")))
     now, lane, worker = segments.clock.step(minutes=2), lane_of(ANN), segments.worker
     await worker.renew()
-    carry_out = partial(
-        carry_out_plans, book=worker.book, leases=worker.work_leases, lane=lane, now=now, limit=10, turn=asyncio.Lock()
-    )
+    carry_out = partial(carry_out_plans, book=worker.book, leases=worker.work_leases, lane=lane, now=now, limit=10)
     segments.tell(did("ann", "Order Completed", at=now))
     async with segments.db.transaction() as other:
         await other.execute("SELECT FROM memberships WHERE lane = $1 FOR UPDATE", lane)
