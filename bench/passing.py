@@ -149,6 +149,8 @@ async def _midnight(url: str) -> Night:
             await leases.renew()
             while await look():  # the first look, which finds the exact instant; then the plans
                 await leases.renew()
+        for upkeep in ("VACUUM ANALYZE", "CHECKPOINT"):  # what the database does by itself within minutes that are passed over here
+            await db.execute(upkeep)
         clock.step(midnight - timedelta(seconds=26) - clock.now())
         await leases.renew()
         beside = Beside(db, book, clock)
