@@ -149,8 +149,9 @@ async def _midnight(url: str) -> Night:
             await leases.renew()
             while await look():  # the first look, which finds the exact instant; then the plans
                 await leases.renew()
-        for upkeep in ("VACUUM ANALYZE", "CHECKPOINT"):  # what the database does by itself within minutes that are passed over here
-            await db.execute(upkeep)
+        # what the database does by itself within the minutes that are passed over here
+        await db.execute("VACUUM ANALYZE")
+        await db.execute("CHECKPOINT")
         clock.step(midnight - timedelta(seconds=26) - clock.now())
         await leases.renew()
         beside = Beside(db, book, clock)
