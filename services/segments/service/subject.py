@@ -139,6 +139,7 @@ def catch_up(subject: Subject, rules: Rules, now: datetime, history: Sequence[Ev
     clock never runs backwards.
     """
     until = max(now, subject.evaluated_at)
+    _bring_states(subject, rules)
     if subject.unsettled:
         go_over(subject, rules, until)
     due = _is_due(subject, until)
@@ -146,8 +147,8 @@ def catch_up(subject: Subject, rules: Rules, now: datetime, history: Sequence[Ev
     known = known_truths(subject, rules) if due else {}
     if subject.judged and subject.lacks_states(rules):
         _add_states(subject, rules, history, since)
-    else:
-        subject.states_revision = max(subject.states_revision, subject.revision)  # what it lacked is no more
+    elif subject.states_revision < subject.revision:  # what it lacked is no more, and when that was due doesn't matter
+        subject.states_revision, subject.moved = subject.revision, True
     if due:
         _pass_time(subject, rules, known, until)
     subject.evaluated_at = until
@@ -158,6 +159,7 @@ def catch_up(subject: Subject, rules: Rules, now: datetime, history: Sequence[Ev
 def go_over(subject: Subject, rules: Rules, now: datetime) -> None:
     """To the versions that have taken over, at this instant; just before the first that time has passed it since, if there is
     one: what time changed is recorded after that, each change at its own instant."""
+    _bring_states(subject, rules)
     due_at = subject.next_due_at
     at = max(subject.evaluated_at, now if due_at is None else min(now, due_at - MICROSECOND))
     for version_id in sorted(subject.unsettled):
@@ -165,6 +167,16 @@ def go_over(subject: Subject, rules: Rules, now: datetime) -> None:
         _record(subject, rules, version_id, version_id in subject.truths, at, cause)
         subject.moved = True  # to that instant
     subject.unsettled = set()
+
+
+def _bring_states(subject: Subject, rules: Rules) -> None:
+    """To where the truths are: by a plan that was carried out those alone have got there. Nothing new comes of it."""
+    next_at = subject.standing.next_at
+    at = None if next_at is None else instant(next_at)
+    if at is not None and at <= subject.evaluated_at:
+        truths = known_truths(subject, rules).items()
+        known = {v: truth for v, truth in truths if rules.versions[v].revision <= subject.states_revision}
+        _pass_time(subject, rules, known, subject.evaluated_at)
 
 
 def _add_states(subject: Subject, rules: Rules, history: Sequence[Event], t: datetime) -> None:

@@ -121,7 +121,8 @@ async def give(
 
 _GIVE = f"""
 WITH waiting AS MATERIALIZED (
-    SELECT profiles.profile_id, user_id, revision, new.truths::bigint[] AS truths, due_at, coalesce(next_due_at <= $2, false) AS late
+    SELECT profiles.profile_id, user_id, revision, new.truths::bigint[] AS truths, due_at,
+           evaluated_at > $2 OR coalesce(next_due_at <= $2, false) AS late
     FROM unnest($4::uuid[], $5::text[], $6::timestamptz[]) AS new (profile_id, truths, due_at)
     JOIN profiles ON lane = $1 AND profiles.profile_id = new.profile_id
     WHERE revision < $3 AND merged_into IS NULL AND NOT erased

@@ -176,3 +176,61 @@ async def test_explain_knows_what_a_plan_has_made(segments: Standing) -> None:
     told = await segments.call("GET", f"/v1/segments/recent/explain?profile_id={ANN}")
     assert (told["value"], told["last_change"]["cause"]["kind"]) == (False, "time")
     assert UUID(told["profile_id"]) == ANN
+
+
+async def test_what_has_lasted_is_remembered_through_plans_and_new_segments(url: str) -> None:
+    async with Standing(url, plans_ahead=timedelta(minutes=10)) as segments:
+        silent = {"event": "Order Completed", "within": "PT1H", "op": "=", "value": 0}
+        await segments.define("silent", {"for": "PT2H", "of": silent})
+        await segments.take(did("ann", "Order Completed", profile=known("ann")))
+        await segments.later(minutes=55)
+        await segments.later(minutes=6)
+        assert (await _row(segments))["plan_at"] == NOW + timedelta(hours=1)
+        await segments.define("other", {"event": "Product Viewed", "op": ">=", "value": 0})
+        await segments.later(minutes=30)
+        await segments.take(did("ann", "Product Viewed", at=segments.clock.now()))
+        await segments.later(minutes=90)
+        assert await segments.changes("silent", ANN) == [("entered", "time", NOW + timedelta(hours=3))]
+
+
+async def test_who_goes_over_after_a_plan_does_so_then_and_not_at_its_instant(segments: Standing) -> None:
+    await segments.define("bought", {**BOUGHT, "value": 2})
+    await segments.define("recent", RECENT)
+    await segments.call("PUT", "/v1/segments/bought", {"condition": BOUGHT})
+    worker = segments.worker
+    segments.tell(did("ann", "Order Completed", profile=known("ann")))
+    await worker.reader.step()
+    assert await worker.planner.step() == 1
+    segments.clock.step(minutes=2)
+    await worker.renew()
+    assert await worker.timers.step() == 1
+    while await segments.db.fetchval("SELECT count(*) FROM settlings") == 0:
+        await worker.builder.step()
+    now = segments.clock.step(seconds=5)
+    segments.tell(did("ann", "Order Completed", at=now))
+    await worker.reader.step()
+    assert await segments.changes("bought", ANN) == [("entered", "edit", now)]
+
+
+async def test_a_look_by_a_clock_that_is_behind_brings_nobody_back(segments: Standing) -> None:
+    await segments.define("recent", RECENT)
+    await segments.take(did("ann", "Order Completed", profile=known("ann")))
+    await segments.later(minutes=1, seconds=2)
+    await segments.define("lately", {**BOUGHT, "within": "PT5M"}, build=False)
+    segments.clock.step(seconds=-5)
+    while await segments.worker.builder.step():
+        pass
+    assert await segments.members("lately") == {ANN}
+    assert (await _row(segments))["evaluated_at"] >= NOW + timedelta(minutes=1)
+
+
+async def test_nobody_is_planned_for_over_and_over_by_what_is_no_more(url: str) -> None:
+    async with Standing(url, plans_ahead=timedelta(minutes=10)) as segments:
+        await segments.define("lately", {**BOUGHT, "within": "PT1H"})
+        await segments.take(did("ann", "Order Completed", profile=known("ann")))
+        await segments.define("recent", RECENT, build=False)
+        while await segments.worker.builder.step():
+            pass
+        await segments.call("DELETE", "/v1/segments/recent", status=204)
+        assert await segments.worker.planner.step() == 1
+        assert await segments.worker.planner.step() == 0
