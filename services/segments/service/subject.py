@@ -142,7 +142,8 @@ def catch_up(subject: Subject, rules: Rules, now: datetime, history: Sequence[Ev
     _bring_states(subject, rules)
     if subject.unsettled:
         go_over(subject, rules, until)
-    due = _is_due(subject, until)
+    due_at = subject.next_due_at
+    due = due_at is not None and due_at <= until
     since = subject.evaluated_at if due else until
     known = known_truths(subject, rules) if due else {}
     if subject.judged and subject.lacks_states(rules):
@@ -204,10 +205,6 @@ def _pass_time(subject: Subject, rules: Rules, known: Mapping[int, bool], until:
         _record(subject, rules, flip.version_id, flip.truth, flip.at, {"kind": "time"})
     rules.ruleset.forget_others(standing, until)
     subject.moved = True
-
-
-def _is_due(subject: Subject, now: datetime) -> bool:
-    return subject.next_due_at is not None and subject.next_due_at <= now
 
 
 def known_truths(subject: Subject, rules: Rules) -> dict[int, bool]:
