@@ -1,6 +1,6 @@
 """The frame of every service: start and stop, health, metrics, errors, the feed, what was parked."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -128,6 +128,13 @@ def _problem(problem: Problem) -> Response:
     return response
 
 
+def _in_our_words(fault: Mapping[str, Any]) -> str:
+    """Without the framework's own words where there are better ones; a validator's are its ValueError's."""
+    if fault["type"] == "value_error":
+        return str(fault["ctx"]["error"])
+    return MESSAGES.get(fault["type"], str(fault["msg"]))
+
+
 def _what_to_do(error: HTTPException) -> str:
     if error.status_code == 404:
         return "There is nothing at this path; /docs lists what there is."
@@ -143,11 +150,7 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        return _problem(
-            Invalid.of(
-                [{"loc": list(one["loc"]), "msg": MESSAGES.get(one["type"], one["msg"])} for one in error.errors()]
-            )
-        )
+        return _problem(Invalid.of([{"loc": list(one["loc"]), "msg": _in_our_words(one)} for one in error.errors()]))
 
     @app.exception_handler(HTTPException)
     async def http_error(_: Request, error: HTTPException) -> Response:

@@ -14,6 +14,7 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query
 from fastapi.routing import APIRoute
 from httpx_aiohttp import AiohttpTransport
+from pydantic import BaseModel
 from starlette.types import Scope
 
 from shared.plumbing import json
@@ -66,12 +67,14 @@ class ExactRoute(APIRoute):
 
 
 class ListedRoute(ExactRoute):
-    """The same, for routes whose parameters are all declared: one that is not known is refused, not overlooked. A filter
-    with a wrong name would let everything through."""
+    """The same, but a parameter that is not known is refused, not overlooked: a filter with a wrong name would let
+    everything through. Where any name is taken (a namespace of identifiers), the parameters' model says what it refuses."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
         known = {one.alias for one in get_flat_params(self.dependant) if isinstance(one.field_info, Query)}
+        if any(_takes_any_name(one.field_info.annotation) for one in self.dependant.query_params):
+            return handler
 
         async def listed(request: Request) -> Response:
             unknown = [name for name in request.query_params if name not in known]
@@ -81,6 +84,10 @@ class ListedRoute(ExactRoute):
             return await handler(request)
 
         return listed
+
+
+def _takes_any_name(model: Any) -> bool:
+    return isinstance(model, type) and issubclass(model, BaseModel) and model.model_config.get("extra") == "allow"
 
 
 def _as_json(scope: Scope) -> Scope:

@@ -54,4 +54,4 @@ def check_values(value: Any, *loc: str) -> None:
     """Raise Invalid for what can't be kept: numbers beyond the limits, null characters, endless nesting."""
     found = [fault for fault, _ in zip(faults(value, loc), range(20), strict=False)]
     if found:
-        raise Invalid("Some values can't be kept; see `errors`.", errors=found)
+        raise Invalid.of(found)

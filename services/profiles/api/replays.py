@@ -41,9 +41,7 @@ async def begin(request: Request, body: NewReplay) -> Response:
 
 
 def _invalid(field: str, msg: str) -> Invalid:
-    return Invalid(
-        "This is no range of time that can be replayed; see `errors`.", errors=[{"loc": ["body", field], "msg": msg}]
-    )
+    return Invalid.of([{"loc": ["body", field], "msg": msg}])
 
 
 @router.get(

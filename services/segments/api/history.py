@@ -12,10 +12,10 @@ from services.segments.api.records import ChangeOfProfilePage, VersionPage
 from services.segments.domain.lists import shown_condition
 from services.segments.service.history_of import Listed, Past, Place, changes_of_profile, versions_of
 from shared.plumbing.auth import Reader
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
-router = APIRouter(route_class=ExactRoute, tags=["segments"])
+router = APIRouter(route_class=ListedRoute, tags=["segments"])
 
 
 class HistoryAsked(Person):

@@ -148,4 +148,4 @@ def _place(names: Sequence[str], column: str | None) -> int:
 
 
 def _refused(field: str, msg: str, *, place: str = "body") -> Invalid:
-    return Invalid("The CSV can't be read as people; see `errors`.", errors=[{"loc": [place, field], "msg": msg}])
+    return Invalid.of([{"loc": [place, field], "msg": msg}])

@@ -10,9 +10,9 @@ from services.segments.api.documents import refusals
 from services.segments.api.list_bodies import BODY, read_people
 from services.segments.service.lists import SHOWN, Mode, upload
 from shared.plumbing.auth import Writer
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 
-router = APIRouter(route_class=ExactRoute, tags=["lists"])
+router = APIRouter(route_class=ListedRoute, tags=["lists"])
 Column = Annotated[
     str | None, Query(description="Of a CSV with several columns, the one that names people; its name is the namespace")
 ]

@@ -24,12 +24,12 @@ from services.segments.store.past import LAST, members_at
 from services.segments.store.profiles import FIRST
 from shared.plumbing.auth import Reader
 from shared.plumbing.db import Database
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.instants import Instant, in_utc
 from shared.plumbing.lanes import LANES
 from shared.plumbing.pages import Cursor, Limit, encode_cursor, page, read_cursor
 
-router = APIRouter(route_class=ExactRoute, tags=["segments"])
+router = APIRouter(route_class=ListedRoute, tags=["segments"])
 Wait = Annotated[
     float, Query(ge=0, le=30, description="Seconds to wait for a change while there is none behind the cursor")
 ]

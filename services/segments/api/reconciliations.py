@@ -15,11 +15,11 @@ from services.segments.service.reconciling import ask_for_one
 from services.segments.store.rebuilds import Rebuild, list_rebuilds
 from services.segments.store.reconciliations import Reconciliation, list_reconciliations
 from shared.plumbing.auth import Reader, Writer
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.lanes import LANES
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
-router = APIRouter(route_class=ExactRoute, tags=["reconciliations"])
+router = APIRouter(route_class=ListedRoute, tags=["reconciliations"])
 LAST = UUID(int=2**128 - 1)
 
 

@@ -27,10 +27,10 @@ from services.segments.store.preview import Comparison, Preview
 from shared.plumbing.auth import Reader, Writer, bearer, needs_role
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.errors import Conflict, Invalid
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
-router = APIRouter(route_class=ExactRoute, tags=["segments"])
+router = APIRouter(route_class=ListedRoute, tags=["segments"])
 DryRunAsked = Annotated[bool, Query(description="Write nothing; say who would enter and who would leave")]
 Given = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 

@@ -13,9 +13,9 @@ from services.segments.service.stats import Overlap, Stats, read_stats
 from services.segments.store.stats import Revenue, Sales
 from shared.language.exact import normal
 from shared.plumbing.auth import Reader
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 
-router = APIRouter(route_class=ExactRoute, tags=["segments"])
+router = APIRouter(route_class=ListedRoute, tags=["segments"])
 Days = Annotated[int, Query(ge=1, le=366, description="How many days back")]
 Basis = Annotated[
     Literal["total", "revenue", "subtotal"], Query(description="Which property of an order is its amount")

@@ -10,10 +10,10 @@ from services.segments.domain.templates import TEMPLATES
 from services.segments.service.templates import fill_template, get_template
 from shared.plumbing.auth import Reader
 from shared.plumbing.errors import Invalid
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
-router = APIRouter(route_class=ExactRoute, tags=["segments"])
+router = APIRouter(route_class=ListedRoute, tags=["segments"])
 
 
 _EXAMPLE: dict[str, Any] = TEMPLATES["spent-lately"].shown()

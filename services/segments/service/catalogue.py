@@ -65,7 +65,7 @@ def read_condition(condition: Mapping[str, Any], known: Mapping[str, Condition],
         return define(parse(condition), known, key=key)
     except ConditionError as error:
         faults = [{"loc": ["body", "condition", *fault["loc"]], "msg": fault["msg"]} for fault in error.errors]
-        raise Invalid("The condition does not say what it must; see `errors`.", errors=faults) from error
+        raise Invalid.of(faults) from error
 
 
 async def create_segment(
@@ -104,7 +104,7 @@ async def edit_segment(
     revision = await catalogue.change_catalogue(tx)
     segment = await get_segment(tx, key)
     if name is not None:
-        await catalogue.rename_segment(tx, segment.id, name=name, at=now)
+        await catalogue.update_segment(tx, segment.id, name=name, at=now)
     newest = await newest_versions(tx)
     known = newest[key]
     if known.status == "failing":
@@ -113,6 +113,7 @@ async def edit_segment(
     elif condition is None or _same(condition, known.condition):
         return False
     made = rebuilt(segment, condition, newest)
+    await catalogue.update_segment(tx, segment.id, name=name or segment.name, at=now)
     await _begin_build(tx, "edit", made, newest, revision=revision, total=total, now=now)
     return True
 
@@ -158,7 +159,7 @@ def _closed_again(key: str, known: Mapping[str, Condition]) -> Definition:
         faults = [
             {"loc": ["body", "condition"], "msg": f"{fault['msg']} in the segment {key!r}"} for fault in error.errors
         ]
-        raise Invalid(f"The segment {key!r} could not refer to it any more; see `errors`.", errors=faults) from error
+        raise Invalid.of(faults) from error
 
 
 def _newest(versions: Sequence[Version]) -> dict[str, Version]:

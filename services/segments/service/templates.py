@@ -28,4 +28,4 @@ def fill_template(template: Template, parameters: Mapping[str, Any]) -> dict[str
         return template.fill(parameters)
     except ConditionError as error:
         faults = [{"loc": [*LOC, "parameters", *fault["loc"]], "msg": fault["msg"]} for fault in error.errors]
-        raise Invalid("The template's parameters are not what they must be; see `errors`.", errors=faults) from error
+        raise Invalid.of(faults) from error

@@ -137,7 +137,7 @@ async def insert_segment(tx: Connection, segment: Segment) -> bool:
     return bool(inserted)
 
 
-async def rename_segment(tx: Connection, segment_id: UUID, *, name: str, at: datetime) -> None:
+async def update_segment(tx: Connection, segment_id: UUID, *, name: str, at: datetime) -> None:
     await tx.execute("UPDATE segments SET name = $2, updated_at = $3 WHERE id = $1", segment_id, name, at)
 
 

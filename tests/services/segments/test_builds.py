@@ -96,6 +96,22 @@ async def test_an_edit_serves_the_old_version_until_the_new_one_takes_over(url: 
         assert (await segments.changes("buyers", person("ann")))[2:] == [("entered", "event", NOW)]
 
 
+async def test_a_segment_is_updated_by_an_edit_and_by_a_name_and_not_by_the_same_again(segments: Standing) -> None:
+    await segments.define("buyers", BOUGHT)
+    viewers = {**BOUGHT, "event": "Page Viewed"}
+    for body, updated_at in (
+        ({"condition": viewers}, "2026-05-01T13:00:00Z"),
+        ({"condition": viewers}, "2026-05-01T13:00:00Z"),
+        ({"name": "Viewers"}, "2026-05-01T15:00:00Z"),
+    ):
+        await segments.later(hours=1)
+        shown = await segments.call("PUT", "/v1/segments/buyers", body)
+        assert shown["updated_at"] == updated_at
+    await segments.worker.work()
+    shown = await segments.call("GET", "/v1/segments/buyers")
+    assert (shown["name"], shown["updated_at"]) == ("Viewers", "2026-05-01T15:00:00Z")
+
+
 async def test_an_edit_rebuilds_what_refers_to_it_and_they_take_over_together(segments: Standing) -> None:
     await segments.define("buyers", BOUGHT)
     await segments.define("others", {"not": {"segment": "buyers"}})
