@@ -10,7 +10,7 @@ import asyncpg
 from services.profiles.domain.profile import Profile
 from services.profiles.domain.traits import Traits
 from shared.plumbing import json
-from shared.plumbing.db import Connection, Database
+from shared.plumbing.db import Connection, Database, array_of
 from shared.plumbing.lanes import by_lane, lane_of
 from shared.schemas.resolved import LifeEvent
 
@@ -133,7 +133,7 @@ async def write_fates(tx: Connection, profiles: Iterable[Profile]) -> None:
                 lane,
                 [p.id for p in group],
                 [p.merged_into for p in group],
-                ["{" + ",".join(map(str, p.absorbed)) + "}" for p in group],
+                [array_of(p.absorbed) for p in group],
                 [p.erased_at for p in group],
             )
             for lane, group in by_lane(profiles, lambda p: lane_of(p.id))

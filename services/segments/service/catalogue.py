@@ -103,17 +103,16 @@ async def edit_segment(
     total = await stored_profiles.count_profiles(tx)  # before others wait for the catalogue
     revision = await catalogue.change_catalogue(tx)
     segment = await get_segment(tx, key)
-    if name is not None:
-        await catalogue.update_segment(tx, segment.id, name=name, at=now)
     newest = await newest_versions(tx)
     known = newest[key]
+    builds = condition is not None and not _same(condition, known.condition)
     if known.status == "failing":
-        if condition is None and name is not None:
-            return False
-    elif condition is None or _same(condition, known.condition):
+        builds = condition is not None or name is None
+    if builds or name is not None:
+        await catalogue.update_segment(tx, segment.id, name=segment.name if name is None else name, at=now)
+    if not builds:
         return False
     made = rebuilt(segment, condition, newest)
-    await catalogue.update_segment(tx, segment.id, name=name or segment.name, at=now)
     await _begin_build(tx, "edit", made, newest, revision=revision, total=total, now=now)
     return True
 

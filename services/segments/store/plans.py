@@ -3,15 +3,13 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from asyncpg import Record
-
 from services.segments.store.changes import applied
-from services.segments.store.profiles import PLAN_WAITS
-from shared.plumbing.db import Connection
+from services.segments.store.profiles import PLAN_WAITS, ids_by_lane
+from shared.plumbing.db import Connection, array_of
 from shared.plumbing.lanes import by_lane
 
 
@@ -55,7 +53,7 @@ async def find_unplanned(
         until,
         limit,
     )
-    return _by_lane(rows)
+    return ids_by_lane(rows)
 
 
 async def find_outdated(
@@ -71,11 +69,7 @@ async def find_outdated(
         revision,
         limit,
     )
-    return _by_lane(rows)
-
-
-def _by_lane(rows: Iterable[Record]) -> list[tuple[int, list[UUID]]]:
-    return [(lane, [row["profile_id"] for row in group]) for lane, group in by_lane(rows, itemgetter("lane"))]
+    return ids_by_lane(rows)
 
 
 async def write_plans(tx: Connection, plans: Iterable[Plan]) -> None:
@@ -91,7 +85,7 @@ async def write_plans(tx: Connection, plans: Iterable[Plan]) -> None:
            )
            INSERT INTO plans (lane, at, profile_id, user_id, revision, entered, "left")
            SELECT $1, at, profile_id, user_id, revision, entered::bigint[], "left"::bigint[] FROM new""",
-        [(lane, *_columns(list(group))) for lane, group in by_lane(plans, attrgetter("lane"))],
+        [(lane, *_columns(group)) for lane, group in by_lane(plans, attrgetter("lane"))],
     )
 
 
@@ -101,15 +95,11 @@ def _columns(plans: Sequence[Plan]) -> tuple[list[Any], ...]:
         [plan.user_id for plan in plans],
         [plan.at for plan in plans],
         [plan.revision for plan in plans],
-        [_array(plan.truths) for plan in plans],
-        [_array(plan.entered) for plan in plans],
-        [_array(plan.left) for plan in plans],
+        [array_of(sorted(plan.truths)) for plan in plans],  # unnest would flatten an array of arrays
+        [array_of(plan.entered) for plan in plans],
+        [array_of(plan.left) for plan in plans],
         [plan.due_at for plan in plans],
     )
-
-
-def _array(ids: Iterable[int]) -> str:
-    return "{" + ",".join(map(str, sorted(ids))) + "}"  # unnest would flatten an array of arrays
 
 
 async def carry_out(

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -60,6 +60,11 @@ def _stored(row: Record) -> StoredProfile:
 def lanes_of(ids: Iterable[UUID]) -> list[tuple[int, list[UUID]]]:
     """The ids by lane, in the order in which their rows are locked."""
     return by_lane(sorted(set(ids), key=_number), lane_of)
+
+
+def ids_by_lane(rows: Iterable[Record]) -> list[tuple[int, list[UUID]]]:
+    """The `profile_id`s of rows by their `lane`."""
+    return [(lane, [row["profile_id"] for row in group]) for lane, group in by_lane(rows, itemgetter("lane"))]
 
 
 async def find_profiles(tx: Connection, ids: Iterable[UUID]) -> list[StoredProfile]:
@@ -140,7 +145,7 @@ async def find_due(tx: Connection, lanes: Sequence[int], now: datetime, *, limit
         now,
         max(1, limit // max(1, len(lanes))),
     )
-    return [(lane, [row["profile_id"] for row in group]) for lane, group in by_lane(rows, lambda row: row["lane"])]
+    return ids_by_lane(rows)
 
 
 _DUE = """unnest($1::smallint[]) AS leased (lane),
@@ -248,7 +253,7 @@ def _evaluated(group: Sequence[StoredProfile]) -> tuple[str | list[str], ...]:
         array_of([p.id for p in group]),
         array_of([p.revision for p in group]),
         array_of([None if p.states_revision == p.revision else p.states_revision for p in group]),
-        ["{" + ",".join(map(str, sorted(p.truths))) + "}" for p in group],  # unnest would flatten an array of arrays
+        [array_of(sorted(p.truths)) for p in group],  # unnest would flatten an array of arrays
         [p.states for p in group],
         array_of([p.evaluated_at for p in group]),
         array_of([p.next_due_at for p in group]),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.segments.store.catalogue import Version
 from services.segments.store.changes import applied
-from services.segments.store.profiles import FIRST, settle_plans
+from services.segments.store.profiles import FIRST, ids_by_lane, settle_plans
 from shared.plumbing.db import Connection
 from shared.plumbing.lanes import LANES
 
@@ -73,14 +73,9 @@ async def lock_differing(
             for one in settlings
         ],
     )
-    differing, planned = dict[int, list[UUID]](), dict[int, list[UUID]]()
-    for row in rows:
-        differing.setdefault(row["lane"], []).append(row["profile_id"])
-        if row["plan_at"] is not None:
-            planned.setdefault(row["lane"], []).append(row["profile_id"])
-    if planned:
-        await settle_plans(tx, sorted(planned.items()))
-    return sorted(differing.items())
+    if planned := [row for row in rows if row["plan_at"] is not None]:
+        await settle_plans(tx, ids_by_lane(planned))
+    return ids_by_lane(rows)
 
 
 async def go_over(
