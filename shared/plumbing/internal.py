@@ -12,7 +12,7 @@ from shared.plumbing.auth import Admin, Reader, check_internal
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.errors import NotFound
 from shared.plumbing.feed import FeedServer
-from shared.plumbing.http import ExactRoute, JsonResponse, read_body
+from shared.plumbing.http import JsonResponse, ListedRoute, read_body
 from shared.plumbing.json import Raw
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 from shared.plumbing.reader import Apply, apply_parked
@@ -69,7 +69,7 @@ _read_cursors = msgspec.json.Decoder(Cursors).decode
 
 def parked_routes(applies: Callable[[Request], Mapping[str, Apply]]) -> APIRouter:
     """`GET /v1/parked`, `POST /v1/parked/{id}/retry`. `applies` gives the use case of each feed by its name."""
-    router = APIRouter(route_class=ExactRoute, tags=["parked"])
+    router = APIRouter(route_class=ListedRoute, tags=["parked"])
 
     @router.get("/v1/parked", summary="Messages that could not be taken in, with their reason", dependencies=[Reader])
     async def list_parked(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:

@@ -10,7 +10,7 @@ from services.events.api.examples import answers
 from services.events.service.keys import Keys
 from services.events.store.catalogue import list_api_keys, list_sources
 from shared.plumbing.auth import Admin
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
 ID = "01940000-0000-7000-8000-000000000001"
@@ -50,7 +50,7 @@ def _keys(request: Request) -> Keys:
 
 def keys_routes() -> APIRouter:
     """All need the role admin."""
-    router = APIRouter(route_class=ExactRoute, dependencies=[Admin])
+    router = APIRouter(route_class=ListedRoute, dependencies=[Admin])
     _source_routes(router)
     _api_key_routes(router)
     return router

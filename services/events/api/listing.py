@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from services.events.api.examples import answers
 from services.events.store.listing import Place
 from shared.plumbing.auth import Reader
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.instants import in_utc
 from shared.plumbing.pages import Cursor, Limit, read_cursor
 
@@ -25,7 +25,7 @@ Text = Annotated[str | None, Query(min_length=1, max_length=512)]
 
 def listing_routes() -> APIRouter:
     """Both."""
-    router = APIRouter(route_class=ExactRoute, tags=["events"])
+    router = APIRouter(route_class=ListedRoute, tags=["events"])
 
     @router.get(
         "/v1/events",

@@ -10,7 +10,7 @@ from services.events.service.rejected import shown
 from services.events.store.rejected import list_rejected
 from shared.plumbing.auth import Reader, Writer
 from shared.plumbing.errors import TooLarge
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
 REJECTED = {
@@ -26,7 +26,7 @@ Status = Literal["rejected", "accepted", "duplicate"]
 
 def rejected_routes(*, max_body: int) -> APIRouter:
     """List, and try again."""
-    router = APIRouter(route_class=ExactRoute, tags=["rejected"])
+    router = APIRouter(route_class=ListedRoute, tags=["rejected"])
 
     @router.get(
         "/v1/rejected",

@@ -11,7 +11,7 @@ from services.events.service.schemas import EventSchemas
 from services.events.store.schemas import list_schemas
 from services.events.store.violations import list_violations
 from shared.plumbing.auth import Admin, Reader
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.instants import Instant
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
@@ -66,7 +66,7 @@ def _schemas(request: Request) -> EventSchemas:
 
 def schema_routes() -> APIRouter:
     """Changing them needs the role admin."""
-    router = APIRouter(route_class=ExactRoute, tags=["event schemas"])
+    router = APIRouter(route_class=ListedRoute, tags=["event schemas"])
     _changing(router)
     _looking(router)
     return router

@@ -17,10 +17,10 @@ from services.messaging.service import tasks
 from services.messaging.store.lists import find_current
 from services.messaging.store.tasks import list_tasks
 from shared.plumbing.auth import Reader, Writer
-from shared.plumbing.http import ExactRoute, JsonResponse
+from shared.plumbing.http import JsonResponse, ListedRoute
 from shared.plumbing.pages import Cursor, Limit, page, read_cursor
 
-router = APIRouter(route_class=ExactRoute, tags=["tasks"])
+router = APIRouter(route_class=ListedRoute, tags=["tasks"])
 UNKNOWN = {404: "There is no such task"}
 LONGEST_OUTCOME = 2_000
 

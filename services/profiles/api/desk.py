@@ -12,7 +12,7 @@ from services.profiles.clients import Elsewhere, Events, Segments
 from services.profiles.domain.values import faults
 from services.profiles.service.book import Book
 from shared.plumbing.errors import Invalid
-from shared.plumbing.http import ExactRoute, read_bytes
+from shared.plumbing.http import ListedRoute, read_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def desk_of(request: Request) -> Desk:
     return desk
 
 
-class LimitedRoute(ExactRoute):
+class LimitedRoute(ListedRoute):
     """Refuses a body over the limit while it comes in, before anything else looks at it."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from services.events.service.chores import delete_old_rejected
 from shared.plumbing.ids import new_id
 from shared.plumbing.pages import encode_cursor
@@ -57,6 +59,34 @@ async def test_listing_needs_an_api_key(standing: Events) -> None:
     await standing.call("GET", "/v1/events?cursor=nonsense", status=422)
     await standing.call("GET", "/v1/events?limit=1001", status=422)
     await standing.call("GET", "/v1/events?profile_id=ann", status=422)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/events?userid=ann",
+        "/v1/rejected?event=Seen",
+        "/v1/violations?name=Seen",
+        "/v1/event-schemas?event=Seen",
+        "/v1/sources?name=web",
+        "/v1/keys?role=read",
+        "/v1/parked?feed=outcomes",
+        "/v1/lag?since=2026-01-01",
+    ],
+)
+async def test_a_parameter_that_a_list_does_not_know_is_refused(standing: Events, path: str) -> None:
+    refused = await standing.call("GET", path, status=422)
+    name = path.partition("?")[2].partition("=")[0]
+    assert refused["errors"][0]["loc"] == ["query", name]
+    assert refused["detail"].startswith(f"{name}: is not known here; known: ")
+
+
+async def test_trackers_may_put_any_parameter_behind_their_paths(events: Events) -> None:
+    for path in ("/v1/track", "/v1/import", "/v1/batch"):
+        message = track(messageId=path)
+        body = message if path == "/v1/track" else {"batch": [message]}
+        answer = await events.post(f"{path}?cache=7&userid=ann", body)
+        assert answer["accepted"] == 1, path
 
 
 # --- rejected

@@ -154,6 +154,8 @@ async def test_lists_are_soonest_due_first_and_know_what_time_does(messaging: Me
 
     assert await counts() == {"open": 1, "taken": 1, "done": 0, "expired": 2}
     assert [one["state"] for one in await messaging.items("/v1/tasks?team=desk")] == ["taken", "open"]
+    refusal = await messaging.call("GET", "/v1/tasks?teams=desk", status=422)
+    assert refusal["detail"].startswith("teams: is not known here; known: campaign, ")
     [expired, *_] = await messaging.items("/v1/tasks?state=expired&campaign=call-back")
     assert not expired["overdue"]
     refusal = await messaging.call("POST", f"/v1/tasks/{expired['id']}/take", {"by": "max"}, status=409)

@@ -124,6 +124,31 @@ async def test_lists_go_page_by_page_through_everybody_once(standing: Standing) 
     await standing.call("GET", "/v1/profiles?cursor=nonsense", status=422)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/v1/profiles?email=u1@example.com", None),
+        ("GET", "/v1/profiles/ID?includes=events", None),
+        ("GET", "/v1/profiles/ID/export?since=2026-01-01", None),
+        ("GET", "/v1/profiles/ID/consents?purpose=marketing", None),
+        ("PATCH", "/v1/profiles/ID?dry_run=true", {"traits": {"plan": "pro"}}),
+        ("DELETE", "/v1/profiles/ID?dry_run=true", None),
+        ("GET", "/v1/erasures?profile_id=1", None),
+        ("GET", "/v1/replays?status=running", None),
+    ],
+)
+async def test_an_unknown_parameter_is_refused_and_nothing_is_done(
+    standing: Standing, method: str, path: str, body: Any
+) -> None:
+    profile_id = await standing.make("u1")
+    before = await standing.call("GET", f"/v1/profiles/{profile_id}")
+    refused = await standing.call(method, path.replace("ID", profile_id), body, status=422)
+    name = path.partition("?")[2].partition("=")[0]
+    assert refused["errors"][0]["loc"] == ["query", name]
+    assert refused["detail"].startswith(f"{name}: is not known here; known: ")
+    assert await standing.call("GET", f"/v1/profiles/{profile_id}") == before
+
+
 async def test_segments_are_asked_of_their_owner(standing: Standing) -> None:
     profile_id = await standing.make("u1")
     answer = await standing.call("GET", f"/v1/profiles/{profile_id}/segments")
