@@ -1,5 +1,6 @@
 """messaging asks profiles just before it speaks (`POST /internal/recipients`): who is this now, and may we?"""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -9,6 +10,10 @@ from msgspec import field
 
 from shared.schemas.message import Message
 from shared.schemas.resolved import Identifier, LifeEvent
+
+GRANTED = "granted"
+CONFIRMATION = "double_opt_in"
+"""The source of a consent that only confirms another one."""
 
 
 class RecipientsRequest(Message, frozen=True, kw_only=True):
@@ -34,7 +39,18 @@ class Consent(Message, frozen=True, kw_only=True):
 
     def allows(self, now: datetime) -> bool:
         """Whether it is a yes that has not expired."""
-        return self.status == "granted" and (self.expires_at is None or now < self.expires_at)
+        return self.status == GRANTED and (self.expires_at is None or now < self.expires_at)
+
+    @property
+    def rank(self) -> tuple[datetime, bool]:
+        """Of two words the one of the higher rank decides: the newest, a tie goes to the refusal."""
+        return self.at, self.status != GRANTED
+
+
+def deciding_consent(consents: Iterable[Consent], *, purpose: str, channel: str) -> Consent | None:
+    """The newest by `at` for that channel or `any`, even if it has expired; a tie goes to the refusal."""
+    about = [one for one in consents if one.purpose == purpose and one.channel in (channel, "any")]
+    return max(about, key=lambda one: one.rank, default=None)
 
 
 class Device(Message, frozen=True, kw_only=True):

@@ -14,11 +14,11 @@ from services.messaging.domain.addresses import masked
 from services.messaging.domain.confirming import Confirmed
 from services.messaging.domain.languages import nearest
 from services.messaging.domain.local_time import DAYS, parse_local_time, zone_of
-from services.messaging.domain.reach import Suppressions, deciding_consent, place_for
+from services.messaging.domain.reach import Suppressions, place_for
 from services.messaging.domain.rules import Rules
 from services.messaging.domain.topics import Topic, is_wanted
 from services.messaging.domain.words import languages
-from shared.schemas.recipients import Consent, Recipient
+from shared.schemas.recipients import Consent, Recipient, deciding_consent
 
 CHANNELS = ("email", "sms", "push")
 """What people can be asked about; a webhook speaks to a system."""

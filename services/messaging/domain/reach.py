@@ -10,7 +10,7 @@ from services.messaging.domain.campaign import CHANNELS, TRANSACTIONAL
 from services.messaging.domain.confirming import Confirmed
 from services.messaging.domain.rules import Rules
 from services.messaging.domain.topics import refused_topic
-from shared.schemas.recipients import Consent, Recipient
+from shared.schemas.recipients import Consent, Recipient, deciding_consent
 
 NON_TRANSACTIONAL = "non_transactional"
 
@@ -53,12 +53,6 @@ class Unreachable:
 
 Suppressions = Callable[[str, str], Sequence[Suppression]]
 """The suppressions of an address by channel and address."""
-
-
-def deciding_consent(consents: Sequence[Consent], *, purpose: str, channel: str) -> Consent | None:
-    """The newest by `at` for that channel or `any`, even if it has expired; a tie goes to the refusal."""
-    about = [c for c in consents if c.purpose == purpose and c.channel in (channel, "any")]
-    return max(about, key=lambda c: (c.at, c.status != "granted"), default=None)
 
 
 @dataclass(frozen=True, slots=True)

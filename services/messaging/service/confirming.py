@@ -7,7 +7,6 @@ from uuid import UUID
 from services.messaging.domain.addresses import address_for, address_hash
 from services.messaging.domain.confirming import CHANNEL, asking_id
 from services.messaging.domain.links import LinkContent
-from services.messaging.domain.reach import deciding_consent
 from services.messaging.domain.triggers import Fired
 from services.messaging.service.claiming import Claimed, Prepared
 from services.messaging.service.judging import Catalogue
@@ -19,9 +18,8 @@ from services.messaging.store.lists import find_delivery
 from services.messaging.store.triggers import insert_triggers
 from shared.plumbing.db import Connection, Database
 from shared.plumbing.feed import append
+from shared.schemas.recipients import CONFIRMATION, deciding_consent
 
-SOURCE = "double_opt_in"
-"""Where a confirmed consent comes from."""
 REASON = "not_confirmed"
 
 
@@ -88,7 +86,7 @@ async def confirm(db: Database, link: LinkContent, *, at: datetime) -> bool:
     delivery = None if link.delivery_id == NOBODY else await find_delivery(db, link.delivery_id)
 
     async def work(tx: Connection) -> bool:
-        speaker = await find_speaker(tx, link, delivery, source=SOURCE, at=at)
+        speaker = await find_speaker(tx, link, delivery, source=CONFIRMATION, at=at)
         if speaker is None:
             return False
         await confirm_address(tx, channel=link.channel, address_hash=link.address_hash, purpose=link.purpose, at=at)

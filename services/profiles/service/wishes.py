@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.profiles.domain.consent import GRANTED, deciding
 from services.profiles.domain.devices import DeviceSeen
 from services.profiles.domain.fold import Fold
 from services.profiles.domain.people import Changes
@@ -19,13 +18,11 @@ from services.profiles.store.records import ConsentRecord
 from shared.plumbing.db import Connection
 from shared.plumbing.errors import Invalid, NotFound
 from shared.plumbing.ids import new_id
-from shared.schemas.recipients import ConsentChange, PreferencesChange
+from shared.schemas.recipients import CONFIRMATION, GRANTED, ConsentChange, PreferencesChange, deciding_consent
 from shared.schemas.resolved import ConsentRecorded
 
 PAGE = "preference_page"
 """The source of what is chosen there."""
-CONFIRMATION = "double_opt_in"
-"""The source of a consent that only confirms another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ async def take_consent_change(book: Book, told: ConsentChange) -> bool:
 async def _confirming(tx: Connection, profile_id: UUID, consent: ConsentRecord) -> ConsentRecord:
     """It says yes to what was granted, and no longer than that was."""
     standing = (await records_store.read_standing_consents(tx, [profile_id])).get(profile_id, ())
-    granted = deciding(standing, purpose=consent.purpose, channel=consent.channel)
+    granted = deciding_consent(standing, purpose=consent.purpose, channel=consent.channel)
     if granted is None or granted.status != GRANTED:
         return consent
     return replace(consent, policy_version=granted.policy_version, expires_at=granted.expires_at)
