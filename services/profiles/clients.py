@@ -60,7 +60,7 @@ class Elsewhere:
         for gone in absorbed:  # who came and went as somebody else is shown by their own id
             changes = await self._list(self.segments, "/v1/changes", profile_id=gone)
             found["segment_changes"] += [one for one in changes if one["profile_id"] == str(gone)]
-        memberships = await self.segments.get(f"/internal/profiles/{profile_id}/segments")
+        memberships = await Segments(self.segments).read_memberships(profile_id)
         found |= {"segments": memberships["items"], "journey_runs": []}
         for journey in await self._list(self.messaging, "/v1/journeys"):
             runs = await self._list(self.messaging, f"/v1/journeys/{journey['key']}/runs", profile_id=profile_id)

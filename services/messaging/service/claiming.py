@@ -49,6 +49,11 @@ class Prepared:
     unreadable: bool = False
     household: str | None = None
 
+    @property
+    def user_id(self) -> str | None:
+        """By which the person is known now; None where that is not known."""
+        return self.recipient.user_id if self.recipient else None
+
 
 @dataclass(slots=True)
 class Claimed:
@@ -197,7 +202,7 @@ class Claims:
         if isinstance(one.draft, Refuse):
             claimed.judged.append(_refused(one, one.draft, now))
         elif isinstance(one.draft, TaskDraft):
-            due = structs.replace(one.due, user_id=one.recipient.user_id if one.recipient else None)
+            due = structs.replace(one.due, user_id=one.user_id)
             claimed.judged.append(claimed.tasking.assign(due, one.draft, verdict, catalogue.campaigns, now))
 
     def _send(
@@ -233,7 +238,7 @@ class Claims:
             reason="sent" if sent else None,
             facts=facts,
             due_at=one.due.due_at,
-            user_id=one.recipient.user_id if one.recipient else None,
+            user_id=one.user_id,
             attempts=one.due.attempts + 1,
             claimed_until=now + timedelta(seconds=provider.timeout) + GRACE if provider else None,
             claimed_by=self.owner if provider else None,
@@ -262,7 +267,7 @@ def _refused(one: Prepared, refusal: Refuse, now: datetime) -> Judged:
         reason=refusal.reason,
         facts=refusal.facts,
         due_at=one.due.due_at,
-        user_id=one.recipient.user_id if one.recipient else None,
+        user_id=one.user_id,
         attempts=one.due.attempts,
         delivery_id=one.due.delivery_id,
         decided_at=now,
@@ -278,7 +283,7 @@ def _deferred(one: Prepared, verdict: Defer, now: datetime) -> Judged:
         reason=verdict.reason,
         facts=verdict.facts,
         due_at=verdict.until + max(timedelta(), one.due.due_at - now),  # a turn by the rate is waited for from then on
-        user_id=one.recipient.user_id if one.recipient else None,
+        user_id=one.user_id,
         next_at=verdict.until,
         attempts=one.due.attempts,
         delivery_id=one.due.delivery_id,
