@@ -69,10 +69,11 @@ async def a_story(world: World) -> datetime:
     await consenting(world, "ann")
     await world.send(order("ann", "a1", 70, userId=None, anonymousId="anns-phone"), order("bob", "b1", 10))
     await world.settle()
+    await world.send({"type": "identify", "userId": "ann", "anonymousId": "anns-phone"}, order("bob", "b2", 20))
+    await world.settle()
     await world.send(
-        {"type": "identify", "userId": "ann", "anonymousId": "anns-phone", "traits": {"plan": "pro"}},
-        order("bob", "b2", 20),
-    )
+        {"type": "identify", "userId": "ann", "traits": {"plan": "pro"}}
+    )  # by itself: a merge is told in another lane
     await world.settle()
     await world.send(order("ann", "a2", 50))
     await world.settle()
