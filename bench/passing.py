@@ -235,8 +235,8 @@ async def measure() -> list[Figure]:
     calm, counted, busy = (percentile(took, 0.5) for took in (night.calm, night.beside_counting, night.meanwhile))
     p99 = percentile(night.lags, 0.99)
     rate = f"{AT_MIDNIGHT / max(night.lags):,.0f} profiles/s"
-    live = f"{busy:.0f} ms a page of 50 events, p50"
-    limit = f"{calm:.0f} ms before; {counted:.0f} ms beside a process that only counts"
+    live = f"{busy:.1f} ms a page of 50 events, p50"
+    limit = f"{calm:.1f} ms before; {counted:.1f} ms beside a process that only counts"
     return [
         Figure(f"{IN_A_MINUTE:,} deadlines in a minute: lag, p99", f"{spread:.2f} s", "", "< 1 s", spread < 1),
         Figure(f"{AT_MIDNIGHT:,} at one midnight: lag, p99", f"{p99:.1f} s", rate, "< 10 s", p99 < 10),
