@@ -19,15 +19,14 @@ class Feed:
     """What profiles would tell, as it comes over the wire: each lane from where its reader is, all lanes alike."""
 
     def __init__(self, pages: Iterable[Iterable[dict[str, Any]]]) -> None:
-        self._lanes: dict[int, list[tuple[UUID, bytes]]] = {lane: [] for lane in range(LANES)}
-        self.pulled: list[set[UUID]] = []  # whom each page was about
+        self._lanes: dict[int, list[bytes]] = {lane: [] for lane in range(LANES)}
+        self.pulled: list[list[tuple[int, int]]] = []  # what each page had, by lane and number
         for page in pages:
             self.tell(page)
 
     def tell(self, messages: Iterable[dict[str, Any]]) -> None:
         for message in messages:
-            profile_id = message["profile_id"]
-            self._lanes[lane_of(profile_id)].append((profile_id, json.dumps(message)))
+            self._lanes[lane_of(message["profile_id"])].append(json.dumps(message))
 
     def save(self, path: Path) -> None:
         path.write_bytes(pickle.dumps(self._lanes))
@@ -39,16 +38,21 @@ class Feed:
         feed._lanes |= {lane: kept[lane] for lane in lanes}
         return feed
 
+    def told(self, lane: int, seq: int) -> dict[str, Any]:
+        """The message with that number."""
+        message: dict[str, Any] = json.loads(self._lanes[lane][seq - 1])
+        return message
+
     async def pull(self, _: str, cursors: Mapping[int, int], *, limit: int, **__: Any) -> bytes:
         behind = [(lane, seq) for lane, seq in cursors.items() if seq < len(self._lanes[lane])]
         share = -(-limit // max(1, len(behind)))
         found = [
-            (lane, number, *told)
+            (lane, number, told)
             for lane, seq in behind
             for number, told in enumerate(self._lanes[lane][seq : seq + share], seq + 1)
         ]
-        self.pulled.append({profile_id for _, _, profile_id, _ in found})
-        items = [{"lane": lane, "seq": seq, "message": json.Raw(message)} for lane, seq, _, message in found]
+        self.pulled.append([(lane, seq) for lane, seq, _ in found])
+        items = [{"lane": lane, "seq": seq, "message": json.Raw(message)} for lane, seq, message in found]
         return json.dumps({"items": items})
 
 

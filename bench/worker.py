@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, NamedTuple
@@ -124,17 +124,20 @@ async def work(url: str, path: Path, owner: str, lanes: int) -> None:
         worked, taken = process_time(), 0
         while count := await reader.step():
             taken += count
-        print(json.dumps_text([taken, process_time() - worked, [list(ids) for ids in feed.pulled]]), flush=True)
+        print(json.dumps_text([taken, process_time() - worked, feed.pulled]), flush=True)
         await leases.release()
+
+
+Page = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Events a second, and the processor time of each in microseconds; whom each page was about."""
+    """Events a second, and the processor time of each in microseconds; what each page of each process had, by lane and number."""
 
     rate: float
     spent: float
-    pages: list[set[UUID]]
+    pages: list[list[Page]]
 
 
 async def run(url: str, path: Path, processes: int) -> Run:
@@ -163,11 +166,12 @@ async def run(url: str, path: Path, processes: int) -> Run:
     elapsed = perf_counter() - started
     told = [json.loads(out) for out, _ in said]
     events = sum(taken for taken, _, _ in told)
-    pages = [{UUID(one) for one in page} for _, _, pages in told for page in pages]
+    pages = [[page for page in pages if page] for _, _, pages in told]
     return Run(events / elapsed, 1e6 * float(sum(spent for _, spent, _ in told)) / events, pages)
 
 
 _lane = attrgetter("lane")
+KEPT = ("profile_id", "timestamp", "source", "message_id", "name", "properties", "context")
 UPSERT = """
 INSERT INTO profiles (lane, profile_id, user_id, version, traits, life_events, created_at, states, truths, revision,
                       states_revision, evaluated_at, next_due_at, merged_into, erased)
@@ -182,6 +186,11 @@ ON CONFLICT (lane, profile_id) DO UPDATE SET revision = excluded.revision, state
 
 
 QUICK_UPSERT = re.sub(r"(\$\d+)::(uuid|bigint|timestamptz)", r"\1::text::\2", UPSERT)
+INSERT = """
+INSERT INTO bare_history (lane, profile_id, timestamp, source, message_id, name, properties, context)
+SELECT $1, * FROM jsonb_to_recordset($2) AS event (profile_id uuid, timestamp timestamptz, source text, message_id text, name text,
+                                                   properties jsonb, context jsonb)
+ON CONFLICT DO NOTHING"""
 
 
 def _columns(
@@ -203,28 +212,63 @@ def _columns(
 
 @dataclass(frozen=True, slots=True)
 class Bare:
-    """Events a second, if all that were done with each page were to write down the same rows, as they are in memory, in one
-    transaction: passed as arrays, as one does it, and as the text of arrays, as the worker does it."""
+    """Events a second, if all that were done with each page were to write down rows, as they are in memory, in one transaction,
+    over as many connections as there were processes.
 
-    usual: float
+    `rows`: what the worker writes for every event, the events and the states. `states` alone: passed as arrays, as one does it;
+    `quick`: as the text of arrays, as the worker does it.
+    """
+
+    rows: float
+    states: float
     quick: float
 
 
-async def _bare(url: str, pages: list[set[UUID]]) -> Bare:
+class Rows(NamedTuple):
+    """Of a page. `states`: as they are in memory."""
+
+    profiles: list[StoredProfile]
+    states: dict[UUID, Any]
+    events: list[tuple[int, dict[str, Any]]]
+
+
+async def _bare(url: str, path: Path, processes: list[list[Page]]) -> Bare:
+    feed, rates = Feed.load(path, lanes=range(LANES)), dict[str, float]()
     async with database(url) as db:
+        await db.execute("CREATE TABLE bare_history (LIKE history INCLUDING ALL)")
+        works = [[await _rows(db, feed, page) for page in pages] for pages in processes]
+        count = sum(len(page.events) for pages in works for page in pages)
+        for way, statement, array in (
+            ("states", UPSERT, list),
+            ("quick", QUICK_UPSERT, array_of),
+            ("rows", QUICK_UPSERT, array_of),
+        ):
+            started = perf_counter()
+            await asyncio.gather(*(_write(db, pages, statement, array, events=way == "rows") for pages in works))
+            rates[way] = count / (perf_counter() - started)
+    return Bare(**rates)
+
+
+async def _rows(db: Database, feed: Feed, page: Page) -> Rows:
+    told = [feed.told(lane, seq) for lane, seq in page]
+    async with db.transaction() as tx:
+        found = await stored_profiles.lock_profiles(tx, {UUID(message["profile_id"]) for message in told})
+    states = {profile_id: json.loads(row.states) for profile_id, row in found.items()}
+    events = [{"profile_id": message["profile_id"], **message["event"]} for message in told]
+    kept = [{name: event[name] for name in KEPT} for event in events]
+    return Rows(list(found.values()), states, [(lane, event) for (lane, _), event in zip(page, kept, strict=True)])
+
+
+async def _write(
+    db: Database, pages: list[Rows], statement: str, array: Callable[[list[Any]], Any], *, events: bool
+) -> None:
+    for page in pages:
+        states = [(lane, *_columns(group, page.states, array)) for lane, group in by_lane(page.profiles, _lane)]
         async with db.transaction() as tx:
-            found = await stored_profiles.lock_profiles(tx, set[UUID]().union(*pages))
-        states = {profile_id: json.loads(row.states) for profile_id, row in found.items()}
-        spent = {UPSERT: 0.0, QUICK_UPSERT: 0.0}
-        for page in pages:
-            rows: list[StoredProfile] = [found[one] for one in page]
-            for statement, array in ((UPSERT, list), (QUICK_UPSERT, array_of)):
-                started = perf_counter()
-                groups = [(lane, *_columns(group, states, array)) for lane, group in by_lane(rows, _lane)]
-                async with db.transaction() as tx:
-                    await tx.executemany(statement, groups)
-                spent[statement] += perf_counter() - started
-    return Bare(*(BATCH * len(pages) / elapsed for elapsed in spent.values()))
+            if events:
+                told = by_lane(page.events, itemgetter(0))
+                await tx.executemany(INSERT, [(lane, [event for _, event in group]) for lane, group in told])
+            await tx.executemany(statement, states)
 
 
 class Setting(NamedTuple):
@@ -245,7 +289,7 @@ async def measure() -> list[Figure]:
                 events = Path(home) / "events"
                 await prepare(url, setting.segments, events, setting.kinds)
                 ran = await run(url, events, setting.processes)
-                found[setting] = ran, await _bare(url, ran.pages)
+                found[setting] = ran, await _bare(url, events, ran.pages)
     few, many = (ran.spent for setting, (ran, _) in found.items() if setting.kinds == SAME)
     return [*map(_figure, found.items()), _growth(few, many)]
 
@@ -253,12 +297,18 @@ async def measure() -> list[Figure]:
 def _figure(found: tuple[Setting, tuple[Run, Bare]]) -> Figure:
     (segments, processes, kinds), (ran, bare) = found
     what = f"events of {kinds} kinds through the segments worker, {segments:,} segments, {processes} process{'es' * (processes > 1)}"
-    usual, quick = ran.rate / bare.usual, ran.rate / bare.quick
-    limit = f"{bare.usual:,.0f}/s bare upsert ({usual:.2f}), {bare.quick:,.0f}/s with rows passed as the worker does ({quick:.2f}); "
-    limit += f"{ran.spent:.0f} µs of processor time each"
+    share = ran.rate / bare.rows
+    limit = f"{bare.rows:,.0f}/s bare write of the same rows, states and events ({share:.2f}); {_of(ran, bare.states)} bare upsert of the "
+    limit += (
+        f"states alone, {_of(ran, bare.quick)} passed as the worker does; {ran.spent:.0f} µs of processor time each"
+    )
     if processes == 1:
         return Figure(what, f"{ran.rate:,.0f}/s", limit, "", True)
-    return Figure(what, f"{ran.rate:,.0f}/s", limit, "> 8,000/s; 0.5", ran.rate > 8000 and usual >= 0.5)
+    return Figure(what, f"{ran.rate:,.0f}/s", limit, "> 8,000/s; 0.5", ran.rate > 8000 and share >= 0.5)
+
+
+def _of(ran: Run, rate: float) -> str:
+    return f"{rate:,.0f}/s ({ran.rate / rate:.2f})"
 
 
 def _growth(few: float, many: float) -> Figure:
