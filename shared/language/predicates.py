@@ -1,24 +1,27 @@
 """Predicates over one event: `{"property": …}`, `{"context": …}`, `{"each": path, "where": […]}`.
 
-A property may be compared with another one of the same event (in `each`, of the same element), or with a trait.
+A property may be compared with another one of the same event (in `each`, of the same element), with a trait, or, where a
+sequence asks for its second step, with a property of the first step's event.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Literal, assert_never, get_args
 
 from shared.language.compare import CMPS, Op, equal, holds, same
 from shared.language.paths import find_all, find_one
 from shared.language.reading import Loc, Object, Reading
 
 KINDS = ("property", "context", "each")
+Root = Literal["property", "first", "trait"]
 
 
 @dataclass(frozen=True, slots=True)
 class ValueOf:
-    """What stands at a path of the same properties, or of the profile's traits as they are now."""
+    """What stands at a path of the same properties, of those of a sequence's first step, or of the profile's traits as they
+    are now."""
 
-    root: Literal["property", "trait"]
+    root: Root
     path: str
 
 
@@ -60,9 +63,6 @@ class Changed:
 Predicate = PropertyTest | ContextTest | Each | Changed
 
 
-Traits = Mapping[str, object]
-
-
 def parse_predicates(json: object, loc: Loc = ()) -> tuple[Predicate, ...]:
     """A list of predicates that must all hold; raises ConditionError with the path of every fault."""
     reading = Reading()
@@ -71,30 +71,30 @@ def parse_predicates(json: object, loc: Loc = ()) -> tuple[Predicate, ...]:
     return predicates
 
 
-def read_predicates(json: object, loc: Loc, reading: Reading, *, of_traits: bool = False) -> tuple[Predicate, ...]:
-    """`of_traits`: whether they may compare with a trait."""
-    read = (_read(item, at, reading, of_traits=of_traits) for item, at in reading.items(json, loc))
+def read_predicates(json: object, loc: Loc, reading: Reading, *, roots: Collection[Root] = ()) -> tuple[Predicate, ...]:
+    """`roots`: with what they may compare beside properties of the same event."""
+    read = (_read(item, at, reading, roots) for item, at in reading.items(json, loc))
     return tuple(predicate for predicate in read if predicate is not None)
 
 
-def _read(json: object, loc: Loc, reading: Reading, *, of_traits: bool) -> Predicate | None:
+def _read(json: object, loc: Loc, reading: Reading, roots: Collection[Root]) -> Predicate | None:
     with reading.nested():
         node = reading.node(json, loc, kinds=KINDS)
         if node is None:
             return None
         kind, found = node
         if kind == "each":
-            return _read_each(found, loc, reading, of_traits=of_traits)
+            return _read_each(found, loc, reading, roots)
         if kind == "property" and "value_of" in found:
-            return _read_comparison(found, loc, reading, of_traits=of_traits)
+            return _read_comparison(found, loc, reading, roots)
         return _read_test(kind, found, loc, reading)
 
 
-def _read_each(found: Object, loc: Loc, reading: Reading, *, of_traits: bool) -> Each:
+def _read_each(found: Object, loc: Loc, reading: Reading, roots: Collection[Root]) -> Each:
     reading.keys(found, loc, required=("each", "where"))
     where: tuple[Predicate, ...] = ()
     if "where" in found:
-        where = read_predicates(found["where"], (*loc, "where"), reading, of_traits=of_traits)
+        where = read_predicates(found["where"], (*loc, "where"), reading, roots=roots)
     return Each(reading.text(found, "each", loc), where)
 
 
@@ -106,47 +106,69 @@ def _read_test(kind: str, found: Object, loc: Loc, reading: Reading) -> Property
     return PropertyTest(path, *test) if kind == "property" else ContextTest(path, *test)
 
 
-def _read_comparison(found: Object, loc: Loc, reading: Reading, *, of_traits: bool) -> PropertyTest | None:
+def _read_comparison(found: Object, loc: Loc, reading: Reading, roots: Collection[Root]) -> PropertyTest | None:
     reading.keys(found, loc, required=("property", "op", "value_of"))
     path, op = reading.text(found, "property", loc), reading.choice(found, "op", loc, CMPS)
     at = (*loc, "value_of")
+    known: tuple[Root, ...] = get_args(Root)
     with reading.nested():
-        node = reading.node(found["value_of"], at, kinds=("property", "trait"))
+        node = reading.node(found["value_of"], at, kinds=known)
         if node is None:
             return None
         kind, named = node
     reading.keys(named, at, required=(kind,))
-    other = ValueOf("trait" if kind == "trait" else "property", reading.text(named, kind, at))
-    if other.root == "trait" and not of_traits:
-        reading.fault((*at, "trait"), "is not known here")
+    other = ValueOf(next(root for root in known if root == kind), reading.text(named, kind, at))
+    if other.root != "property" and other.root not in roots:
+        reading.fault((*at, kind), "is not known here")
     return None if op is None else PropertyTest(path, op, None, other)
 
 
-def bind(predicate: Predicate, traits: Traits) -> Predicate:
-    """With the value of the trait that it compares with; without one, nothing equals it."""
+def bind(predicate: Predicate, root: Root, found: Mapping[str, object]) -> Predicate:
+    """With the values that `found`, the traits or the first step's properties, has for it; without one, nothing equals it."""
     match predicate:
-        case PropertyTest(path, op, _, ValueOf("trait", other)):
-            return PropertyTest(path, op, find_one(traits, other))
+        case PropertyTest(path, op, _, ValueOf(of, other)) if of == root:
+            return PropertyTest(path, op, find_one(found, other))
         case Each(path, where):
-            return Each(path, tuple(bind(inner, traits) for inner in where))
+            return Each(path, tuple(bind(inner, root, found) for inner in where))
         case PropertyTest() | ContextTest() | Changed():
             return predicate
         case _:
             assert_never(predicate)
 
 
-def traits_in(predicate: Predicate) -> Iterator[str]:
-    """The paths of traits that it compares with."""
+def paths_in(predicate: Predicate, root: Root) -> Iterator[str]:
+    """The paths of traits, or of the first step's properties, that it compares with."""
     match predicate:
-        case PropertyTest(of=ValueOf("trait", path)):
+        case PropertyTest(of=ValueOf(of, path)) if of == root:
             yield path
         case Each(where=where):
             for inner in where:
-                yield from traits_in(inner)
+                yield from paths_in(inner, root)
         case PropertyTest() | ContextTest() | Changed():
             pass
         case _:
             assert_never(predicate)
+
+
+def referring(predicates: Iterable[Predicate]) -> tuple[Predicate, ...]:
+    """Those that compare with the first step's event."""
+    return tuple(predicate for predicate in predicates if any(paths_in(predicate, "first")))
+
+
+def by_themselves(predicates: Iterable[Predicate]) -> tuple[Predicate, ...]:
+    """What they ask of an event whatever the first step's was."""
+    found: list[Predicate] = []
+    for predicate in predicates:
+        match predicate:
+            case PropertyTest(of=ValueOf("first")):
+                pass
+            case Each(path, where):
+                found.append(Each(path, by_themselves(where)))
+            case PropertyTest() | ContextTest() | Changed():
+                found.append(predicate)
+            case _:
+                assert_never(predicate)
+    return tuple(found)
 
 
 def all_hold(predicates: Iterable[Predicate], properties: object, context: Mapping[str, object]) -> bool:

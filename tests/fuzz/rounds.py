@@ -16,7 +16,7 @@ from services.segments.domain.definition import Definition, define
 from services.segments.domain.facts import Event, ProfileFacts
 from services.segments.domain.parse import parse
 from services.segments.domain.standing import Standing
-from tests.unit.segments import generated
+from tests.unit.segments import generated, lively
 from tests.unit.segments.test_incremental import Followed
 from tests.unit.segments.test_sql import Profile
 
@@ -60,13 +60,14 @@ def _definitions(data: st.DataObject) -> dict[int, Definition]:
     known = {"plain": parse(data.draw(generated.conditions()))}
     known["base"] = parse(data.draw(generated.conditions(segments=("plain",), lasting=("plain",))))
     others = generated.conditions(segments=("plain", "base"), lasting=("plain",))
-    written = [*known.values(), *(parse(data.draw(others)) for _ in range(CONDITIONS - 2))]
+    known["pair"] = parse(data.draw(lively.pairs))
+    written = [*known.values(), *(parse(data.draw(others)) for _ in range(CONDITIONS - 3))]
     return {number: define(condition, known) for number, condition in enumerate(written)}
 
 
 def _followed(data: st.DataObject, definitions: dict[int, Definition], as_of: datetime, zone: str) -> Followed:
     """Somebody to whom everything has come that they did, by an instant that has been reached."""
-    events = data.draw(generated.histories)
+    events = data.draw(st.one_of(generated.histories, generated.histories, lively.paired))
     instants = data.draw(st.lists(generated.instants, min_size=len(events), max_size=len(events)))
     looks = sorted(min(as_of, at) for at in instants)
     drawn = data.draw(generated.facts)

@@ -68,4 +68,4 @@ def bound_leaf(leaf: Leaf, traits: Traits) -> Leaf:
 
 
 def _selection(selection: Selection, traits: Traits) -> Selection:
-    return replace(selection, where=tuple(bind(predicate, traits) for predicate in selection.where))
+    return replace(selection, where=tuple(bind(predicate, "trait", traits) for predicate in selection.where))

@@ -8,7 +8,7 @@ from typing import Literal, assert_never
 from services.segments.domain.facts import TRAITS_CHANGED
 from shared.language.compare import Cmp, Op
 from shared.language.exact import Number
-from shared.language.predicates import Changed, Predicate, traits_in
+from shared.language.predicates import Changed, Predicate, by_themselves, paths_in
 from shared.language.reading import Loc
 
 Aggregate = Literal["count", "sum", "avg", "min", "max", "distinct"]
@@ -21,6 +21,11 @@ class Selection:
 
     names: tuple[str, ...]
     where: tuple[Predicate, ...] = ()
+
+    @property
+    def by_itself(self) -> "Selection":
+        """Without what a second step asks of the first."""
+        return Selection(self.names, by_themselves(self.where))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,12 @@ def traits_meant(node: Condition) -> frozenset[str]:
             selections = [first, second]
         case _:
             return frozenset()
-    return frozenset(path for one in selections for predicate in one.where for path in traits_in(predicate))
+    return frozenset(path for one in selections for predicate in one.where for path in paths_in(predicate, "trait"))
+
+
+def firsts_meant(leaf: Sequence) -> tuple[str, ...]:
+    """The paths of the first step's properties with which the second one is compared, in order."""
+    return tuple(sorted({path for predicate in leaf.second.where for path in paths_in(predicate, "first")}))
 
 
 def walk(condition: Condition, loc: Loc = ()) -> Iterator[tuple[Condition, Loc]]:

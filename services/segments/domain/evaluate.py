@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID
@@ -34,7 +35,7 @@ from services.segments.domain.turns import turns
 from shared.language.compare import compare, holds, kind_of
 from shared.language.exact import Number, add, is_number, multiply, normal, subtract
 from shared.language.paths import find_all, find_one
-from shared.language.predicates import all_hold
+from shared.language.predicates import all_hold, bind
 
 
 def is_true(definition: Definition, events: Iterable[Event], facts: ProfileFacts, t: datetime) -> bool:
@@ -146,16 +147,22 @@ def aggregate_holds(leaf: EventAggregate, events: list[Event]) -> bool:
 
 
 def sequence_holds(leaf: Sequence, happened: list[Event], t: datetime) -> bool:
-    seconds = [event.timestamp for event in selected(leaf.second, happened)]
+    seconds = [event for event in happened if event.name in leaf.second.names]
     for first in selected(leaf.first, happened):
-        s = first.timestamp
-        following = [second for second in seconds if s < second and second - s <= leaf.gap]
+        age, following = t - first.timestamp, followers(leaf, first, seconds)
         if leaf.absent:
-            if t - s >= leaf.gap and (leaf.within is None or t - s < leaf.within) and not following:
+            if age >= leaf.gap and (leaf.within is None or age < leaf.within) and not following:
                 return True
-        elif any(leaf.within is None or t - second < leaf.within for second in following):
+        elif in_window(following, leaf.within, t):
             return True
     return False
+
+
+def followers(leaf: Sequence, first: Event, events: Iterable[Event]) -> list[Event]:
+    """The second-step events that follow that one in time."""
+    near = [e for e in events if e.timestamp > first.timestamp and e.timestamp - first.timestamp <= leaf.gap]
+    where = tuple(bind(predicate, "first", first.properties) for predicate in leaf.second.where)
+    return selected(replace(leaf.second, where=where), near)
 
 
 def bucket_of(salt: str, profile_id: UUID) -> int:

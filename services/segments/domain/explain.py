@@ -32,6 +32,7 @@ from services.segments.domain.definition import Definition
 from services.segments.domain.evaluate import (
     bucket_of,
     distinct_values,
+    followers,
     in_window,
     is_true,
     leaf_is_true,
@@ -191,9 +192,13 @@ class _Explainer:
         return {"local_date": day, "timezone": place.key, **found, "dates": dates}
 
     def _steps(self, leaf: Sequence) -> Object:
-        first, second = (selected(step, self.happened) for step in (leaf.first, leaf.second))
+        first, second = selected(leaf.first, self.happened), selected(leaf.second.by_itself, self.happened)
+        followed = [
+            {**shown, "followed_at": min((e.timestamp for e in followers(leaf, event, second)), default=None)}
+            for event, shown in zip(first[-MOST_SHOWN:], _shown(first), strict=True)
+        ]
         return {
-            "first": {"count": len(first), "events": _shown(first)},
+            "first": {"count": len(first), "events": followed},
             "second": {"count": len(second), "events": _shown(second)},
         }
 

@@ -29,7 +29,7 @@ from services.segments.domain.facts import TRAITS_CHANGED
 from shared.language.compare import CMPS, Cmp
 from shared.language.durations import parse_day_offset, parse_duration
 from shared.language.exact import Number, is_number
-from shared.language.predicates import Changed, Predicate, read_predicates
+from shared.language.predicates import Changed, Predicate, Root, read_predicates
 from shared.language.reading import Loc, Object, Reading
 
 MOST_DAYS = 366
@@ -130,10 +130,12 @@ def _read_minus(json: object, loc: Loc, reading: Reading) -> Subtrahend | None:
     return Subtrahend(_read_selection(found, loc, reading), reading.text(found, "property", loc))
 
 
-def _read_selection(found: Object, loc: Loc, reading: Reading) -> Selection:
+def _read_selection(found: Object, loc: Loc, reading: Reading, *, follows: bool = False) -> Selection:
+    """`follows`: whether it is a second step, which may be compared with the first."""
+    roots: tuple[Root, ...] = ("first", "trait") if follows else ("trait",)
     where: tuple[Predicate, ...] = ()
     if "where" in found:
-        where = read_predicates(found["where"], (*loc, "where"), reading, of_traits=True)
+        where = read_predicates(found["where"], (*loc, "where"), reading, roots=roots)
     return Selection(_read_names(found.get("event", ""), (*loc, "event"), reading), where)
 
 
@@ -208,20 +210,20 @@ def _read_sequence(found: Object, loc: Loc, reading: Reading) -> Sequence | None
     if len(steps) != 2:
         reading.fault((*loc, "sequence"), "must have two steps")
         return None
-    first, _ = _read_step(*steps[0], reading, optional=("where",))
-    second, absent = _read_step(*steps[1], reading, optional=("where", "absent"))
+    first, _ = _read_step(*steps[0], reading)
+    second, absent = _read_step(*steps[1], reading, follows=True)
     return None if gap is None else Sequence(first, second, gap, absent, within)
 
 
-def _read_step(json: object, loc: Loc, reading: Reading, *, optional: tuple[str, ...]) -> tuple[Selection, bool]:
+def _read_step(json: object, loc: Loc, reading: Reading, *, follows: bool = False) -> tuple[Selection, bool]:
     found = reading.fields(json, loc)
     if found is None:
         return Selection(()), False
-    reading.keys(found, loc, required=("event",), optional=optional)
+    reading.keys(found, loc, required=("event",), optional=("where", "absent") if follows else ("where",))
     absent = found.get("absent", False)
     if not isinstance(absent, bool):
         reading.fault((*loc, "absent"), "must be true or false")
-    return _read_selection(found, loc, reading), absent is True
+    return _read_selection(found, loc, reading, follows=follows), absent is True
 
 
 def _read_segment(found: Object, loc: Loc, reading: Reading) -> SegmentRef:

@@ -12,6 +12,12 @@ def _abandoned(event: str, after: str, within: str) -> Object:
     return all_of({"sequence": steps, "gap": after, "within": within}, never(ORDER, within=within))
 
 
+def _viewed_not_bought(after: str, within: str) -> Object:
+    that_one = {"property": "product_id", "op": "=", "value_of": {"first": "product_id"}}
+    order = {"event": ORDER, "absent": True, "where": [{"each": "products", "where": [that_one]}]}
+    return {"sequence": [{"event": "Product Viewed"}, order], "gap": after, "within": within}
+
+
 def _advocates(
     referrals: int, reviews: int, within: str, referral_event: str | None, spent_under: Number | None
 ) -> Object:
@@ -53,6 +59,18 @@ BROWSED_WITHOUT_BUYING = Template(
         happened("Product Viewed", at_least=views, within=within), never(ORDER, within=within)
     ),
 )
+VIEWED_NOT_BOUGHT = Template(
+    "viewed-not-bought",
+    "Viewed, not bought",
+    "Looked at a product, and did not order that one for a while after, whatever else they ordered. By `product_id`, which an "
+    "order has in its `products`. Ends when the last such look is old; an order that comes later than the while does not end it.",
+    (
+        Span("after", "That product not ordered for so long after it", "P3D"),
+        Span("within", "Looked at not longer ago", "P7D"),
+    ),
+    _viewed_not_bought,
+    rising=("after", "within"),
+)
 REFUND_HEAVY = Template(
     "refund-heavy",
     "Sends much back",
@@ -81,4 +99,4 @@ ADVOCATES = Template(
     _advocates,
 )
 
-DOING = (ABANDONED_CART, BROWSED_WITHOUT_BUYING, REFUND_HEAVY, ADVOCATES)
+DOING = (ABANDONED_CART, BROWSED_WITHOUT_BUYING, VIEWED_NOT_BOUGHT, REFUND_HEAVY, ADVOCATES)

@@ -48,6 +48,26 @@ CONDITIONS: dict[str, Any] = {
     "spent-today": {"spend": "total", "within": "PT6H", "op": ">", "value": 1},
     "spent-euros": {"spend": "total", "currency": "EUR", "within": "PT9H", "op": "<=", "value": 3},
     "absent": {"sequence": [{"event": "A"}, {"event": "B", "absent": True}], "gap": "PT3H", "within": "PT8H"},
+    "same-again": {
+        "sequence": [
+            {"event": "A"},
+            {"event": "B", "where": [{"property": "v", "op": "=", "value_of": {"first": "v"}}]},
+        ],
+        "gap": "PT9H",
+        "within": "P1D",
+    },
+    "never-that-one": {
+        "sequence": [
+            {"event": "A"},
+            {
+                "event": "Order Completed",
+                "absent": True,
+                "where": [{"each": "items", "where": [{"property": "v", "op": "=", "value_of": {"first": "v"}}]}],
+            },
+        ],
+        "gap": "PT5H",
+        "within": "PT20H",
+    },
     "followed": {"sequence": [{"event": "A"}, {"event": "B"}], "gap": "PT3H", "within": "P1D"},
     "trait": {"trait": "plan", "op": "in", "value": ["pro", 1]},
     "birthday": {"life_event": "birthday", "from": "P0D", "until": "P0D"},
@@ -139,6 +159,7 @@ def lives(rng: random.Random, life: Life, now: datetime) -> Iterator[Any]:
                 hours=rng.choice([-40, -20, -5, -3, -1, 0, 0, 0, 2, 7]), minutes=rng.choice([0, 0, 30])
             )
             order: dict[str, Any] = {"order_id": rng.choice("123"), "total": rng.choice([1, 2, 0])}
+            order["items"] = [{"v": value} for value in rng.sample([0, 1, 2, "x"], rng.randint(0, 3))]
             order["currency"] = rng.choice(["EUR", "EUR", "USD"])
             message = did(name, rng.choice(NAMES), at, v=rng.choice([0, 1, 2, "x"]), **order)
             life.does(name, message)
@@ -172,7 +193,7 @@ async def live(url: str, seed: int, every: Mapping[str, Any]) -> int:
         for step in range(30):
             segments.tell(*lives(rng, life, segments.clock.now()))
             await segments.worker.reader.step()
-            if later and step % 3 == 0:
+            if later and step % 2 == 0:
                 key = next(iter(later))
                 conditions[key] = later.pop(key)
                 await segments.define(key, conditions[key], build=False)

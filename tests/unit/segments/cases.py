@@ -6,6 +6,7 @@ from typing import Literal
 
 from services.segments.domain.facts import Event, LifeEventFact
 from tests.unit.segments.case import NOON, TICK, Case, D, Json, days, event
+from tests.unit.segments.pair_cases import pair_cases
 from tests.unit.segments.spend_cases import spend_cases
 from tests.unit.segments.trait_cases import trait_cases
 
@@ -288,5 +289,5 @@ def _buckets() -> Iterable[Case]:
 
 
 CASES: list[Case] = [
-    *_windows(), *_aggregates(), *_comparisons(), *_life_events(), *trait_cases(), *_sequences(), *spend_cases(), *_lists(), *_buckets(),
+    *_windows(), *_aggregates(), *_comparisons(), *_life_events(), *trait_cases(), *_sequences(), *pair_cases(), *spend_cases(), *_lists(), *_buckets(),
 ]  # fmt: skip

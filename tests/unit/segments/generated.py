@@ -140,10 +140,29 @@ trait_dates: SearchStrategy[Json] = st.builds(
     st.tuples(day_offsets, day_offsets),
     _optional(recurs=st.just("yearly")),
 )
+_as_the_first = st.one_of(
+    st.builds(lambda path, op, other: {"property": path, "op": op, "value_of": {"first": other}}, paths, cmps, paths),
+    st.builds(
+        lambda path, op, other, more: {
+            "each": path,
+            "where": [{"property": "k", "op": op, "value_of": {"first": other}}, *more],
+        },
+        st.sampled_from(["v", "w"]),
+        cmps,
+        paths,
+        wheres,
+    ),
+)
+_second: SearchStrategy[Json] = st.one_of(
+    _selected,
+    st.fixed_dictionaries(
+        {"event": names, "where": st.lists(st.one_of(_as_the_first, _as_the_first, predicates), min_size=1, max_size=2)}
+    ),
+)
 sequences = st.builds(
     lambda first, second, absent, times: {"sequence": [first, {**second, **absent}], **times},
     _selected,
-    _selected,
+    _second,
     _optional(absent=st.booleans()),
     st.fixed_dictionaries({"gap": durations}, optional={"within": durations}),
 )

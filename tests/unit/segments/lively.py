@@ -1,10 +1,12 @@
 """Generated conditions on the past and on traits that turn often, and histories in which they do."""
 
+from decimal import Decimal
+
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from services.segments.domain.facts import TRAITS_CHANGED, Event
-from tests.unit.segments.generated import Json, instants, names, without_duplicates
+from tests.unit.segments.generated import START, STEP, Json, instants, names, without_duplicates
 
 _short = st.sampled_from(["PT6H", "PT12H", "P1D"])
 _as_the_trait = st.builds(
@@ -12,8 +14,40 @@ _as_the_trait = st.builds(
     st.sampled_from(["=", "!=", ">"]),
     st.fixed_dictionaries({"op": st.just(">="), "value": st.sampled_from([1, 2]), "within": _short}),
 )
+_as_the_first: SearchStrategy[Json] = st.one_of(
+    st.builds(
+        lambda path, op, other: {"property": path, "op": op, "value_of": {"first": other}},
+        st.sampled_from(["v", "v", "l.k"]),
+        st.sampled_from(["=", "=", "!=", "<", ">="]),
+        st.sampled_from(["v", "v", "v", "l.k"]),
+    ),
+    st.builds(
+        lambda op, more: {"each": "l", "where": [{"property": "k", "op": op, "value_of": {"first": "v"}}, *more]},
+        st.sampled_from(["=", "=", "!=", "<"]),
+        st.sampled_from(
+            [
+                [],
+                [{"property": "n", "op": "exists"}],
+                [{"property": "n", "op": "=", "value_of": {"first": "v"}}],
+                [{"property": "n", "op": "=", "value_of": {"trait": "v"}}],
+            ]
+        ),
+    ),
+)
+pairs: SearchStrategy[Json] = st.builds(
+    lambda first, second, where, absent, times: {
+        "sequence": [{"event": first}, {"event": second, "where": where, **absent}],
+        **times,
+    },
+    st.just("A"),
+    st.sampled_from(["B", "B", "A"]),
+    st.lists(_as_the_first, min_size=1, max_size=2),
+    st.sampled_from([{}, {"absent": True}]),
+    st.fixed_dictionaries({"gap": _short}, optional={"within": st.sampled_from(["PT12H", "P1D", "P2D"])}),
+)
 _turning: SearchStrategy[Json] = st.one_of(
     _as_the_trait,
+    pairs,
     st.fixed_dictionaries(
         {"event": names, "op": st.sampled_from([">=", "="]), "value": st.sampled_from([1, 0, 2]), "within": _short}
     ),
@@ -64,6 +98,23 @@ _plain_events = st.builds(
     name=names,
     properties=st.fixed_dictionaries({"v": st.sampled_from([1, 2])}),
 )
+_steps = st.builds(
+    Event,
+    timestamp=st.integers(0, 10).map(lambda step: START + step * STEP),
+    message_id=st.just("m"),
+    source=st.just("web"),
+    name=names,
+    properties=st.fixed_dictionaries(
+        {
+            "v": st.sampled_from([1, 2, 3, Decimal("2.0"), "1"]),
+            "l": st.lists(
+                st.fixed_dictionaries({"k": st.sampled_from([1, 2, 3])}, optional={"n": st.sampled_from([1, 2])}),
+                max_size=3,
+            ),
+        },
+    ),
+)
+paired = st.lists(_steps, min_size=6, max_size=10).map(without_duplicates)
 _plain_changes = st.builds(
     Event,
     timestamp=instants,

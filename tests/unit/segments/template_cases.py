@@ -232,8 +232,32 @@ def _doing() -> Iterable[Told]:
     yield Told("browsed-without-buying", "and bought", False, (*looked, order(days(2))))
     yield Told("browsed-without-buying", "bought before", True, (*looked, order(days(7))))
     yield Told("browsed-without-buying", "once too long ago", False, (*looked[:2], event("Product Viewed", days(7))))
+    yield from _viewed()
     yield from _refunds()
     yield from _advocates()
+
+
+def _viewed() -> Iterable[Told]:
+    def view(product: object, ago: timedelta) -> Event:
+        return event("Product Viewed", ago, product_id=product)
+
+    def bought(ago: timedelta, *products: object) -> Event:
+        return event(ORDER, ago, products=[{"product_id": product} for product in products])
+
+    key = "viewed-not-bought"
+    for ago, expected in ((days(3) - TICK, False), (days(3), True), (days(7) - TICK, True), (days(7), False)):
+        yield Told(key, f"viewed {ago} ago", expected, (view("hat", ago),))
+    viewed = view("hat", days(6))
+    yield Told(key, "bought another one", True, (viewed, bought(days(5), "shoe", "sock")))
+    yield Told(key, "bought that one, too", False, (viewed, bought(days(5), "shoe", "hat")))
+    yield Told(key, "bought it before", True, (viewed, bought(days(6.5), "hat")))
+    yield Told(key, "bought it at the last moment", False, (viewed, bought(days(3), "hat")))
+    yield Told(key, "bought it too late", True, (viewed, bought(days(3) - TICK, "hat")))
+    yield Told(key, "viewed two, bought one", True, (viewed, view("shoe", days(6)), bought(days(5), "shoe")))
+    yield Told(
+        key, "bought both", False, (viewed, view("shoe", days(6)), bought(days(5), "shoe"), bought(days(4), "hat"))
+    )
+    yield Told(key, "an order without products", True, (viewed, order(days(5))))
 
 
 def _refunds() -> Iterable[Told]:

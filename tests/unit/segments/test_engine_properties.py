@@ -83,6 +83,13 @@ def test_what_has_been_so_for_a_time_agrees_too(data: st.DataObject) -> None:
 
 @thorough
 @given(st.data())
+def test_so_do_second_steps_that_are_compared_with_the_first(data: st.DataObject) -> None:
+    definitions = {n: define(parse(data.draw(lively.pairs)), {}) for n in range(4)}
+    assert_states_follow(data, definitions, data.draw(generated.facts), data.draw(lively.paired))
+
+
+@thorough
+@given(st.data())
 def test_states_of_spend_do_so_for_orders_that_change_in_any_order(data: st.DataObject) -> None:
     definitions = {n: define(parse(c), {}) for n, c in enumerate(data.draw(generated.several_spends))}
     assert_states_follow(data, definitions, ProfileFacts(UUID(int=1)), data.draw(generated.order_histories))
@@ -97,8 +104,8 @@ def truths_of(
 @thorough
 @given(st.data())
 def test_the_state_does_not_depend_on_arrival_order_batches_or_trims(data: st.DataObject) -> None:
-    ruleset = Ruleset.build({1: define(parse(data.draw(generated.leaves)), {})})
-    events = data.draw(generated.histories)
+    ruleset = Ruleset.build({1: define(parse(data.draw(st.one_of(generated.leaves, lively.pairs))), {})})
+    events = data.draw(st.one_of(generated.histories, lively.paired))
     shuffled = data.draw(st.permutations(events))
     trims = iter(sorted(data.draw(st.lists(generated.instants, min_size=len(events), max_size=len(events)))))
     states: dict[str, Kept] = {}

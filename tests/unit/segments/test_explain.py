@@ -74,6 +74,22 @@ def test_life_events_sequences_and_buckets_show_what_they_go_by() -> None:
     assert explained({"bucket": [0, 100], "salt": "salt"})["facts"] == {"bucket": 24}
 
 
+def test_each_first_step_shows_when_it_was_followed() -> None:
+    steps = explained({"sequence": [{"event": "A"}, {"event": "B"}], "gap": "P1D"})["facts"]
+    assert [step["followed_at"] for step in steps["first"]["events"]] == [None, None, NOON - days(0.5)]
+    late = explained({"sequence": [{"event": "A"}, {"event": "B"}], "gap": "P9D"})["facts"]
+    assert [step["followed_at"] for step in late["first"]["events"]] == [NOON - days(0.5)] * 3
+    refunds = {
+        "event": "Order Refunded",
+        "where": [{"property": "order_id", "op": "=", "value_of": {"first": "order_id"}}],
+    }
+    tree = explained({"sequence": [{"event": "Order Completed"}, {**refunds, "absent": True}], "gap": "PT48H"})
+    shown, followed = tree["facts"]["first"]["events"], [NOON - days(2), None]
+    assert (tree["value"], [step["followed_at"] for step in shown]) == (False, followed)
+    assert _ids(tree["facts"]["second"]["events"]) == [EVENTS[5].message_id, EVENTS[7].message_id]
+    assert tree["condition"]["sequence"][1]["where"] == refunds["where"]
+
+
 def test_a_date_in_a_trait_shows_what_was_found_and_what_day_it_is() -> None:
     tree = explained({"trait_date": "renewal", "from": "P0D", "until": "P0D"})
     facts = tree["facts"]

@@ -116,6 +116,14 @@ def test_events_are_compared_with_the_traits_of_now(data: st.DataObject) -> None
 
 @thorough
 @given(st.data())
+def test_second_steps_are_compared_with_the_first(data: st.DataObject) -> None:
+    written = data.draw(st.lists(lively.pairs, min_size=4, max_size=6))
+    definitions = {n: define(parse(condition), {}) for n, condition in enumerate(written)}
+    assert_followed(data, definitions, data.draw(lively.paired))
+
+
+@thorough
+@given(st.data())
 def test_running_totals_of_spend_are_those_of_all_orders(data: st.DataObject) -> None:
     written = data.draw(generated.several_spends)
     assert_followed(

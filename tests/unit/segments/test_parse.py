@@ -16,6 +16,7 @@ D = Decimal
 BOUGHT = {"event": "Order Completed", "op": ">=", "value": 1}
 TRAIT = {"trait": "a", "op": "=", "value": 1}
 MOVED = {"trait_changed": "city", "within": "P7D"}
+AS_FIRST = {"property": "p", "op": "!=", "value_of": {"first": "a.b"}}
 
 
 def nested(depth: int) -> object:
@@ -58,6 +59,8 @@ def nested(depth: int) -> object:
         {"all": [TRAIT] * 499},
         {**BOUGHT, "where": [{"property": "p", "op": ">", "value_of": {"property": "q.r"}}]},
         {**BOUGHT, "where": [{"each": "x", "where": [{"property": "p", "op": "!=", "value_of": {"trait": "t"}}]}]},
+        {"sequence": [{"event": "A"}, {"event": "B", "where": [AS_FIRST]}], "gap": "P1D"},
+        {"sequence": [{"event": "A"}, {"event": "B", "where": [{"each": "x", "where": [AS_FIRST]}]}], "gap": "P1D"},
         {"for": "P7D", "of": {"all": [TRAIT, {"segment": "vip"}]}},
         {"any": [{"for": "P7D", "of": TRAIT}, {"for": "P7D", "of": {"not": BOUGHT}}]},
         MOVED,
@@ -84,6 +87,16 @@ def test_defaults_and_durations_are_read() -> None:
 EVENT = {"event": "A", "op": ">", "value": 1}
 SEQUENCE = {"sequence": [{"event": "A"}, {"event": "B"}], "gap": "P1D"}
 OTHER = {"property": "p", "op": "=", "value_of": {"property": "q"}}
+
+
+def stepping(*steps: object) -> object:
+    return {"sequence": [*steps], "gap": "P1D"}
+
+
+def following(where: object) -> object:
+    return stepping({"event": "A"}, {"event": "B", "where": [where]})
+
+
 DATE = {"trait_date": "a", "from": "P0D", "until": "P1D"}
 LIFE = {"life_event": "birthday", "from": "P0D", "until": "P1D"}
 
@@ -187,6 +200,25 @@ LIFE = {"life_event": "birthday", "from": "P0D", "until": "P1D"}
         ({**EVENT, "where": [{"context": "a", "op": "=", "value_of": {"trait": "a"}}]},
          [["where", 0, "value_of"], ["where", 0, "value"]]),
         ({"trait": "a", "op": "=", "value_of": {"trait": "b"}}, [["value_of"], ["value"]]),
+        ({**EVENT, "where": [AS_FIRST]}, [["where", 0, "value_of", "first"]]),
+        ({**EVENT, "where": [{"each": "x", "where": [AS_FIRST]}]},
+         [["where", 0, "where", 0, "value_of", "first"]]),
+        ({**EVENT, "aggregate": "sum", "property": "p", "minus": {"event": "B", "property": "p", "where": [AS_FIRST]}},
+         [["minus", "where", 0, "value_of", "first"]]),
+        (stepping({"event": "A", "where": [AS_FIRST]}, {"event": "B"}), [["sequence", 0, "where", 0, "value_of", "first"]]),
+        (stepping({"event": "A", "where": [{"each": "x", "where": [AS_FIRST]}]}, {"event": "B", "where": [AS_FIRST]}),
+         [["sequence", 0, "where", 0, "where", 0, "value_of", "first"]]),
+        (following({**AS_FIRST, "op": "in"}), [["sequence", 1, "where", 0, "op"]]),
+        (following({**AS_FIRST, "op": "exists"}), [["sequence", 1, "where", 0, "op"]]),
+        (following({**AS_FIRST, "value": 1}), [["sequence", 1, "where", 0, "value"]]),
+        (following({**AS_FIRST, "value_of": {"first": 5}}), [["sequence", 1, "where", 0, "value_of", "first"]]),
+        (following({**AS_FIRST, "value_of": {"first": "a", "property": "b"}}), [["sequence", 1, "where", 0, "value_of"]]),
+        (following({**AS_FIRST, "value_of": {"first": "a", "op": "="}}), [["sequence", 1, "where", 0, "value_of", "op"]]),
+        (following({**AS_FIRST, "value_of": {"second": "a"}}), [["sequence", 1, "where", 0, "value_of"]]),
+        (following({"each": "x", "where": [{**AS_FIRST, "op": "in"}]}), [["sequence", 1, "where", 0, "where", 0, "op"]]),
+        (following({"context": "p", "op": "=", "value_of": {"first": "a"}}),
+         [["sequence", 1, "where", 0, "value_of"], ["sequence", 1, "where", 0, "value"]]),
+        ({"trait": "a", "op": "=", "value_of": {"first": "b"}}, [["value_of"], ["value"]]),
         ({"for": "P7D"}, [["of"]]),
         ({"for": "P0D", "of": TRAIT}, [["for"]]),
         ({"for": "-P1D", "of": TRAIT}, [["for"]]),
@@ -311,3 +343,6 @@ def test_predicates_by_themselves_know_no_traits() -> None:
     with pytest.raises(ConditionError) as refused:
         parse_predicates([{"each": "x", "where": [{**OTHER, "value_of": {"trait": "t"}}]}], ("where",))
     assert [error["loc"] for error in refused.value.errors] == [["where", 0, "where", 0, "value_of", "trait"]]
+    with pytest.raises(ConditionError) as refused:
+        parse_predicates([AS_FIRST], ("where",))
+    assert refused.value.errors == [{"loc": ["where", 0, "value_of", "first"], "msg": "is not known here"}]

@@ -14,7 +14,7 @@ from services.segments.domain.condition import Trait
 from services.segments.domain.engine import values
 from services.segments.domain.engine.keeper import Keeper, Leaves, Use
 from services.segments.domain.facts import Event
-from shared.language.predicates import Changed, ContextTest, Each, Predicate, PropertyTest
+from shared.language.predicates import Changed, ContextTest, Each, Predicate, PropertyTest, by_themselves, referring
 
 # `touched` collects the keepers that may have taken something in, some of them twice.
 Give = Callable[[Leaves, Event, int, list[Keeper], Mapping[str, object]], None]
@@ -37,7 +37,7 @@ def compiled_for(name: str, keepers: Iterable[Keeper]) -> Give:
     """The function for events of that name."""
     uses = [(keeper, use) for keeper in keepers for use in keeper.uses() if name in use.selection.names]
     module = _Module()
-    entry = module.give([Selecting(keeper, use, use.selection.where) for keeper, use in uses])
+    entry = module.give([Selecting(keeper, use, by_themselves(use.selection.where)) for keeper, use in uses])
     return cast(Give, module.run()[entry])
 
 
@@ -95,6 +95,11 @@ class _Module:
         body.lines.append(f"return {body.all_hold(predicates)}")
         return self._function("test", "properties, context, traits=None", body)
 
+    def parts(self, predicates: Iterable[Predicate]) -> str:
+        body = _Body(self)
+        body.lines.append(f"return {body.parts(predicates)}")
+        return self._function("parts", "properties, context, traits", body)
+
     def _function(self, prefix: str, parameters: str, body: "_Body") -> str:
         name = self.name(prefix)
         self.lines.append(f"def {name}({parameters}):")
@@ -139,6 +144,11 @@ class _Body:
                 return f"{text} is not None", f"leaves, at, {text}"
             case "order":
                 return "", f"leaves, at, event, {self._once('order_id_of(event)')}"
+            case "values":
+                found = ", ".join(f"scalar({self._one('properties', path)})" for path in use.paths)
+                return "", f"leaves, at, [{found}]"
+            case "parts":
+                return "", f"leaves, at, {self.parts(use.selection.where)}"
             case _:
                 assert_never(use.give)
 
@@ -161,6 +171,22 @@ class _Body:
                 return f"some({self._one('properties', path)}, {self.module.test(where)}, context, traits)"
             case Changed():
                 return f"is_changed({self.module.constant(predicate)}, properties)"
+            case _:
+                assert_never(predicate)
+
+    def parts(self, predicates: Iterable[Predicate]) -> str:
+        """What an event has to compare with a first step."""
+        return f"[{', '.join(self._part(predicate) for predicate in referring(predicates))}]"
+
+    def _part(self, predicate: Predicate) -> str:
+        match predicate:
+            case PropertyTest(path):
+                return f"scalars({self._once(f'find_all(properties, {self.module.path(path)})')})"
+            case Each(path, where):
+                test, parts = self.module.test(by_themselves(where)), self.module.parts(where)
+                return f"of_each({self._one('properties', path)}, {test}, {parts}, context, traits)"
+            case ContextTest() | Changed():
+                raise AssertionError("does not refer to the first step")
             case _:
                 assert_never(predicate)
 

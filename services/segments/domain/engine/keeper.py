@@ -29,12 +29,15 @@ class Use:
     ``number`` the number at `path`; events without one are passed over
     ``value``  the number, string or boolean at `path`, as a text that is equal for equal values
     ``order``  the event, and its order id
+    ``values`` those at `paths`; null for what cannot be compared
+    ``parts``  what there is to compare with a first step, for each predicate that asks for it
     """
 
     selection: Selection
-    give: Literal["time", "number", "value", "order"]
+    give: Literal["time", "number", "value", "order", "values", "parts"]
     take: Any
     path: str = ""
+    paths: tuple[str, ...] = ()
 
 
 class Keeper(ABC):

@@ -13,8 +13,9 @@ from services.segments.domain.condition import (
     Sequence,
     Spend,
     TraitDate,
+    firsts_meant,
 )
-from services.segments.domain.engine import orders, points, steps
+from services.segments.domain.engine import orders, pairs, points, steps
 from services.segments.domain.engine.keeper import Keeper
 from services.segments.domain.engine.ledger import Ledger
 from services.segments.domain.engine.verdict import Verdict
@@ -30,7 +31,7 @@ def keeper_of(key: str, leaf: OfEvents, ledgers: dict[str, Ledger]) -> Keeper:
         case EventAggregate():
             return points.keeper_of(key, leaf)
         case Sequence():
-            return steps.keeper_of(key, leaf)
+            return pairs.keeper_of(key, leaf) if firsts_meant(leaf) else steps.keeper_of(key, leaf)
         case Spend():
             return orders.OrderSpend(key, leaf, ledgers)
         case _:

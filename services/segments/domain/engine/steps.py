@@ -46,12 +46,12 @@ class Completed(_Steps):
 
     def take_first(self, leaves: Leaves, at: int) -> None:
         kept = self.of(leaves)
-        if kept[FIRST] is None or not _insert(kept[FIRST], at):
+        if kept[FIRST] is None or not insert(kept[FIRST], at):
             return
         second = kept[SECOND]
         start, end = bisect_right(second, at), bisect_right(second, at + self.gap)
         for following in second[start:end]:
-            _insert(kept[DONE], following)
+            insert(kept[DONE], following)
         del second[start:end]
 
     def take_second(self, leaves: Leaves, at: int) -> None:
@@ -60,7 +60,7 @@ class Completed(_Steps):
         if first is None:
             return
         nearest = bisect_left(first, at) - 1
-        _insert(kept[DONE if nearest >= 0 and at - first[nearest] <= self.gap else SECOND], at)
+        insert(kept[DONE if nearest >= 0 and at - first[nearest] <= self.gap else SECOND], at)
 
     def settle(self, kept: Kept, now: int) -> Verdict:
         if kept[FIRST] is None:
@@ -96,11 +96,11 @@ class Absent(_Steps):
         second = kept[SECOND]
         nearest = bisect_right(second, at)
         if nearest == len(second) or second[nearest] - at > self.gap:
-            _insert(kept[FIRST], at)
+            insert(kept[FIRST], at)
 
     def take_second(self, leaves: Leaves, at: int) -> None:
         kept = self.of(leaves)
-        _insert(kept[SECOND], at)
+        insert(kept[SECOND], at)
         first = kept[FIRST]
         del first[bisect_left(first, at - self.gap) : bisect_left(first, at)]  # for good: events don't unhappen
 
@@ -118,7 +118,7 @@ class Absent(_Steps):
         return _keep(kept, False, first[ripe] + self.gap if ripens else None)
 
 
-def _insert(instants: list[int], at: int) -> bool:
+def insert(instants: list[int], at: int) -> bool:
     """False if it is among them."""
     position = bisect_left(instants, at)
     if position < len(instants) and instants[position] == at:

@@ -1,8 +1,8 @@
 """What compiled selections are made of: the names they may use, and one comparison as an expression."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from services.segments.domain.spending import order_id_of
 from shared.language.compare import NEGATED, Op, holds, kind_of
@@ -18,7 +18,10 @@ __all__ = [
     "holds",
     "is_changed",
     "normal",
+    "of_each",
     "order_id_of",
+    "scalar",
+    "scalars",
     "some",
     "text_of",
 ]
@@ -36,6 +39,24 @@ def some(
     return isinstance(elements, list) and any(
         test(element if isinstance(element, Mapping) else NOTHING, context, traits) for element in elements
     )
+
+
+def of_each(elements: object, test: Any, parts: Callable[..., list[Any]], context: object, traits: object) -> list[Any]:
+    """The parts of those of the list's elements that satisfy the test."""
+    return [
+        parts(element if isinstance(element, Mapping) else NOTHING, context, traits)
+        for element in (elements if isinstance(elements, list) else ())
+        if some([element], test, context, traits)
+    ]
+
+
+def scalar(value: object) -> object:
+    """A number, string or boolean, one for equal ones; None for what has no comparison."""
+    return normal(value) if is_number(value) else value if isinstance(value, str | bool) else None
+
+
+def scalars(found: Iterable[object]) -> list[object]:
+    return [scalar(value) for value in found if kind_of(value) is not None]
 
 
 def text_of(value: object) -> str | None:

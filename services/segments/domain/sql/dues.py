@@ -153,9 +153,10 @@ def _of_spend(leaf: Spend, plan: Plan, truth: str) -> str | None:
 
 
 def _of_steps(leaf: Steps, plan: Plan, truth: str) -> str | None:
-    if not leaf.absent:
-        leaving = None if leaf.within is None else _when(True, truth, _leaving(leaf.second, leaf.within, plan))
-        return _first([_upcoming(leaf.second, plan), leaving])
+    if not leaf.absent:  # as if every second step could follow any first one
+        second = leaf.second.by_itself
+        leaving = None if leaf.within is None else _when(True, truth, _leaving(second, leaf.within, plan))
+        return _first([_upcoming(second, plan), leaving])
     since = plan.before(leaf.gap)
     unripe = "true" if since is None else f"event.timestamp > {plan.parameters.add(since, 'timestamptz')}"
     ripening = _later(_first_event(leaf.first, unripe, plan), leaf.gap, plan)

@@ -1,4 +1,7 @@
-"""Paths, comparisons and predicates over jsonb. Every boolean expression is true or false, never null."""
+"""Paths, comparisons and predicates over jsonb. Every boolean expression is true or false, never null.
+
+In the second step of a sequence, `first` is the row of the first one.
+"""
 
 import json
 from collections.abc import Iterable
@@ -20,8 +23,9 @@ def predicates_hold(predicates: Iterable[Predicate], event: str, root: str, para
 
 def _predicate_holds(predicate: Predicate, event: str, root: str, parameters: Parameters) -> str:
     match predicate:
-        case PropertyTest(path, op, _, ValueOf(path=other)):
-            return _compares_with(one_at(root, other, parameters), root, path, op, parameters)
+        case PropertyTest(path, op, _, ValueOf(of, other)):
+            holder = "first.properties" if of == "first" else root
+            return _compares_with(one_at(holder, other, parameters), root, path, op, parameters)
         case PropertyTest(path, op, value):
             return comparison_holds(root, path, op, value, parameters)
         case ContextTest(path, op, value):
@@ -38,7 +42,7 @@ def _predicate_holds(predicate: Predicate, event: str, root: str, parameters: Pa
 
 
 def _compares_with(other: str, root: str, path: str, op: Op, parameters: Parameters) -> str:
-    """With another value of the same properties."""
+    """With another value of the history."""
     positive = NEGATED.get(op)
     if positive is not None:
         return f"NOT {_compares_with(other, root, path, positive, parameters)}"
