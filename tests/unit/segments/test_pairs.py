@@ -61,6 +61,8 @@ def bought(hours: float, *products: object) -> Event:
         [viewed(0, 1), bought(24, Decimal("1.0")), viewed(30, Decimal("1.00")), bought(54.001, 1)],
         [viewed(0, 1), bought(0, 1), viewed(50, True), bought(60, 1)],
         [viewed(3, 1), viewed(40, None), bought(41), bought(72, 1, None)],
+        [bought(1, 9), viewed(32, 1), bought(36, 1), bought(37, 2)],
+        [viewed(1, 9), viewed(32, 1), viewed(33, 2), bought(36, 1)],
     ],
 )
 @pytest.mark.parametrize("looked_at", [START + 10 * HOUR, START + 42 * HOUR, START + 200 * HOUR])

@@ -125,6 +125,9 @@ def keeper_of(key: str, leaf: Steps) -> Keeper:
 
 def _all_of(where: Iterable[Predicate], paths: Sequence[str]) -> Fits:
     tests = [_test(predicate, paths) for predicate in referring(where)]
+    if len(tests) == 1:  # the usual one, many times for one event
+        only = tests[0]
+        return lambda parts, values: only(parts[0], values)
     return lambda parts, values: all(test(part, values) for test, part in zip(tests, parts, strict=True))
 
 
@@ -133,6 +136,8 @@ def _test(predicate: Predicate, paths: Sequence[str]) -> Fits:
     match predicate:
         case PropertyTest(op=op, of=ValueOf("first", path)):
             place = paths.index(path)
+            if op == "=":  # at once where it is not; true is in a list with 1
+                return lambda found, values: values[place] in found and holds("=", found, values[place])
             return lambda found, values: holds(op, found, values[place])
         case Each(where=where):
             fits = _all_of(where, paths)

@@ -43,11 +43,9 @@ def some(
 
 def of_each(elements: object, test: Any, parts: Callable[..., list[Any]], context: object, traits: object) -> list[Any]:
     """The parts of those of the list's elements that satisfy the test."""
-    return [
-        parts(element if isinstance(element, Mapping) else NOTHING, context, traits)
-        for element in (elements if isinstance(elements, list) else ())
-        if some([element], test, context, traits)
-    ]
+    listed = elements if isinstance(elements, list) else ()
+    objects = [element if isinstance(element, Mapping) else NOTHING for element in listed]
+    return [parts(each, context, traits) for each in objects if test(each, context, traits)]
 
 
 def scalar(value: object) -> object:
