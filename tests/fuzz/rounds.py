@@ -8,6 +8,7 @@ query a condition serve all profiles of the round. A case is one condition of on
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
@@ -44,7 +45,7 @@ def play(ask: AskSql, *, rounds: int, started_with: int | None = None) -> int:
 def _round(data: st.DataObject, ask: AskSql) -> int:
     definitions = _definitions(data)
     as_of, zone = data.draw(generated.instants), data.draw(st.sampled_from(ZONES))
-    followed = [_followed(data, definitions, as_of, zone) for _ in range(PROFILES)]
+    followed = [_followed(data, definitions, as_of, zone, place) for place in range(PROFILES)]
     if data.draw(st.booleans()):
         _merge(followed.pop(), followed[0], as_of)
     profiles: list[Profile] = [(one.facts, one.events) for one in followed]
@@ -65,13 +66,15 @@ def _definitions(data: st.DataObject) -> dict[int, Definition]:
     return {number: define(condition, known) for number, condition in enumerate(written)}
 
 
-def _followed(data: st.DataObject, definitions: dict[int, Definition], as_of: datetime, zone: str) -> Followed:
-    """Somebody to whom everything has come that they did, by an instant that has been reached."""
+def _followed(
+    data: st.DataObject, definitions: dict[int, Definition], as_of: datetime, zone: str, place: int
+) -> Followed:
+    """Somebody to whom everything has come that they did, by an instant that has been reached. No two have one id."""
     events = data.draw(st.one_of(generated.histories, generated.histories, lively.paired))
     instants = data.draw(st.lists(generated.instants, min_size=len(events), max_size=len(events)))
     looks = sorted(min(as_of, at) for at in instants)
     drawn = data.draw(generated.facts)
-    facts = ProfileFacts(drawn.id, drawn.traits, drawn.life_events, zone)
+    facts = ProfileFacts(UUID(int=PROFILES * drawn.id.int + place), drawn.traits, drawn.life_events, zone)
     followed = Followed(definitions, facts, looks[0] if looks else as_of)
     for event, now in zip(data.draw(st.permutations(events)), looks, strict=True):
         followed.assert_right_until(now)

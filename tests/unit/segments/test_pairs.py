@@ -116,15 +116,18 @@ def test_plain_sequences_are_kept_as_plain_ones() -> None:
 @given(st.data())
 def test_the_query_the_states_and_the_reference_agree(connection: Any, run: Run, data: st.DataObject) -> None:
     definitions = {n: define(parse(data.draw(lively.pairs)), {}) for n in range(6)}
-    profiles: list[Profile] = data.draw(st.lists(st.tuples(generated.facts, lively.paired), min_size=3, max_size=3))
+    drawn = data.draw(st.lists(st.tuples(generated.facts, lively.paired), min_size=3, max_size=3))
+    profiles: list[Profile] = [
+        (ProfileFacts(UUID(int=lane), facts.traits, facts.life_events), events)
+        for lane, (facts, events) in enumerate(drawn)
+    ]
     as_of = data.draw(generated.instants)
     lanes = list(range(len(profiles)))
     answers: Sequence[set[int]] = run(
         members(connection, profiles, [(lanes, definition, as_of, "UTC") for definition in definitions.values()])
     )
     ruleset = Ruleset.build(definitions)
-    for lane, (drawn, events) in enumerate(profiles):
-        facts = ProfileFacts(drawn.id, drawn.traits, drawn.life_events, "UTC")
+    for lane, (facts, events) in enumerate(profiles):
         expected = {n: is_true(definition, events, facts, as_of) for n, definition in definitions.items()}
         assert {n: lane in found for n, found in enumerate(answers)} == expected
         states = ruleset.refold(events, as_of)
