@@ -172,7 +172,7 @@ async def next_looks(tx: Connection, book: RuleBook, build: Build, lanes: Sequen
     rules = await book.current(tx)  # not before: a build that is begun in between would have its lanes noted unseen
     together = next(iter(unfinished.values()))
     alike = [lane for lane, found in unfinished.items() if found == together]
-    count = max(1, LANES * at_once // max(1, build.total))
+    count = max(1, round(LANES * at_once / max(1, build.total)))  # its total is a rough one
     made = {v.build_id: v.revision for v in rules.versions.values() if v.build_id in together}
     together -= frozenset(sorted(made, key=made.__getitem__)[BUILDS_AT_ONCE:])
     versions = [version for version in rules.versions.values() if version.build_id in together]

@@ -91,20 +91,7 @@ async def give(
     All of it in the database, for others wait meanwhile. A change's id is made of what it is. Returns whom time has passed by
     then: of those nothing is written. Commit soon, for it holds the lane's counter.
     """
-    planned = await tx.fetch(
-        """WITH held AS MATERIALIZED (SELECT profile_id, plan_at FROM profiles WHERE lane = $1 AND profile_id = ANY($2::uuid[])
-                                      AND revision < $3 AND merged_into IS NULL AND NOT erased
-                                      ORDER BY profile_id FOR UPDATE)
-           SELECT profile_id FROM held WHERE plan_at IS NOT NULL""",
-        found.lane,
-        found.profile_ids,
-        revision,
-    )
-    if planned:
-        await settle_plans(tx, [(found.lane, [row["profile_id"] for row in planned])])
-    rows = await tx.fetch(
-        _GIVE,
-        found.lane,
+    arguments = [
         at,
         revision,
         found.profile_ids,
@@ -115,32 +102,37 @@ async def give(
         [version.segment_id for version in versions],
         [version.number for version in versions],
         [None if version.cause is None else dumps_text(version.cause) for version in versions],
-    )
+    ]
+    rows = await tx.fetch(_GIVE, found.lane, *arguments)
+    if planned := [row["profile_id"] for row in rows if row["planned"]]:
+        await settle_plans(tx, [(found.lane, planned)])
+        rows = await tx.fetch(_GIVE, found.lane, *arguments)
     return [row["profile_id"] for row in rows]
 
 
 _GIVE = f"""
 WITH waiting AS MATERIALIZED (
     SELECT profiles.profile_id, user_id, revision, new.truths::bigint[] AS truths, due_at,
-           evaluated_at > $2 OR coalesce(next_due_at <= $2, false) AS late
+           plan_at IS NOT NULL AS planned, evaluated_at > $2 OR coalesce(next_due_at <= $2, false) AS late
     FROM unnest($4::uuid[], $5::text[], $6::timestamptz[]) AS new (profile_id, truths, due_at)
     JOIN profiles ON lane = $1 AND profiles.profile_id = new.profile_id
     WHERE revision < $3 AND merged_into IS NULL AND NOT erased
+    ORDER BY profiles.profile_id FOR UPDATE OF profiles
 ), version AS (
     SELECT * FROM unnest($7::bigint[], $8::bigint[], $9::uuid[], $10::int[], $11::text[])
                   AS version (id, revision, segment_id, number, cause)
 ), lacking AS MATERIALIZED (
     SELECT profile_id, user_id, due_at, ARRAY(SELECT id FROM version WHERE id = ANY (truths) AND version.revision > waiting.revision)
                                         AS truths
-    FROM waiting WHERE NOT late
+    FROM waiting WHERE NOT late AND NOT planned
 ), given AS (
     UPDATE profiles SET truths = profiles.truths || lacking.truths, revision = $3, evaluated_at = $2,
         states_revision = coalesce(profiles.states_revision, profiles.revision),
         next_due_at = least(profiles.next_due_at, lacking.due_at)
     FROM lacking WHERE profiles.lane = $1 AND profiles.profile_id = lacking.profile_id
 ), entries AS MATERIALIZED (
-    SELECT row_number() OVER () AS row, md5(concat_ws(' ', 'first', id, profile_id, extract(epoch FROM $2)))::uuid AS id,
+    SELECT row_number() OVER () AS row, md5('first'::bytea || int8send(id) || uuid_send(profile_id) || timestamptz_send($2))::uuid AS id,
            segment_id, number, profile_id, user_id, true AS entered, $2 AS at, cause::jsonb
     FROM lacking, unnest(truths) AS truth JOIN version ON id = truth WHERE cause IS NOT NULL
 ), {entered("entries")}
-SELECT profile_id FROM waiting WHERE late"""
+SELECT profile_id, planned FROM waiting WHERE late OR planned"""

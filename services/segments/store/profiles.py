@@ -10,7 +10,7 @@ from asyncpg import Record
 
 from shared.plumbing import json
 from shared.plumbing.db import Connection, Database, array_of
-from shared.plumbing.lanes import by_lane, lane_of
+from shared.plumbing.lanes import LANES, by_lane, lane_of
 
 FIRST = UUID(int=0)
 PLAN_WAITS = """EXISTS (SELECT FROM plans WHERE plans.lane = profiles.lane AND plans.at = plan_at
@@ -166,9 +166,10 @@ async def earliest_due(db: Database, lanes: Sequence[int]) -> datetime | None:
 
 
 async def count_profiles(tx: Connection) -> int:
-    """Roughly how many there are, tombstones included."""
-    count: int = await tx.fetchval("SELECT count(*) FROM profiles")
-    return count
+    """Roughly how many there are, tombstones included: by some lanes, for all hold about as many."""
+    counted = range(0, LANES, 16)
+    count: int = await tx.fetchval("SELECT count(*) FROM profiles WHERE lane = ANY($1::smallint[])", list(counted))
+    return count * LANES // len(counted)
 
 
 async def find_profile(tx: Connection, profile_id: UUID) -> StoredProfile | None:

@@ -19,10 +19,12 @@ def compile_first_truths(definitions: Mapping[int, Definition], as_of: datetime,
     truths: list[str] = []
     known: list[str] = []
     dues: list[str] = []
+    matters: list[str] = []
     for version_id, definition in definitions.items():
         segments = segments_of(definition, plan)
         truth = plan.column(holds(definition.condition, segments, plan))
         known.append(f"{truth} IS NOT NULL")
+        matters.append(f"{truth} IS NOT false")
         truths.append(f"CASE WHEN {truth} THEN {plan.parameters.add(version_id, 'bigint')} END")
         due = definition_due(definition, segments, plan)
         if due is not None:
@@ -31,10 +33,9 @@ def compile_first_truths(definitions: Mapping[int, Definition], as_of: datetime,
     found = f"array_remove(ARRAY[{', '.join(truths)}], NULL)"
     if plan.doubts:
         found = f"CASE WHEN {' AND '.join(known)} THEN {found} END"
-    sql = f"""SELECT lane, profile_id, truths, due_at FROM (
-    SELECT profile.lane, profile.profile_id, {found} AS truths, {due_at} AS due_at
-    {from_profiles(plan)}
-    OFFSET 0) AS judged
-WHERE truths <> '{{}}' OR truths IS NULL OR due_at IS NOT NULL
-ORDER BY lane, profile_id"""
+    if dues:
+        matters.append(f"{due_at} IS NOT NULL")
+    sql = f"""SELECT profile.lane, profile.profile_id, {found} AS truths, {due_at} AS due_at
+    {from_profiles(plan)} AND ({" OR ".join(matters) or "false"})
+    ORDER BY lane, profile_id"""
     return Query(sql, plan.parameters.values)

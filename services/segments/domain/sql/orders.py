@@ -55,8 +55,7 @@ def orders_of(
             coalesce(sum(refund) FILTER (WHERE refunds AND happened), 0) AS refunded,
             coalesce(bool_or(refund IS NULL) FILTER (WHERE refunds AND happened), false) AS everything_refunded,
             min(timestamp) FILTER (WHERE NOT happened) AS upcoming_at
-        FROM ({_order_events(basis, plan, history)}) AS event
-        {_completed_since(since, plan, history)}
+        FROM (SELECT * FROM ({_order_events(basis, plan, history)}) AS event {_completed_since(since, plan, history)} OFFSET 0) AS event
         GROUP BY profile_id, lane, order_id, CASE WHEN order_id IS NULL THEN (timestamp, source, message_id) END
         HAVING order_id IS NOT NULL OR bool_or(completes)"""
 
