@@ -96,8 +96,8 @@ def _merge(loser: Followed, survivor: Followed, now: datetime) -> None:
         united.setdefault((event.timestamp, event.source, event.message_id), event)
     survivor.events = [*united.values()]
     ruleset, facts = survivor.ruleset, survivor.facts
-    survivor.standing = Standing(ruleset.refold(survivor.events, now), {})
-    known = [event for event in survivor.events if event.name in ruleset.lasting_names]
+    survivor.standing = Standing(ruleset.refold(survivor.events, now, facts), {})
+    known = [event for event in survivor.events if event.name in ruleset.recalled_names]
     ruleset.recall(survivor.standing, facts, now, known)
     survivor.truths = ruleset.judge(survivor.standing, facts, now)
     survivor.agrees(now)

@@ -19,18 +19,19 @@ The map. Every reader of the tree matches all of its nodes; adding one makes eac
 ``evaluate.py``   ``is_true(definition, events, facts, t) -> bool``   straight from all events; the reference
 ``ruleset.py``    ``Ruleset.build({version_id: Definition}) -> Ruleset``
                   in place, what the event, the knowledge or the time touches and nothing else:
-                  ``.take(standing, event, now) -> formulas | None``  each event once, in any order of time; None: no notice
+                  ``.take(standing, event, now, facts) -> formulas | None``
+                                                                      each event once, in any order of time; None: no notice
                   ``.changed_by_facts(old, new) -> formulas``         another knowledge of the same profile
                   ``.recall(standing, facts, now, events, formulas=None)``
-                                                                      of the `for`s among these: anew, from the past;
-                                                                      before judging formulas that were touched
+                                                                      of the `for`s among these: anew, from the past; and of
+                                                                      leaves by other traits; before judging those touched
                   ``.judge(standing, facts, now, formulas=None) -> {version_id: bool}``
                                                                       these formulas' versions; all without any
                   ``.pass_time(standing, facts, until)``              each instant at which truths may change, with those truths
                   without touching what they are given, of leaves alone:
-                  ``.fold(states, events) -> states``                 any order of time; each event once
+                  ``.fold(states, events, facts) -> states``          any order of time; each event once
                   ``.trim(states, t) -> states``                      drops what can't matter at or after t; judged
-                  ``.refold(events, t) -> states``                    from the whole history, trimmed to t
+                  ``.refold(events, t, facts) -> states``             from the whole history, trimmed to t
                   ``.stand(states, facts, t, events=()) -> Standing`` all judged; events for `for`s
                   ``.evaluate(states, facts, t, events=()) -> Evaluation(truths: {version_id: bool}, next_at: datetime | None)``
                   ``.touched_by_event(name)``, ``.touched_by_trait(top_level_key)``, ``.touched_by_life_events()``
@@ -47,7 +48,7 @@ The map. Every reader of the tree matches all of its nodes; adding one makes eac
                                                                       with ``query.doubts`` it asks back first
 
 Behind them: ``rulebase.py`` (versions taken apart into leaves and formulas), ``spending.py`` (orders from events),
-``occurrences.py``, ``trait_dates.py`` and ``local_time.py`` (dates of people and local dates), ``engine/`` (what is kept of
+``occurrences.py``, ``trait_dates.py``, ``local_time.py`` and ``windows.py`` (dates of people, local dates, periods), ``engine/`` (what is kept of
 the leaves), ``looking.py`` (one look at it), ``past.py``, ``lasting.py`` and ``turns.py`` (since when something has been so).
 ``default_zone`` must be one of ``local_time.zone_names()``.
 
@@ -63,7 +64,7 @@ id) removed, merged profiles refolded from all their events.
 For one profile, at a processing instant ``now`` with a new event::
 
     passed = advance(ruleset, standing, facts, truths, now)            # by time
-    touched = ruleset.take(standing, event, now)
+    touched = ruleset.take(standing, event, now, facts)
     ruleset.recall(standing, facts, now, past, touched)                # if any `for` is among them
     truths = ruleset.judge(standing, facts, now, touched)              # of what may differ: by event
 """

@@ -13,6 +13,9 @@ from shared.language.reading import Loc
 
 Aggregate = Literal["count", "sum", "avg", "min", "max", "distinct"]
 Basis = Literal["total", "revenue", "subtotal"]
+Period = Literal["day", "week", "month", "year"]
+Window = timedelta | Period
+"""What is not older, or what lies in the present period of the person's calendar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class EventAggregate:
     aggregate: Aggregate = "count"
     path: str | None = None  # None with count alone
     minus: Subtrahend | None = None
-    within: timedelta | None = None
+    within: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Spend:
     op: Cmp
     value: Number
     currency: str | None = None
-    within: timedelta | None = None
+    within: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,12 @@ def traits_meant(node: Condition) -> frozenset[str]:
 def firsts_meant(leaf: Sequence) -> tuple[str, ...]:
     """The paths of the first step's properties with which the second one is compared, in order."""
     return tuple(sorted({path for predicate in leaf.second.where for path in paths_in(predicate, "first")}))
+
+
+def traits_needed(node: Condition) -> frozenset[str]:
+    """The paths of traits on which it depends what events are to a leaf: those it compares them with, and for a calendar the zone."""
+    by_calendar = isinstance(node, EventAggregate | Spend) and isinstance(node.within, str)
+    return traits_meant(node) | ({"timezone"} if by_calendar else set())
 
 
 def walk(condition: Condition, loc: Loc = ()) -> Iterator[tuple[Condition, Loc]]:

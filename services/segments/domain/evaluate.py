@@ -24,6 +24,7 @@ from services.segments.domain.condition import (
     Spend,
     Trait,
     TraitDate,
+    Window,
 )
 from services.segments.domain.definition import Definition, closed
 from services.segments.domain.facts import EARLIEST, EPOCH, MICROSECOND, Event, ProfileFacts, micros, micros_of
@@ -32,6 +33,7 @@ from services.segments.domain.occurrences import dates_meant, holds_on
 from services.segments.domain.past import Past
 from services.segments.domain.spending import spend_at
 from services.segments.domain.turns import turns
+from services.segments.domain.windows import stands
 from shared.language.compare import compare, holds, kind_of
 from shared.language.exact import Number, add, is_number, multiply, normal, subtract
 from shared.language.paths import find_all, find_one
@@ -84,9 +86,9 @@ def leaf_is_true(leaf: Leaf, happened: list[Event], facts: ProfileFacts, t: date
         case Trait(path, op, value):
             return holds(op, find_all(facts.traits, path), value)
         case EventAggregate():
-            return aggregate_holds(leaf, in_window(happened, leaf.within, t))
+            return aggregate_holds(leaf, in_window(happened, leaf.within, t, facts))
         case Spend():
-            return compare(leaf.op, spend_at(leaf, happened, t), leaf.value)
+            return compare(leaf.op, spend_at(leaf, happened, t, facts), leaf.value)
         case LifeEvent() | TraitDate():
             place = zone_of(facts.traits, facts.default_zone)
             day = local_date(t, place)
@@ -99,9 +101,8 @@ def leaf_is_true(leaf: Leaf, happened: list[Event], facts: ProfileFacts, t: date
             assert_never(leaf)
 
 
-def in_window(happened: Iterable[Event], within: timedelta | None, t: datetime) -> list[Event]:
-    """Compares ages, not instants: `t − within` may lie before the first instant there is."""
-    return [event for event in happened if within is None or t - event.timestamp < within]
+def in_window(happened: Iterable[Event], within: Window | None, t: datetime, facts: ProfileFacts) -> list[Event]:
+    return [event for event in happened if stands(event.timestamp, within, t, facts)]
 
 
 def selected(selection: Selection, events: Iterable[Event]) -> list[Event]:
@@ -153,7 +154,7 @@ def sequence_holds(leaf: Sequence, happened: list[Event], t: datetime) -> bool:
         if leaf.absent:
             if age >= leaf.gap and (leaf.within is None or age < leaf.within) and not following:
                 return True
-        elif in_window(following, leaf.within, t):
+        elif any(leaf.within is None or t - second.timestamp < leaf.within for second in following):
             return True
     return False
 

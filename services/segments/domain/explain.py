@@ -6,7 +6,7 @@ numbers, and the newest of the events behind them. Segments referred to are expl
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as PySequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Context
 from typing import assert_never
 
@@ -26,6 +26,7 @@ from services.segments.domain.condition import (
     Spend,
     Trait,
     TraitDate,
+    Window,
     change_meant,
 )
 from services.segments.domain.definition import Definition
@@ -41,7 +42,7 @@ from services.segments.domain.evaluate import (
     total,
 )
 from services.segments.domain.facts import Event, LifeEventFact, ProfileFacts, instant, micros, micros_of
-from services.segments.domain.local_time import local_date, zone_of
+from services.segments.domain.local_time import local_date, period_at, zone_of
 from services.segments.domain.occurrences import dates_meant, holds_on
 from services.segments.domain.render import to_json
 from services.segments.domain.ruleset import Ruleset
@@ -80,7 +81,7 @@ class _Explainer:
         segments: Mapping[str, Object],
     ) -> None:
         self.ruleset = Ruleset.build({0: definition})
-        self.standing = self.ruleset.stand(self.ruleset.refold(known, t), facts, t, known)
+        self.standing = self.ruleset.stand(self.ruleset.refold(known, t, facts), facts, t, known)
         self.definition = definition
         self.known = known
         self.happened = [event for event in known if event.timestamp <= t]
@@ -140,7 +141,10 @@ class _Explainer:
             case EventAggregate(within=within):
                 if (changed := change_meant(leaf)) is not None:
                     return {**self._trait_changes(leaf, changed), "window": self._window(within)}
-                return {**_aggregate(leaf, in_window(self.happened, within, self.t)), "window": self._window(within)}
+                return {
+                    **_aggregate(leaf, in_window(self.happened, within, self.t, self.facts)),
+                    "window": self._window(within),
+                }
             case Spend(within=within):
                 return {**self._spend(leaf), "window": self._window(within)}
             case LifeEvent() | TraitDate():
@@ -152,19 +156,23 @@ class _Explainer:
             case _:
                 assert_never(leaf)
 
-    def _window(self, within: timedelta | None) -> Object:
-        """The events with after < timestamp ≤ until."""
+    def _window(self, within: Window | None) -> Object:
+        """The events with after < timestamp ≤ until; of a period of the calendar those with from ≤ timestamp ≤ until."""
+        if isinstance(within, str):
+            place = zone_of(self.facts.traits, self.facts.default_zone)
+            begin, _ = period_at(micros(self.t), within, place)
+            return {"this": within, "from": instant(begin), "until": self.t, "timezone": place.key}
         after = None if within is None else instant(micros(self.t) - micros_of(within))
         return {"after": after, "until": self.t}
 
     def _trait_changes(self, leaf: EventAggregate, changed: Changed) -> Object:
-        found = selected(leaf.selection, in_window(self.happened, leaf.within, self.t))
+        found = selected(leaf.selection, in_window(self.happened, leaf.within, self.t, self.facts))
         values = [(event.timestamp, *values_changed(changed, event.properties)) for event in found]
         shown = [{"at": at, "from": before, "to": after} for at, before, after in values[-MOST_SHOWN:]]
         return {"count": len(found), "changes": shown, "now": find_one(self.facts.traits, changed.path)}
 
     def _spend(self, leaf: Spend) -> Object:
-        orders = orders_at(leaf, self.happened, self.t)
+        orders = orders_at(leaf, self.happened, self.t, self.facts)
         shown = [
             {
                 "order_id": order.order_id,

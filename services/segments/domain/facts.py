@@ -41,6 +41,9 @@ class ProfileFacts(msgspec.Struct, frozen=True):  # likewise
     default_zone: str = "UTC"
 
 
+NOBODY = ProfileFacts(UUID(int=0))
+
+
 def facts_of(
     profile_id: UUID, traits: Mapping[str, object], life_events: Iterable[Mapping[str, Any]], default_zone: str
 ) -> ProfileFacts:

@@ -1,11 +1,13 @@
 """Since when a condition has been true without a break, worked out anew from a profile's history."""
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
-from services.segments.domain.condition import Bucket, EventAggregate, Leaf, LifeEvent, Spend, Trait, TraitDate
+from services.segments.domain.condition import Bucket, EventAggregate, Leaf, LifeEvent, Spend, Trait, TraitDate, Window
 from services.segments.domain.condition import Sequence as Steps
 from services.segments.domain.facts import EARLIEST, EPOCH, MICROSECOND, Event, ProfileFacts, micros, micros_of
+from services.segments.domain.local_time import MOST_DAYS
 from services.segments.domain.past import Past
 from services.segments.domain.standing import Standing
 
@@ -50,7 +52,7 @@ def reach_of(leaves: Iterable[Leaf]) -> int | None:
 def _reach(leaf: Leaf) -> int | None:
     match leaf:
         case EventAggregate(within=within):
-            return None if within is None else micros_of(within)
+            return None if within is None else _length(within)
         case Steps(gap=gap, within=within):
             return None if within is None else micros_of(gap) + micros_of(within)
         case Spend():
@@ -61,6 +63,11 @@ def _reach(leaf: Leaf) -> int | None:
             assert_never(leaf)
 
 
+def _length(within: Window) -> int:
+    """At most: where clocks are set back, what belongs to one day lasts up to two."""
+    return micros_of(within if isinstance(within, timedelta) else timedelta(days=MOST_DAYS[within] + 2))
+
+
 class _Walk:
     """From an instant on, boundary after boundary."""
 
@@ -69,13 +76,15 @@ class _Walk:
         self.events = events
         self.since: int | None = None
         self.facts = facts
-        self.standing = Standing(ruleset.refold(events, EPOCH + start * MICROSECOND), {})
+        self.standing = Standing(ruleset.refold(events, EPOCH + start * MICROSECOND, facts), {})
         self._judge(start)
 
     def change(self, at: int, facts: ProfileFacts) -> None:
         """At that instant traits changed."""
         self.pass_time(at - 1)
+        touched = self.ruleset.changed_by_facts(self.facts, facts)
         self.facts = facts
+        self.ruleset.recall(self.standing, facts, EPOCH + at * MICROSECOND, self.events, touched)
         self._judge(at)
 
     def pass_time(self, until: int) -> None:
@@ -84,7 +93,6 @@ class _Walk:
                 self._note((at - EPOCH) // MICROSECOND, truth)
 
     def _judge(self, at: int) -> None:
-        self.ruleset.recall(self.standing, self.facts, EPOCH + at * MICROSECOND, self.events)
         for truth in self.ruleset.judge(self.standing, self.facts, EPOCH + at * MICROSECOND).values():
             self._note(at, truth)
 

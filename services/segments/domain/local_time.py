@@ -1,13 +1,16 @@
-"""Local dates of people: which one it is at an instant, and the instants at which one begins."""
+"""Local dates of people: which one it is at an instant, the instants at which one begins, and the periods they make up."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import MINYEAR, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from importlib import resources
+from typing import Final, assert_never
 from zoneinfo import ZoneInfo
 
-from services.segments.domain.facts import EPOCH, MICROSECOND, micros
+from services.segments.domain.condition import Period
+from services.segments.domain.facts import EARLIEST, EPOCH, LATEST, MICROSECOND, micros
 
+MOST_DAYS: Final[dict[Period, int]] = {"day": 1, "week": 7, "month": 31, "year": 366}
 _SECOND = 1_000_000
 
 
@@ -67,3 +70,47 @@ def _offset_change(before: int, after: int, place: ZoneInfo) -> int:
 
 def _offset(at: int, place: ZoneInfo) -> timedelta | None:
     return (EPOCH + at * MICROSECOND).astimezone(place).utcoffset()
+
+
+@lru_cache(maxsize=10_000)
+def period_at(at: int, period: Period, place: ZoneInfo) -> tuple[int, int]:
+    """The instants at which the period that `at` lies in begins, and at which the next one does, which it lies before.
+
+    One begins when the local date is first in it or later, so that none comes again where clocks are set back, and what is before
+    the first or after the last date there is belongs to a period, too.
+    """
+    first = _first_day(local_date(EPOCH + at * MICROSECOND, place), period)
+    begin, (following, end) = _begin(first, place), _next(first, period, place)
+    if at < begin:
+        return EARLIEST, begin
+    while following is not None and end <= at:  # the date is one of before it
+        begin, (following, end) = end, _next(following, period, place)
+    return begin, end
+
+
+def _first_day(day: date, period: Period) -> date:
+    match period:
+        case "day":
+            return day
+        case "week":
+            return day - timedelta(days=day.weekday())
+        case "month":
+            return day.replace(day=1)
+        case "year":
+            return day.replace(month=1, day=1)
+        case _:
+            assert_never(period)
+
+
+def _next(first: date, period: Period, place: ZoneInfo) -> tuple[date | None, int]:
+    """The first day of the next period, and when that begins; after the last one never."""
+    try:
+        following = _first_day(first + timedelta(days=MOST_DAYS[period]), period)
+    except OverflowError:
+        return None, LATEST + 1
+    return following, _begin(following, place)
+
+
+def _begin(day: date, place: ZoneInfo) -> int:
+    starts = starts_of(day, place)
+    return starts[0] if starts else EARLIEST if day.year == MINYEAR else LATEST + 1

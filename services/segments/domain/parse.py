@@ -15,6 +15,7 @@ from services.segments.domain.condition import (
     For,
     LifeEvent,
     Not,
+    Period,
     SegmentRef,
     Selection,
     Sequence,
@@ -22,6 +23,7 @@ from services.segments.domain.condition import (
     Subtrahend,
     Trait,
     TraitDate,
+    Window,
     trait_changed,
     walk,
 )
@@ -103,7 +105,7 @@ def _read_trait_changed(found: Object, loc: Loc, reading: Reading) -> EventAggre
 
 
 def _read_event(found: Object, loc: Loc, reading: Reading) -> EventAggregate | None:
-    optional = ("where", "aggregate", "property", "minus", "within")
+    optional = ("where", "aggregate", "property", "minus", "within", "this")
     reading.keys(found, loc, required=("event", "op", "value"), optional=optional)
     aggregates: tuple[Aggregate, ...] = get_args(Aggregate)
     aggregate = reading.choice(found, "aggregate", loc, aggregates) if "aggregate" in found else "count"
@@ -119,7 +121,7 @@ def _read_event(found: Object, loc: Loc, reading: Reading) -> EventAggregate | N
         return None
     if aggregate == "count":
         path = None  # it counts events, whatever they hold
-    return EventAggregate(selection, *threshold, aggregate, path, minus, _read_within(found, loc, reading))
+    return EventAggregate(selection, *threshold, aggregate, path, minus, _read_window(found, loc, reading))
 
 
 def _read_minus(json: object, loc: Loc, reading: Reading) -> Subtrahend | None:
@@ -161,13 +163,23 @@ def _read_within(found: Object, loc: Loc, reading: Reading) -> timedelta | None:
     return reading.converted(found, "within", loc, parse_duration)
 
 
+def _read_window(found: Object, loc: Loc, reading: Reading) -> Window | None:
+    if "this" not in found:
+        return _read_within(found, loc, reading)
+    if "within" in found:
+        reading.fault((*loc, "this"), "must not stand beside within")
+        return None
+    periods: tuple[Period, ...] = get_args(Period)
+    return reading.choice(found, "this", loc, periods)
+
+
 def _read_spend(found: Object, loc: Loc, reading: Reading) -> Spend | None:
-    reading.keys(found, loc, required=("spend", "op", "value"), optional=("currency", "within"))
+    reading.keys(found, loc, required=("spend", "op", "value"), optional=("currency", "within", "this"))
     bases: tuple[Basis, ...] = get_args(Basis)
     basis = reading.choice(found, "spend", loc, bases)
     currency = reading.text(found, "currency", loc) if "currency" in found else None
     threshold = _read_threshold(found, loc, reading)
-    within = _read_within(found, loc, reading)
+    within = _read_window(found, loc, reading)
     return None if basis is None or threshold is None else Spend(basis, *threshold, currency, within)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from base64 import urlsafe_b64encode
+from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import assert_never
@@ -22,6 +23,7 @@ from services.segments.domain.condition import (
     Spend,
     Trait,
     TraitDate,
+    Window,
     change_meant,
 )
 from shared.language.durations import format_day_offset, format_duration
@@ -55,7 +57,7 @@ def _leaf_to_json(leaf: Leaf) -> Object:
         case EventAggregate():
             return _event_to_json(leaf)
         case Spend(basis, op, value, currency, within):
-            return _present({"spend": basis, "currency": currency, "within": within, "op": op, "value": value})
+            return _present({"spend": basis, "currency": currency, **_window(within), "op": op, "value": value})
         case LifeEvent(kind, first, last, subject):
             days = {"from": format_day_offset(first), "until": format_day_offset(last)}
             return _present({"life_event": kind, "subject": subject, **days})
@@ -64,7 +66,11 @@ def _leaf_to_json(leaf: Leaf) -> Object:
             return _present({"trait_date": path, **days, "recurs": recurs})
         case Sequence(first_step, second_step, gap, absent, within):
             second = {**_selection_to_json(second_step), **({"absent": True} if absent else {})}
-            return _present({"sequence": [_selection_to_json(first_step), second], "gap": gap, "within": within})
+            return {
+                "sequence": [_selection_to_json(first_step), second],
+                "gap": format_duration(gap),
+                **_window(within),
+            }
         case Bucket(start, end, salt):
             return {"bucket": [start, end], "salt": salt}
         case _:
@@ -85,10 +91,10 @@ def _event_to_json(leaf: EventAggregate) -> Object:
     changed = change_meant(leaf)
     if changed is not None:
         ends = {"from": changed.old, "to": changed.new}
-        return _present({"trait_changed": changed.path, **ends, "within": leaf.within})
+        return _present({"trait_changed": changed.path, **ends, **_window(leaf.within)})
     minus = leaf.minus and {**_selection_to_json(leaf.minus.selection), "property": leaf.minus.path}
     aggregate = None if leaf.aggregate == "count" else leaf.aggregate
-    what = {"aggregate": aggregate, "property": leaf.path, "minus": minus, "within": leaf.within}
+    what = {"aggregate": aggregate, "property": leaf.path, "minus": minus, **_window(leaf.within)}
     return _present({**_selection_to_json(leaf.selection), **what, "op": leaf.op, "value": leaf.value})
 
 
@@ -98,10 +104,15 @@ def _selection_to_json(selection: Selection) -> Object:
     return _present({"event": names, "where": where or None})
 
 
+def _window(within: Window | None) -> Object:
+    if within is None:
+        return {}
+    return {"within": format_duration(within)} if isinstance(within, timedelta) else {"this": within}
+
+
 def _present(fields: Object) -> Object:
-    """Without what is None; durations as text."""
-    durations = {key: format_duration(fields[key]) for key in ("within", "gap") if fields.get(key) is not None}  # type: ignore[arg-type]
-    return {key: value for key, value in {**fields, **durations}.items() if value is not None}
+    """Without what is None."""
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def _canonical(value: object) -> str:

@@ -21,7 +21,7 @@ from services.segments.domain.condition import (
     Trait,
     TraitDate,
     leaves,
-    traits_meant,
+    traits_needed,
 )
 from services.segments.domain.definition import Definition, closed
 from services.segments.domain.engine.keeper import Keeper, Leaves
@@ -46,7 +46,7 @@ class Lasting:
     @property
     def looks_at_facts(self) -> bool:
         leaves = self.leaves.values()
-        return any(isinstance(leaf, Trait | LifeEvent | TraitDate) or traits_meant(leaf) for leaf in leaves)
+        return any(isinstance(leaf, Trait | LifeEvent | TraitDate) or traits_needed(leaf) for leaf in leaves)
 
 
 class Rulebase(Generic[V]):
@@ -66,7 +66,7 @@ class Rulebase(Generic[V]):
         self.versions_of: dict[str, list[V]] = {}  # by formula
         self.keepers_of: dict[str, dict[str, Keeper]] = {}  # by event name
         self.formulas_with: dict[str, dict[str, None]] = {}  # those of versions, and the `for`s, by leaf; by `for`
-        self.referring: dict[str, Leaf] = {}  # those that compare events with traits
+        self.referring: dict[str, Leaf] = {}  # those that compare events with traits, or go by the calendar
         self.fors: dict[str, Lasting] = {}
         self.fors_with: dict[str, dict[str, None]] = {}  # by leaf
         for version, definition in definitions.items():
@@ -146,7 +146,7 @@ class Rulebase(Generic[V]):
         if key in self.keepers:
             return
         keeper = self.keepers[key] = keeper_of(key, leaf, self.ledgers)
-        if traits_meant(leaf):
+        if traits_needed(leaf):
             self.referring[key] = leaf
         self.resting[key] = keeper.resting()
         for use in keeper.uses():

@@ -5,19 +5,18 @@ which formulas that may change, `judge` works out those, `pass_time` those that 
 place. `fold`, `trim`, `refold` and `evaluate` do the same for the leaves alone, without touching what they are given.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
-from services.segments.domain.condition import For, Leaf, LifeEvent, TraitDate, traits_meant
+from services.segments.domain.condition import For, Leaf, LifeEvent, TraitDate, traits_needed
 from services.segments.domain.definition import Definition
 from services.segments.domain.engine.compile import Give, Test, compiled_for, compiled_traits
 from services.segments.domain.engine.keeper import TRUTH, UNTIL, Keeper, Kept, Leaves
-from services.segments.domain.engine.values import NOTHING
 from services.segments.domain.engine.verdict import Verdict
-from services.segments.domain.facts import TRAITS_CHANGED, Event, ProfileFacts, instant, micros, micros_of
+from services.segments.domain.facts import NOBODY, TRAITS_CHANGED, Event, ProfileFacts, instant, micros, micros_of
 from services.segments.domain.lasting import true_since
 from services.segments.domain.looking import Looking, lasts
 from services.segments.domain.render import leaf_key
@@ -28,6 +27,7 @@ from services.segments.domain.standing import Standing
 V = TypeVar("V", bound=Hashable)
 _timestamp = attrgetter("timestamp")
 States = Mapping[str, Kept]  # by leaf
+Traits = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,16 @@ class Ruleset(Generic[V]):
         self._base = Rulebase(definitions)
         self._gives: dict[str, Give] = {}  # by event name, made when the first one comes
         self._tests: dict[str, Test] | None = None
-        self._inner: dict[str, Ruleset[int]] = {}  # by what is to be recalled
-        # `for`s, and leaves that compare events with traits: who judges one that was touched must have `recall`ed it
-        self.lasting = frozenset((*self._base.fors, *self._base.referring))
+        self._inner: dict[str | frozenset[str], Ruleset[int]] = {}  # by what is to be recalled
+        # `for`s, and leaves to which an event is another one by other traits: who judges one that was touched must have `recall`ed it
+        self.referring = frozenset(self._base.referring)
+        self.lasting = self.referring | self._base.fors.keys()
         self.lasting_names = self._lasting_names()
-        self.recalls_by_facts = bool(self._base.referring) or TRAITS_CHANGED in self.lasting_names
+        self.recalled_names = self.lasting_names | self._names_of(self.referring)
         self._by_trait = self._formulas_by_trait()
+        self._recalling = frozenset(
+            key for key, found in self._by_trait.items() if not self.referring.isdisjoint(found)
+        )
         self._by_life_events = self._formulas_with(
             key for key, leaf in self._base.others.items() if isinstance(leaf, LifeEvent | TraitDate)
         )
@@ -60,11 +64,15 @@ class Ruleset(Generic[V]):
         return cls(definitions)
 
     def _lasting_names(self) -> frozenset[str]:
-        """Of the events that those look at, changes of traits among them."""
+        """Of the events that `for`s look at, changes of traits among them."""
         fors = self._base.fors.values()
-        leaves = {key for lasting in fors for key in lasting.leaves} | self._base.referring.keys()
-        names = {name for name, keepers in self._base.keepers_of.items() if not leaves.isdisjoint(keepers)}
-        return frozenset(names | {TRAITS_CHANGED for lasting in fors if lasting.looks_at_facts})
+        names = self._names_of({key for lasting in fors for key in lasting.leaves})
+        return names | {TRAITS_CHANGED for lasting in fors if lasting.looks_at_facts}
+
+    def _names_of(self, leaves: Collection[str]) -> frozenset[str]:
+        return frozenset(
+            name for name, keepers in self._base.keepers_of.items() if not keepers.keys().isdisjoint(leaves)
+        )
 
     def _formulas_by_trait(self) -> dict[str, dict[str, None]]:
         found: dict[str, dict[str, None]] = {}
@@ -74,7 +82,7 @@ class Ruleset(Generic[V]):
             for name in {path, path.split(".")[0]}:
                 found.setdefault(name, {}).update(self._base.formulas_with[key])
         for key, leaf in self._base.referring.items():
-            for path in traits_meant(leaf):
+            for path in traits_needed(leaf):
                 for name in {path, path.split(".")[0]}:
                     found.setdefault(name, {}).update({key: None, **self._base.formulas_with[key]})
         return found
@@ -120,14 +128,20 @@ class Ruleset(Generic[V]):
         touched = {name: None for key in changed for name in self._by_trait.get(key, ())}
         if "timezone" in changed or old.life_events != new.life_events or old.default_zone != new.default_zone:
             touched.update(self._by_life_events)
+        if old.default_zone != new.default_zone:
+            touched.update(self._by_trait.get("timezone", {}))
         return touched
 
+    def recalls_leaves(self, old: Traits, new: Traits) -> bool:
+        """Whether other traits make other events of those that leaves have."""
+        return any(_differ(old.get(key), new.get(key)) for key in self._recalling)
+
     def take(
-        self, standing: Standing, event: Event, now: datetime, traits: Mapping[str, object] = NOTHING
+        self, standing: Standing, event: Event, now: datetime, facts: ProfileFacts = NOBODY
     ) -> dict[str, None] | None:
         """Takes in an event, each once, in any order of time. The formulas that it may have changed; None: nothing at all."""
         leaves, at = standing.leaves, micros(now)
-        keepers = self._give(leaves, event, traits)
+        keepers = self._give(leaves, event, facts)
         touched: dict[str, None] = self._lasting_touched(event, keepers) if self._base.fors else {}
         if not keepers and not touched:
             return None
@@ -150,14 +164,14 @@ class Ruleset(Generic[V]):
             found |= {key: None for key, lasting in base.fors.items() if lasting.looks_at_facts}
         return {**found, **self._formulas_with(found)}
 
-    def _give(self, leaves: Leaves, event: Event, traits: Mapping[str, object] = NOTHING) -> list[Keeper]:
+    def _give(self, leaves: Leaves, event: Event, facts: ProfileFacts) -> list[Keeper]:
         touched: list[Keeper] = []
         keepers = self._base.keepers_of.get(event.name)
         if keepers is not None:
             give = self._gives.get(event.name)
             if give is None:
                 give = self._gives[event.name] = compiled_for(event.name, keepers.values())
-            give(leaves, event, micros(event.timestamp), touched, traits)
+            give(leaves, event, micros(event.timestamp), touched, facts)
         return touched
 
     def recall(
@@ -168,16 +182,20 @@ class Ruleset(Generic[V]):
         events: Sequence[Event],
         formulas: Iterable[str] | None = None,
     ) -> None:
-        """Work out anew what can't be followed by what happens alone, of these formulas; of all without any: the leaves that
-        compare events with traits, and since when the conditions of `for`s have been true.
+        """Work out anew what can't be followed by what happens alone: since when the conditions of `for`s have been true, of these
+        formulas, or of all without any; and of these the leaves to which events are others by other traits than those they
+        were taken in with.
 
-        `events` are all those of `lasting_names`.
+        `events` are all those of `recalled_names`; of `lasting_names` for `for`s alone.
         """
-        at = micros(now)
-        for key in self._base.referring if formulas is None else self._base.referring.keys() & set(formulas):
-            standing.leaves.pop(key, None)
-            standing.leaves.update(self._alone(key).fold({}, events, facts.traits))
-        for key in self._base.fors if formulas is None else self._base.fors.keys() & set(formulas):
+        at, asked = micros(now), self._base.fors.keys() if formulas is None else set(formulas)
+        leaves = self.referring & asked
+        if leaves:
+            inner = self._alone(leaves)
+            for key in inner.leaf_keys:
+                standing.leaves.pop(key, None)
+            standing.leaves.update(inner.fold({}, events, facts))
+        for key in self._base.fors.keys() & asked:
             since = true_since(self._alone(key), events, facts, at, self._base.fors[key])
             standing.recalled[key] = at
             if since is None:
@@ -185,11 +203,15 @@ class Ruleset(Generic[V]):
             else:
                 standing.since[key] = since
 
-    def _alone(self, key: str) -> "Ruleset[int]":
-        if key not in self._inner:
-            leaf = self._base.referring.get(key)
-            self._inner[key] = Ruleset({0: self._base.fors[key].definition if leaf is None else Definition(leaf)})
-        return self._inner[key]
+    def _alone(self, of: str | frozenset[str]) -> "Ruleset[int]":
+        """A `for`'s condition, or some leaves."""
+        if of not in self._inner:
+            base = self._base
+            asked = (
+                [base.fors[of].definition] if isinstance(of, str) else [Definition(base.referring[key]) for key in of]
+            )
+            self._inner[of] = Ruleset(dict(enumerate(asked)))
+        return self._inner[of]
 
     def judge(
         self, standing: Standing, facts: ProfileFacts, now: datetime, formulas: Iterable[str] | None = None
@@ -253,11 +275,11 @@ class Ruleset(Generic[V]):
         fors, length = self._base.fors.items(), micros_of(node.length)
         return next(key for key, one in fors if one.length == length and one.definition.condition == node.of)
 
-    def fold(self, states: States, events: Iterable[Event], traits: Mapping[str, object] = NOTHING) -> dict[str, Kept]:
+    def fold(self, states: States, events: Iterable[Event], facts: ProfileFacts = NOBODY) -> dict[str, Kept]:
         """Takes in events in any order of time, each once."""
         leaves = _copied(states)
         for event in sorted(events, key=_timestamp):  # what comes last is taken in at once
-            for keeper in self._give(leaves, event, traits):
+            for keeper in self._give(leaves, event, facts):
                 keeper.doubt(leaves)
         return leaves
 
@@ -274,8 +296,8 @@ class Ruleset(Generic[V]):
                 self._base.keepers[key].look(leaves, now)
         return leaves
 
-    def refold(self, events: Iterable[Event], t: datetime) -> dict[str, Kept]:
-        return self._trimmed(self.fold({}, events), micros(t))
+    def refold(self, events: Iterable[Event], t: datetime, facts: ProfileFacts = NOBODY) -> dict[str, Kept]:
+        return self._trimmed(self.fold({}, events, facts), micros(t))
 
     def evaluate(self, states: States, facts: ProfileFacts, t: datetime, events: Sequence[Event] = ()) -> Evaluation[V]:
         """`events` are needed for `for`s."""

@@ -6,7 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from services.segments.domain.condition import Spend
-from services.segments.domain.facts import Event
+from services.segments.domain.facts import Event, ProfileFacts
+from services.segments.domain.windows import stands
 from shared.language.exact import Number, add, is_number, subtract
 
 COMPLETED = frozenset({"Order Completed", "Completed Order"})
@@ -35,21 +36,21 @@ class _Order:
     refunds: list[Event] = field(default_factory=list)
 
 
-def spend_at(leaf: Spend, happened: Iterable[Event], t: datetime) -> Number:
+def spend_at(leaf: Spend, happened: Iterable[Event], t: datetime, facts: ProfileFacts) -> Number:
     total: Number = 0
-    for order in orders_at(leaf, happened, t):
+    for order in orders_at(leaf, happened, t, facts):
         total = add(total, order.spend)
     return total
 
 
-def orders_at(leaf: Spend, happened: Iterable[Event], t: datetime) -> list[OrderSpend]:
+def orders_at(leaf: Spend, happened: Iterable[Event], t: datetime, facts: ProfileFacts) -> list[OrderSpend]:
     """The orders that stand in the window at `t`, by first completion; `happened` holds nothing later than `t`."""
     found = []
     for order_id, order in _grouped(happened):
         if not order.completions:
             continue
         first = min(order.completions, key=in_order)
-        in_window = leaf.within is None or t - first.timestamp < leaf.within
+        in_window = stands(first.timestamp, leaf.within, t, facts)
         if in_window and (leaf.currency is None or first.properties.get("currency") == leaf.currency):
             found.append(_spend_of(order_id, order, first.timestamp, leaf.basis))
     return sorted(found, key=lambda order: (order.completed_at, order.order_id or ""))

@@ -18,7 +18,7 @@ from services.segments.domain.condition import (
 )
 from services.segments.domain.definition import Definition
 from services.segments.domain.facts import EPOCH, MICROSECOND, Event, ProfileFacts, micros, micros_of
-from services.segments.domain.local_time import local_date, starts_of, zone_of
+from services.segments.domain.local_time import local_date, period_at, starts_of, zone_of
 from services.segments.domain.occurrences import dates_meant, turning_days
 from services.segments.domain.past import Past
 
@@ -33,19 +33,28 @@ def turns(definition: Definition, events: Iterable[Event], past: Past, since: in
             if not isinstance(leaf, SegmentRef):
                 found |= {mark + micros_of(length) for length in _lengths(leaf) for mark in marks}
                 found |= {at for facts in known for at in _midnights(leaf, facts, since, until)}
+                found |= {at for facts in known for at in _ends(leaf, facts, marks)}
     return sorted(at for at in found if since < at <= until)
 
 
 def _lengths(leaf: Leaf) -> list[timedelta]:
     match leaf:
         case EventAggregate(within=within) | Spend(within=within):
-            return [] if within is None else [within]
+            return [within] if isinstance(within, timedelta) else []
         case Sequence(gap=gap, within=within):
             return [gap] if within is None else [gap, within]
         case Trait() | LifeEvent() | TraitDate() | Bucket():
             return []
         case _:
             assert_never(leaf)
+
+
+def _ends(leaf: Leaf, facts: ProfileFacts, marks: Iterable[int]) -> Iterator[int]:
+    """Of the periods in which something happened."""
+    if isinstance(leaf, EventAggregate | Spend) and isinstance(leaf.within, str):
+        place = zone_of(facts.traits, facts.default_zone)
+        for mark in marks:
+            yield period_at(mark, leaf.within, place)[1]
 
 
 def _midnights(leaf: Leaf, facts: ProfileFacts, since: int, until: int) -> Iterator[int]:

@@ -71,15 +71,15 @@ class Batch:
         names = frozenset[str]().union(*made)
         return await history.events_of(self.tx, (s.id for s in behind), names=names) if names else {}
 
-    async def recollect(self, subjects: Iterable[Subject]) -> None:
-        """Have those of these that were there before bring the past that `for`s look at."""
-        names = self.rules.ruleset.lasting_names
-        without = [subject for subject in subjects if subject.past is None]
+    async def recollect(self, subjects: Iterable[Subject], *, whole: bool = False) -> None:
+        """Have those of these that were there before bring the past that `for`s look at; the whole that can be recalled, if told so."""
+        names = self.rules.ruleset.recalled_names if whole else self.rules.ruleset.lasting_names
+        without = [s for s in subjects if s.past is None or (whole and not s.past_is_whole)]
         if not without or not self.rules.ruleset.lasting:
             return
         found = await history.events_of(self.tx, (subject.id for subject in without), names=names)
         for subject in without:
-            subject.past = found[subject.id]
+            subject.past, subject.past_is_whole = found[subject.id], whole
 
     async def history_of(self, subject: Subject) -> list[Event]:
         """All events of one that any version looks at."""

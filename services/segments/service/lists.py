@@ -13,7 +13,7 @@ from typing import Literal
 from uuid import UUID
 
 from services.segments.clients import find_people
-from services.segments.domain.lists import is_list, lists_of, understood, unheard_of
+from services.segments.domain.lists import LISTS, is_list, lists_of, understood, unheard_of
 from services.segments.service import subject as work
 from services.segments.service.batch import Batch, begin, taking_turns
 from services.segments.service.catalogue import get_segment, states_of
@@ -100,7 +100,7 @@ class Upload:
     async def _turn(self, batch: Batch, subjects: Sequence[Subject], on: bool) -> None:
         rules, cause, key = batch.rules, {"kind": "import", "list": self.list.key}, str(self.list.id)
         past = await batch.histories(subjects)
-        await batch.recollect(subjects)
+        await batch.recollect(subjects, whole=rules.ruleset.recalls_leaves({}, {LISTS: key}))
         async for subject in taking_turns(subjects):
             work.catch_up(subject, rules, batch.now, past.get(subject.id, []))
             if not subject.judged:  # it is known to profiles, and what is said of it still on its way

@@ -28,7 +28,7 @@ class Subject:
     `states_revision`: up to which revision its leaf states are complete; `due_at`: when it is to be looked at, where those
     alone don't say. `judged`: its truths were worked out at least once. `learned`, `moved`: what is known of it, or where its
     conditions stand, differs from what is stored. `touched`: the formulas to judge again, None for all. `past`: the events that
-    `for`s look at, where something may touch one. `unsettled`: the settling versions to which it has not gone over: it is a member
+    `for`s look at, where something may touch one; with `past_is_whole` also those that other traits may make others. `unsettled`: the settling versions to which it has not gone over: it is a member
     where they are not true, or the other way round.
     """
 
@@ -55,13 +55,23 @@ class Subject:
     known_facts: ProfileFacts | None = None
     touched: dict[str, None] | None = None
     past: list[Event] | None = None
+    past_is_whole: bool = False
     unsettled: set[int] = field(default_factory=set)
 
     @classmethod
     def new(cls, profile_id: UUID, rules: Rules, now: datetime) -> "Subject":
         """A profile that was never heard of."""
         return cls(
-            lane_of(profile_id), profile_id, None, now, now, rules.revision, rules.revision, learned=True, past=[]
+            lane_of(profile_id),
+            profile_id,
+            None,
+            now,
+            now,
+            rules.revision,
+            rules.revision,
+            learned=True,
+            past=[],
+            past_is_whole=True,
         )
 
     @classmethod
@@ -185,7 +195,7 @@ def _add_states(subject: Subject, rules: Rules, history: Sequence[Event], t: dat
     plan: those of the versions it knows are made once more. What they share with leaves that were there before they fold
     whole: what of it no leaf needs is known to all versions together."""
     made, standing, facts = rules.made_since(subject.states_revision), subject.standing, subject.facts(rules)
-    added = rules.attempt(lambda ruleset: ruleset.fold({}, history), on=made)
+    added = rules.attempt(lambda ruleset: ruleset.fold({}, history, facts), on=made)
     for key in made.leaf_keys & standing.leaves.keys():
         del standing.leaves[key]
     standing.leaves.update(added)
@@ -290,10 +300,10 @@ def _note_new_facts(subject: Subject, rules: Rules, known: ProfileFacts) -> None
 
 def fold(subject: Subject, rules: Rules, event: Event) -> bool:
     """Take in an event that it did not have yet. True if any condition took notice of it."""
-    at, standing = subject.evaluated_at, subject.standing
+    at, standing, facts = subject.evaluated_at, subject.standing, subject.facts(rules)
     if subject.past is not None:
         subject.past.append(event)
-    touched = rules.attempt(lambda ruleset: ruleset.take(standing, event, at, subject.traits))
+    touched = rules.attempt(lambda ruleset: ruleset.take(standing, event, at, facts))
     if touched is None:
         return False
     if subject.touched is not None:
@@ -304,17 +314,19 @@ def fold(subject: Subject, rules: Rules, event: Event) -> bool:
 
 def refold(subject: Subject, rules: Rules, history: Sequence[Event]) -> None:
     """Take all its events anew."""
-    leaves = rules.attempt(lambda ruleset: ruleset.refold(history, subject.evaluated_at))
-    subject.standing, subject.touched, subject.past = Standing(leaves, {}), None, list(history)
+    at, facts = subject.evaluated_at, subject.facts(rules)
+    leaves = rules.attempt(lambda ruleset: ruleset.refold(history, at, facts))
+    subject.standing, subject.touched = Standing(leaves, {}), None
+    subject.past, subject.past_is_whole = list(history), True
 
 
 def judge(subject: Subject, rules: Rules, cause: Cause) -> None:
     """Work out what was touched at the instant it has been brought to, and record what differs with this cause."""
     at, standing, facts, touched = subject.evaluated_at, subject.standing, subject.facts(rules), subject.touched
-    lasting = rules.ruleset.lasting if touched is None else rules.ruleset.lasting & touched.keys()
-    if lasting:
-        past = subject.past
-        if past is None:
+    lasting = None if touched is None else rules.ruleset.lasting & touched.keys()
+    if lasting is None or lasting:
+        past, is_whole = subject.past, lasting is None or rules.ruleset.referring.isdisjoint(lasting)
+        if past is None or not (subject.past_is_whole or is_whole):
             raise AssertionError("what may touch what is to be recalled brings the past with it")
         rules.attempt(lambda ruleset: ruleset.recall(standing, facts, at, past, lasting))
     truths = rules.attempt(lambda ruleset: ruleset.judge(standing, facts, at, touched))

@@ -142,6 +142,8 @@ async def _take_plain(batch: Batch, messages: Sequence[Plain]) -> None:
     ]
     past = await batch.histories(told.subject for told in living)
     if batch.rules.ruleset.lasting:
+        others = {told.subject.id: told.subject for told in living if told.makes_others(batch.rules)}
+        await batch.recollect(others.values(), whole=True)
         recalled = {told.subject.id: told.subject for told in living if told.may_touch(batch.rules)}
         await batch.recollect(recalled.values())
     events = [(told.subject.lane, told.subject.id, event) for told in living for event in told.events]

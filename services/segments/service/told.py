@@ -27,11 +27,16 @@ class Told:
             self.events.append(change_of_traits(message.traits_changed))
 
     def may_touch(self, rules: Rules) -> bool:
-        """Whether it may change what has to be recalled."""
+        """Whether it may change since when a `for`'s condition has been true."""
         names = rules.ruleset.lasting_names
         if any(event.name in names for event in self.events):
             return True
-        return rules.ruleset.recalls_by_facts and self.message.profile is not None
+        return TRAITS_CHANGED in names and self.message.profile is not None
+
+    def makes_others(self, rules: Rules) -> bool:
+        """Whether by the traits that it tells other events may be those that leaves have."""
+        profile = self.message.profile
+        return profile is not None and rules.ruleset.recalls_leaves(self.subject.traits, profile.traits)
 
     def fresh(self, keys: set[EventKey]) -> list[Event]:
         """Those of its events that have these keys, which are taken away: a repeat may stand in the same batch."""

@@ -32,6 +32,6 @@ async def _members(tx: Connection, doubts: Doubts, ids: Sequence[UUID]) -> list[
     for stored in await find_profiles(tx, ids):
         facts = facts_of(stored.id, stored.traits, stored.life_events, doubts.default_zone)
         known = events[stored.id]
-        if ruleset.evaluate(ruleset.refold(known, t), facts, t, known).truths[0]:
+        if ruleset.evaluate(ruleset.refold(known, t, facts), facts, t, known).truths[0]:
             found.append(stored.id)
     return found

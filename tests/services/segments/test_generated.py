@@ -46,6 +46,9 @@ CONDITIONS: dict[str, Any] = {
     },
     "spent": {"spend": "total", "within": "P1D", "op": ">=", "value": 2},
     "spent-today": {"spend": "total", "within": "PT6H", "op": ">", "value": 1},
+    "viewed-today": {"event": "A", "this": "day", "op": ">=", "value": 2},
+    "spent-this-month": {"spend": "total", "this": "month", "op": ">", "value": 2},
+    "most-this-week": {"event": "B", "aggregate": "max", "property": "v", "this": "week", "op": "<=", "value": 1},
     "spent-euros": {"spend": "total", "currency": "EUR", "within": "PT9H", "op": "<=", "value": 3},
     "absent": {"sequence": [{"event": "A"}, {"event": "B", "absent": True}], "gap": "PT3H", "within": "PT8H"},
     "same-again": {
@@ -78,6 +81,7 @@ CONDITIONS: dict[str, Any] = {
         "for": "PT6H",
         "of": {"any": [{"event": "A", "within": "PT9H", "op": ">=", "value": 1}, {"segment": "trait"}]},
     },
+    "active": {"for": "PT9H", "of": {"event": ["A", "B"], "this": "day", "op": ">=", "value": 1}},
     "silent": {
         "all": [{"for": "P1D", "of": {"event": "B", "within": "PT2H", "op": "=", "value": 0}}, {"segment": "trait"}]
     },

@@ -13,7 +13,7 @@ from tests.services.segments.standing import Standing, Worker
 from tests.services.segments.test_generated import CONDITIONS, EDITS, Life, agree, lives
 from tests.support.seeds import seeds
 
-KEYS = ["count", "never", "sum", "spent", "trait", "absent", "ref"]
+KEYS = ["count", "never", "sum", "spent", "trait", "absent", "ref", "viewed-today"]
 ROUNDS = 6
 
 

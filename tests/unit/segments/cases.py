@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 from services.segments.domain.facts import Event, LifeEventFact
+from tests.unit.segments.calendar_cases import calendar_cases
 from tests.unit.segments.case import NOON, TICK, Case, D, Json, days, event
 from tests.unit.segments.pair_cases import pair_cases
 from tests.unit.segments.spend_cases import spend_cases
@@ -289,5 +290,5 @@ def _buckets() -> Iterable[Case]:
 
 
 CASES: list[Case] = [
-    *_windows(), *_aggregates(), *_comparisons(), *_life_events(), *trait_cases(), *_sequences(), *pair_cases(), *spend_cases(), *_lists(), *_buckets(),
+    *_windows(), *_aggregates(), *_comparisons(), *_life_events(), *trait_cases(), *calendar_cases(), *_sequences(), *pair_cases(), *spend_cases(), *_lists(), *_buckets(),
 ]  # fmt: skip

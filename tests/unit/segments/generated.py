@@ -25,6 +25,15 @@ ZONES: list[object] = [
 ]  # fmt: skip
 
 durations = st.sampled_from(["PT6H", "PT12H", "P1D", "P2D", "PT1S", "P100W"])
+periods: SearchStrategy[Json] = st.sampled_from(["day", "day", "week", "month", "year"]).map(
+    lambda name: {"this": name}
+)
+windows: SearchStrategy[Json] = st.one_of(
+    st.just({}),
+    durations.map(lambda length: {"within": length}),
+    durations.map(lambda length: {"within": length}),
+    periods,
+)
 day_offsets = st.integers(-3, 3)
 cmps = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
 thresholds = st.sampled_from(NUMBERS)
@@ -87,9 +96,7 @@ def _merged(*parts: SearchStrategy[Json]) -> SearchStrategy[Json]:
 _selected: SearchStrategy[Json] = st.fixed_dictionaries(
     {"event": st.one_of(names, st.just(["A", "B"]))}, optional={"where": wheres}
 )
-_compared: SearchStrategy[Json] = st.fixed_dictionaries(
-    {"op": cmps, "value": thresholds}, optional={"within": durations}
-)
+_compared: SearchStrategy[Json] = _merged(st.fixed_dictionaries({"op": cmps, "value": thresholds}), windows)
 
 traits = _tested("trait")
 counts = _merged(_selected, _compared)
@@ -283,16 +290,19 @@ _order_events = st.builds(
     ),
 )
 order_histories = st.lists(_order_events, min_size=2, max_size=10).map(without_duplicates)
-order_spends: SearchStrategy[Json] = st.fixed_dictionaries(
+_order_spends: SearchStrategy[Json] = st.fixed_dictionaries(
     {
         "spend": st.sampled_from(["total", "total", "total", "revenue"]),
         "op": cmps,
         "value": st.sampled_from([0, 1, 2, 3, 5]),
     },
-    optional={
-        "within": st.sampled_from(["PT6H", "P1D", "P2D", "P100W"]),
-        "currency": st.sampled_from(["EUR", "EUR", "USD"]),
-    },
+    optional={"currency": st.sampled_from(["EUR", "EUR", "USD"])},
+)
+order_spends = _merged(
+    _order_spends,
+    st.one_of(
+        st.just({}), st.sampled_from(["PT6H", "P1D", "P2D", "P100W"]).map(lambda length: {"within": length}), periods
+    ),
 )
 several_spends = st.lists(order_spends, min_size=2, max_size=7)  # of which some share their orders
 facts = st.builds(
@@ -323,3 +333,42 @@ facts = st.builds(
     ).map(tuple),
     default_zone=st.sampled_from(["UTC", "Asia/Kolkata"]),
 )
+
+_plain_sums = st.fixed_dictionaries(
+    {
+        "event": names,
+        "aggregate": st.sampled_from(["count", "sum", "avg", "min", "max", "distinct"]),
+        "property": st.just("v"),
+        "op": cmps,
+        "value": st.sampled_from([0, 1, 2, 3]),
+    },
+    optional={"minus": st.just({"event": "B", "property": "v"})},
+).map(lambda leaf: leaf if leaf["aggregate"] == "sum" else {key: leaf[key] for key in leaf if key != "minus"})
+_some: SearchStrategy[Json] = st.one_of(
+    st.builds(lambda name, value: {"event": name, "op": ">=", "value": value}, names, st.sampled_from([1, 2])),
+    st.just({"spend": "total", "op": ">", "value": 0}),
+)
+by_calendar = _merged(st.one_of(_some, _plain_sums, _order_spends), periods)
+travellers = st.builds(
+    ProfileFacts,
+    id=st.just(UUID(int=1)),
+    traits=st.sampled_from(
+        ["Pacific/Kiritimati", "Asia/Tokyo", "Europe/Berlin", "America/New_York", "Pacific/Pago_Pago", "nowhere", None]
+    ).map(lambda name: {} if name is None else {"timezone": name}),
+)
+
+
+def calendar_events(around: datetime) -> SearchStrategy[list[Event]]:
+    """Within some days of an instant, most of them the last two."""
+    hours = st.one_of(st.integers(-24, 0), st.integers(-48, 12), st.integers(-24 * 9, 24 * 9))
+    values = st.sampled_from([1, 2, 1, Decimal("0.5"), -1, "a"])
+    made = st.builds(
+        lambda hour, name, value, number: Event(
+            around + timedelta(hours=hour), "m", "web", name, {"v": value, "total": value, "order_id": number}
+        ),
+        hours,
+        st.sampled_from(["A", "A", "B", *ORDER_NAMES]),
+        values,
+        st.sampled_from(["1", "2", "3", "4", ""]),
+    )
+    return st.lists(made, min_size=5, max_size=10).map(without_duplicates)

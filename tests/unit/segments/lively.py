@@ -61,6 +61,17 @@ _turning: SearchStrategy[Json] = st.one_of(
         st.sampled_from(["PT6H", "PT12H"]),
     ),
     st.builds(lambda op, value: {"trait": "v", "op": op, "value": value}, st.sampled_from(["=", "!="]), st.just(1)),
+    st.fixed_dictionaries(
+        {
+            "event": names,
+            "op": st.sampled_from([">=", "="]),
+            "value": st.sampled_from([1, 0, 2]),
+            "this": st.sampled_from(["day", "week"]),
+        }
+    ),
+    st.fixed_dictionaries(
+        {"spend": st.just("total"), "op": st.just(">="), "value": st.just(1), "this": st.sampled_from(["day", "month"])}
+    ),
     st.just({"life_event": "birthday", "from": "P0D", "until": "P1D"}),
     st.just({"trait_date": "on", "from": "P0D", "until": "P1D"}),
 )
@@ -75,6 +86,7 @@ comparisons = st.one_of(
     _as_the_trait.map(
         lambda one: {**_step(one), "aggregate": "sum", "property": "v", "within": "P1D", "op": ">", "value": 2}
     ),
+    _as_the_trait.map(lambda one: {**_step(one), "this": "day", "op": ">=", "value": 1}),
 )
 
 

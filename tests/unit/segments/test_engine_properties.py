@@ -45,7 +45,7 @@ def assert_states_follow(
     arriving = data.draw(st.permutations(events))
     looks = sorted(data.draw(st.lists(generated.instants, min_size=2, max_size=4, unique=True)))
     arriving = generated.told_by(arriving, looks[0])
-    known, states = arriving[:4], ruleset.refold(arriving[:4], looks[0])
+    known, states = arriving[:4], ruleset.refold(arriving[:4], looks[0], facts)
     for since, until in pairwise(looks):
         truths = ruleset.evaluate(states, facts, since, known).truths
         assert truths == truths_of(definitions, known, facts, since)
@@ -55,8 +55,8 @@ def assert_states_follow(
             assert followed == truths_of(definitions, known, facts, at), at
         batch = arriving[len(known) : len(known) + 4]
         known = [*known, *batch]
-        states = ruleset.trim(ruleset.fold(states, batch), until)
-    assert settled(ruleset, states, looks[-1]) == ruleset.refold(known, looks[-1])
+        states = ruleset.trim(ruleset.fold(states, batch, facts), until)
+    assert settled(ruleset, states, looks[-1]) == ruleset.refold(known, looks[-1], facts)
 
 
 @thorough
@@ -93,6 +93,15 @@ def test_so_do_second_steps_that_are_compared_with_the_first(data: st.DataObject
 def test_states_of_spend_do_so_for_orders_that_change_in_any_order(data: st.DataObject) -> None:
     definitions = {n: define(parse(c), {}) for n, c in enumerate(data.draw(generated.several_spends))}
     assert_states_follow(data, definitions, ProfileFacts(UUID(int=1)), data.draw(generated.order_histories))
+
+
+@thorough
+@given(st.data())
+def test_periods_of_the_calendar_begin_and_end_where_the_person_lives(data: st.DataObject) -> None:
+    written = data.draw(st.lists(generated.by_calendar, min_size=3, max_size=6))
+    definitions = {n: define(parse(condition), {}) for n, condition in enumerate(written)}
+    around = data.draw(generated.instants)
+    assert_states_follow(data, definitions, data.draw(generated.facts), data.draw(generated.calendar_events(around)))
 
 
 def truths_of(

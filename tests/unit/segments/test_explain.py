@@ -1,6 +1,6 @@
 """What an explanation says, and that its values are those of the reference."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -54,6 +54,17 @@ def test_an_aggregate_shows_its_numbers_window_and_next_change() -> None:
     assert tree["next_at"] == NOON + days(5)
     average = explained({"event": "A", "aggregate": "avg", "property": "p", "op": ">", "value": 1})
     assert (average["facts"]["actual"], average["facts"]["numbers"]) == (Decimal("1.05"), 2)
+
+
+def test_a_period_of_the_calendar_is_shown_with_its_zone() -> None:
+    tree = explained({"event": "A", "this": "month", "op": ">=", "value": 1})
+    begun = datetime.fromisoformat("2026-06-01T00:00+09:00")
+    window = {"this": "month", "from": begun, "until": NOON, "timezone": "Asia/Tokyo"}
+    assert (tree["facts"]["window"], tree["facts"]["actual"]) == (window, 3)
+    assert tree["next_at"] == datetime.fromisoformat("2026-07-01T00:00+09:00")
+    tree = explained({"spend": "total", "this": "day", "op": "=", "value": 0})
+    assert (tree["value"], tree["next_at"], tree["facts"]["orders"]) == (True, None, [])
+    assert tree["facts"]["window"]["from"] == datetime.fromisoformat("2026-06-15T00:00+09:00")
 
 
 def test_spend_shows_its_orders() -> None:

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.segments.domain.definition import Definition, define
 from services.segments.domain.evaluate import is_true
@@ -51,7 +53,7 @@ def check(found: Found, profiles: Sequence[Profile], definitions: Sequence[Defin
             continue
         truths = seen
         assert truths == {n for n, one in enumerate(definitions) if is_true(one, events, facts, as_of)}
-        standing = ruleset.stand(ruleset.refold(events, as_of), facts, as_of, events)
+        standing = ruleset.stand(ruleset.refold(events, as_of, facts), facts, as_of, events)
         known = {n: n in truths for n in range(len(definitions))}
         flips = advance(ruleset, standing, facts, known, as_of + timedelta(days=800)).flips
         if flips:
@@ -70,12 +72,15 @@ def test_every_rule(connection: "asyncpg.Connection[asyncpg.Record]", run: Run) 
     assert decided > 0.8 * len(CASES)  # it asks back for few
 
 
-@settings(
+thorough = settings(
     max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
+
+
+@thorough
 @given(st.data())
 def test_first_truths_agree_with_the_reference(
     connection: "asyncpg.Connection[asyncpg.Record]", run: Run, data: st.DataObject
@@ -92,3 +97,18 @@ def test_first_truths_agree_with_the_reference(
     found: Any = run(first_truths(connection, profiles, definitions, as_of))
     located = [(ProfileFacts(f.id, f.traits, f.life_events), events) for f, events in profiles]
     check(found, located, definitions, as_of)
+
+
+@thorough
+@given(st.data())
+def test_periods_of_the_calendar_are_those_of_each_zone(
+    connection: "asyncpg.Connection[asyncpg.Record]", run: Run, data: st.DataObject
+) -> None:
+    definitions = [
+        define(parse(written), {}) for written in data.draw(st.lists(generated.by_calendar, min_size=1, max_size=4))
+    ]
+    as_of = data.draw(generated.instants)
+    person = st.tuples(generated.travellers, generated.calendar_events(as_of))
+    drawn: list[Profile] = data.draw(st.lists(person, min_size=2, max_size=5))
+    profiles = [(replace(facts, id=UUID(int=n)), events) for n, (facts, events) in enumerate(drawn)]
+    check(run(first_truths(connection, profiles, definitions, as_of)), profiles, definitions, as_of)

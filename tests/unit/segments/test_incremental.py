@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.segments.domain.condition import Trait
 from services.segments.domain.definition import Definition, define
@@ -69,7 +70,7 @@ class Followed:
     def does(self, event: Event, now: datetime) -> None:
         [event] = generated.told_by([event], now)
         self.events.append(event)
-        self.judges(self.ruleset.take(self.standing, event, now, self.facts.traits) or {}, now)
+        self.judges(self.ruleset.take(self.standing, event, now, self.facts) or {}, now)
 
     def becomes(self, facts: ProfileFacts, now: datetime) -> None:
         changed = self.ruleset.changed_by_facts(self.facts, facts)
@@ -77,7 +78,7 @@ class Followed:
         self.judges(changed, now)
 
     def judges(self, touched: Mapping[str, None], now: datetime) -> None:
-        known = [event for event in self.events if event.name in self.ruleset.lasting_names]
+        known = [event for event in self.events if event.name in self.ruleset.recalled_names]
         self.ruleset.recall(self.standing, self.facts, now, known, touched)
         self.truths |= self.ruleset.judge(self.standing, self.facts, now, touched)
         self.agrees(now)
@@ -120,6 +121,55 @@ def test_second_steps_are_compared_with_the_first(data: st.DataObject) -> None:
     written = data.draw(st.lists(lively.pairs, min_size=4, max_size=6))
     definitions = {n: define(parse(condition), {}) for n, condition in enumerate(written)}
     assert_followed(data, definitions, data.draw(lively.paired))
+
+
+@thorough
+@given(st.data())
+def test_periods_are_those_of_the_zone_that_the_person_lives_in(data: st.DataObject) -> None:
+    written = data.draw(st.lists(generated.by_calendar, min_size=3, max_size=6))
+    definitions = {n: define(parse(condition), {}) for n, condition in enumerate(written)}
+    now, travels = generated.START, data.draw(st.integers(0, 3)) > 0
+    followed = Followed(definitions, data.draw(generated.travellers), now)
+    for event in data.draw(generated.calendar_events(now)):
+        now += data.draw(st.integers(0, 2)) * generated.STEP
+        followed.assert_right_until(now)
+        if travels and data.draw(st.integers(0, 2)):
+            followed.becomes(data.draw(generated.travellers), now)
+        followed.does(replace(event, timestamp=event.timestamp + (now - generated.START)), now)
+        followed.is_stored()
+    followed.assert_right_until(now + timedelta(days=40))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"event": "Order Completed", "this": "day", "op": ">=", "value": 1},
+        {"spend": "total", "this": "day", "op": ">=", "value": 1},
+        {"event": "Order Completed", "aggregate": "max", "property": "total", "this": "day", "op": ">=", "value": 1},
+    ],
+)
+def test_in_another_zone_what_had_left_may_count_again(condition: object) -> None:
+    ordered, noon = generated.START - timedelta(hours=1), generated.START + timedelta(hours=12)
+    followed = Followed({1: define(parse(condition), {})}, ProfileFacts(UUID(int=1)), ordered)
+    followed.does(Event(ordered, "m1", "web", "Order Completed", {"order_id": 1, "total": 5}), ordered)
+    followed.assert_right_until(noon)
+    said = [followed.truths[1]]
+    for zone in ("America/New_York", "Asia/Tokyo", "nowhere", "Asia/Kolkata"):
+        followed.is_stored()
+        followed.becomes(ProfileFacts(UUID(int=1), {"timezone": zone}), noon)
+        said.append(followed.truths[1])
+    assert said == [False, False, True, False, True]
+    followed.assert_right_until(noon + timedelta(days=1))
+    assert followed.truths == {1: False}
+
+
+def test_another_default_zone_is_another_zone() -> None:
+    definitions = {1: define(parse({"event": "A", "this": "day", "op": ">=", "value": 1}), {})}
+    followed = Followed(definitions, ProfileFacts(UUID(int=1)), generated.START)
+    followed.does(Event(generated.START - timedelta(hours=1), "m1", "web", "A"), generated.START)
+    assert followed.truths == {1: False}
+    followed.becomes(ProfileFacts(UUID(int=1), default_zone="America/New_York"), generated.START)
+    assert followed.truths == {1: True}
 
 
 @thorough

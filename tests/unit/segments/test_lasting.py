@@ -11,7 +11,7 @@ from services.segments.domain import past
 from services.segments.domain.definition import define
 from services.segments.domain.engine.keeper import Kept
 from services.segments.domain.evaluate import is_true
-from services.segments.domain.facts import TRAITS_CHANGED, Event, ProfileFacts, micros
+from services.segments.domain.facts import NOBODY, TRAITS_CHANGED, Event, ProfileFacts, micros
 from services.segments.domain.lasting import true_since
 from services.segments.domain.parse import parse
 from services.segments.domain.past import Past
@@ -19,7 +19,7 @@ from services.segments.domain.rulebase import Rulebase
 from services.segments.domain.ruleset import Ruleset
 from tests.unit.segments.case import NOON, PROFILE_ID, TICK, days, event
 
-NOBODY = ProfileFacts(PROFILE_ID)
+ANN = ProfileFacts(PROFILE_ID)
 THEN = {"sequence": [{"event": "A"}, {"event": "B"}], "gap": "P2D", "within": "P3D"}
 WINDOWS: list[tuple[Any, float]] = [
     ({"event": "A", "within": "P3D", "op": "=", "value": 1}, 3),
@@ -34,9 +34,9 @@ class Watched(Ruleset[int]):
 
     folded: list[Event]
 
-    def refold(self, events: Iterable[Event], t: datetime) -> dict[str, Kept]:
+    def refold(self, events: Iterable[Event], t: datetime, facts: ProfileFacts = NOBODY) -> dict[str, Kept]:
         self.folded = list(events)
-        return super().refold(self.folded, t)
+        return super().refold(self.folded, t, facts)
 
 
 @pytest.mark.parametrize(("condition", "reach"), WINDOWS)
@@ -44,7 +44,7 @@ def test_what_can_no_longer_matter_is_left_alone(condition: Any, reach: float) -
     events = [event(name, days(ago), v=1) for ago in range(20) for name in "AB"]
     [lasting] = Rulebase({1: define(parse({"for": "P7D", "of": condition}), {})}).fors.values()
     ruleset = Watched({0: lasting.definition})
-    true_since(ruleset, events, NOBODY, micros(NOON), lasting)
+    true_since(ruleset, events, ANN, micros(NOON), lasting)
     assert {NOON - one.timestamp for one in ruleset.folded} == {days(ago) for ago in range(7 + int(reach))}
 
 
@@ -55,8 +55,8 @@ def test_what_still_matters_at_the_edge_is_looked_at(condition: Any, reach: floa
     for first, second in (("A", "B"), ("B", "A"), ("A", "A")):
         for gap in (0.5, 2, 2.5):
             events = [event(first, days(7 + reach) + nudge, v=1), event(second, days(7 + reach - gap) + nudge, v=1)]
-            expected = is_true(definition, events, NOBODY, NOON)
-            assert Ruleset({1: definition}).evaluate({}, NOBODY, NOON, events).truths == {1: expected}
+            expected = is_true(definition, events, ANN, NOON)
+            assert Ruleset({1: definition}).evaluate({}, ANN, NOON, events).truths == {1: expected}
 
 
 def lived_through(seed: int) -> tuple[dict[str, object], list[Event], list[tuple[int, dict[str, object]]]]:

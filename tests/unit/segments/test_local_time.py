@@ -1,11 +1,13 @@
 """Local dates: when they begin, also on the nights that clocks are set at midnight."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import get_args
 
 import pytest
 
-from services.segments.domain.facts import EPOCH, instant, micros
-from services.segments.domain.local_time import local_date, starts_of, zone, zone_names, zone_of
+from services.segments.domain.condition import Period
+from services.segments.domain.facts import EARLIEST, EPOCH, LATEST, instant, micros
+from services.segments.domain.local_time import local_date, period_at, starts_of, zone, zone_names, zone_of
 
 
 def starts(day: date, name: str) -> list[datetime | None]:
@@ -66,6 +68,33 @@ def test_the_local_date_changes_at_no_other_instant(name: str) -> None:
 def test_beyond_what_a_datetime_holds_there_is_no_start() -> None:
     assert starts_of(date(1, 1, 1), zone("Asia/Tokyo")) == ()
     assert local_date(at("0001-01-01T00:00+00:00"), zone("America/New_York")) == date(1, 1, 1)
+
+
+@pytest.mark.parametrize("period", ["day", "week", "month", "year"])
+@pytest.mark.parametrize(
+    "name", ["UTC", "America/St_Johns", "Pacific/Apia", "Africa/Cairo", "Pacific/Kiritimati", "Pacific/Pago_Pago"]
+)
+def test_periods_follow_one_another(name: str, period: Period) -> None:
+    place = zone(name)
+    for year in (2010, 2011, 2026):
+        moment, end = micros(datetime(year, 10, 1, tzinfo=UTC)), micros(datetime(year + 1, 1, 10, tzinfo=UTC))
+        latest = date.min
+        while moment < end:
+            begins, ends = period_at(moment, period, place)
+            latest = max(latest, local_date(EPOCH + timedelta(microseconds=moment), place))
+            assert begins <= moment < ends
+            assert period_at(begins, period, place) == period_at(ends - 1, period, place) == (begins, ends)
+            assert period_at(ends, period, place)[0] == ends
+            first, later = (local_date(EPOCH + timedelta(microseconds=at), place) for at in (begins, ends))
+            assert first <= latest < later
+            moment = min(ends, moment + 20 * 3_600_000_000)
+
+
+def test_the_first_and_the_last_period_hold_all_that_is_left() -> None:
+    for name in ("Asia/Tokyo", "America/New_York", "Pacific/Kiritimati"):
+        for period in get_args(Period):
+            assert period_at(EARLIEST, period, zone(name))[0] == EARLIEST
+            assert period_at(LATEST, period, zone(name))[1] == LATEST + 1
 
 
 def test_zones_are_exact_names() -> None:

@@ -130,6 +130,6 @@ def test_the_query_the_states_and_the_reference_agree(connection: Any, run: Run,
     for lane, (facts, events) in enumerate(profiles):
         expected = {n: is_true(definition, events, facts, as_of) for n, definition in definitions.items()}
         assert {n: lane in found for n, found in enumerate(answers)} == expected
-        states = ruleset.refold(events, as_of)
+        states = ruleset.refold(events, as_of, facts)
         assert ruleset.evaluate(states, facts, as_of, events).truths == expected
         assert settled(ruleset, states, as_of) == states

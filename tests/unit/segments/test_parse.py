@@ -48,6 +48,8 @@ def nested(depth: int) -> object:
             "value": 1,
         },
         {"spend": "total", "op": ">", "value": 10},
+        *({"event": "A", "this": period, "op": ">", "value": 1} for period in ("day", "week", "month", "year")),
+        {"spend": "total", "currency": "EUR", "this": "year", "op": ">", "value": 10},
         {"spend": "revenue", "currency": "EUR", "within": "PT5S", "op": ">", "value": 10},
         {"life_event": "birthday", "from": "-P7D", "until": "P0D"},
         {"life_event": "birthday", "subject": "child", "from": "-P366D", "until": "P366D"},
@@ -78,6 +80,8 @@ def test_defaults_and_durations_are_read() -> None:
     assert parse({**BOUGHT, "within": "P1W"}) == EventAggregate(
         Selection(("Order Completed",)), ">=", 1, within=timedelta(days=7)
     )
+    assert parse({**BOUGHT, "this": "week"}) == EventAggregate(Selection(("Order Completed",)), ">=", 1, within="week")
+    assert to_json(parse({**BOUGHT, "this": "week"})) == {**BOUGHT, "this": "week"}
     assert parse({"life_event": "k", "from": "-P1W", "until": "P1D"}) == LifeEvent("k", -7, 1)
     sequence = parse({"sequence": [{"event": "A"}, {"event": "B", "absent": False}], "gap": "PT2M"})
     assert sequence == Sequence(Selection(("A",)), Selection(("B",)), timedelta(minutes=2))
@@ -151,6 +155,16 @@ LIFE = {"life_event": "birthday", "from": "P0D", "until": "P1D"}
         ({**EVENT, "within": 90}, [["within"]]),
         ({**EVENT, "within": None}, [["within"]]),
         ({**EVENT, "within": "P36526D"}, [["within"]]),
+        ({**EVENT, "this": "day", "within": "P1D"}, [["this"]]),
+        ({**EVENT, "this": "quarter"}, [["this"]]),
+        ({**EVENT, "this": None}, [["this"]]),
+        ({**EVENT, "this": ["day"]}, [["this"]]),
+        ({"spend": "total", "op": ">", "value": 1, "this": "Month"}, [["this"]]),
+        ({"spend": "total", "op": ">", "value": 1, "this": "month", "within": 5}, [["this"]]),
+        ({**SEQUENCE, "this": "day"}, [["this"]]),
+        ({**MOVED, "this": "day"}, [["this"]]),
+        ({"for": "P7D", "of": TRAIT, "this": "day"}, [["this"]]),
+        ({**EVENT, "aggregate": "sum", "property": "p", "minus": {"event": "B", "property": "p", "this": "day"}}, [["minus", "this"]]),
         ({**EVENT, "where": {"property": "a", "op": "exists"}}, [["where"]]),
         ({**EVENT, "where": [{"property": "a", "op": "exists", "y": 1}]}, [["where", 0, "y"]]),
         ({**EVENT, "where": [{"trait": "a", "op": "exists"}]}, [["where", 0]]),

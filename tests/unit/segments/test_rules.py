@@ -18,5 +18,8 @@ def test_a_rule_holds_of_the_reference(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.rule)
 def test_a_rule_holds_of_the_states(case: Case) -> None:
     ruleset = Ruleset.build({1: define(parse(case.condition), {})})
-    for states in (ruleset.fold({}, reversed(case.events)), ruleset.refold(case.events, case.t)):
+    for states in (
+        ruleset.fold({}, reversed(case.events), case.facts),
+        ruleset.refold(case.events, case.t, case.facts),
+    ):
         assert ruleset.evaluate(states, case.facts, case.t, case.events).truths == {1: case.expected}

@@ -24,7 +24,8 @@ def flips(
     written: object, *events: tuple[str, timedelta], facts: ProfileFacts = FACTS, until: timedelta = 30 * DAY
 ) -> list[tuple[bool, timedelta]]:
     ruleset = Ruleset.build({"v": definition(written)})
-    states = ruleset.fold({}, [Event(T0 + at, f"m{n}", "web", name) for n, (name, at) in enumerate(events)])
+    happened = [Event(T0 + at, f"m{n}", "web", name) for n, (name, at) in enumerate(events)]
+    states = ruleset.fold({}, happened, facts)
     truths = ruleset.evaluate(states, facts, T0).truths
     return [
         (flip.truth, flip.at - T0)
@@ -100,6 +101,46 @@ def test_a_birthday_comes_and_goes_at_local_midnight() -> None:
     begins = datetime(2026, 3, 28, 23, tzinfo=UTC) - T0
     assert flips(written, facts=facts) == [(True, begins), (False, begins + 23 * HOUR)]
     assert len(flips(written, facts=facts, until=3 * 365 * DAY)) == 6
+
+
+@pytest.mark.parametrize(
+    ("period", "zone", "ends"),
+    [
+        ("day", "UTC", "2026-03-02T00:00Z"),
+        ("day", "Pacific/Kiritimati", "2026-03-02T10:00Z"),
+        ("day", "Pacific/Pago_Pago", "2026-03-02T11:00Z"),
+        ("week", "UTC", "2026-03-02T00:00Z"),
+        ("week", "Europe/Berlin", "2026-03-01T23:00Z"),
+        ("month", "Europe/Berlin", "2026-03-31T22:00Z"),
+        ("year", "America/New_York", "2027-01-01T05:00Z"),
+    ],
+)
+def test_all_of_a_period_leaves_when_it_ends(period: str, zone: str, ends: str) -> None:
+    facts, gone = ProfileFacts(FACTS.id, {"timezone": zone}), datetime.fromisoformat(ends) - T0
+    written = {"event": "A", "this": period, "op": "<", "value": 2}
+    events = ("A", -HOUR), ("A", timedelta(0)), ("A", gone + HOUR), ("A", gone + HOUR)
+    assert flips(written, *events, facts=facts, until=gone + HOUR) == [(True, gone), (False, gone + HOUR)]
+
+
+def test_spend_of_a_period_ends_with_it() -> None:
+    ruleset = Ruleset.build({"v": definition({"spend": "total", "this": "week", "op": ">", "value": 8})})
+    facts = ProfileFacts(FACTS.id, {"timezone": "Europe/Berlin"})
+    events = [order("Completed", -DAY, total=10), order("Completed", 2 * DAY, order_id="2", total=9)]
+    standing = ruleset.stand(ruleset.refold(events, T0, facts), facts, T0)
+    passed = advance(ruleset, standing, facts, {"v": True}, T0 + 30 * DAY)
+    monday = datetime(2026, 3, 1, 23, tzinfo=UTC)
+    assert [(flip.truth, flip.at) for flip in passed.flips] == [
+        (False, monday),
+        (True, T0 + 2 * DAY),
+        (False, monday + 7 * DAY),
+    ]
+    assert standing.leaves == {"orders:week:total": [None, [], [], [], {}, 0, {}, ["1", "2"], []]}
+
+
+def test_a_period_with_which_nothing_changes_makes_nothing_due() -> None:
+    ruleset = Ruleset.build({"v": definition({"event": "A", "this": "day", "op": "<", "value": 2})})
+    states = ruleset.refold([Event(T0, "m", "web", "A")], T0)
+    assert ruleset.evaluate(states, FACTS, T0).next_at is None
 
 
 def test_a_date_in_a_trait_comes_and_goes_at_local_midnight() -> None:

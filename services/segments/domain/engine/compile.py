@@ -13,11 +13,11 @@ from typing import Any, assert_never, cast
 from services.segments.domain.condition import Trait
 from services.segments.domain.engine import values
 from services.segments.domain.engine.keeper import Keeper, Leaves, Use
-from services.segments.domain.facts import Event
+from services.segments.domain.facts import Event, ProfileFacts
 from shared.language.predicates import Changed, ContextTest, Each, Predicate, PropertyTest, by_themselves, referring
 
 # `touched` collects the keepers that may have taken something in, some of them twice.
-Give = Callable[[Leaves, Event, int, list[Keeper], Mapping[str, object]], None]
+Give = Callable[[Leaves, Event, int, list[Keeper], ProfileFacts], None]
 Test = Callable[[Mapping[str, object], Mapping[str, object]], bool]
 
 FEWEST = 3  # leaves that a table is worth
@@ -88,17 +88,17 @@ class _Module:
             body.switch(path, cases)
         for one in others:
             body.give(one)
-        return self._function("give", "leaves, event, at, touched, traits", body)
+        return self._function("give", "leaves, event, at, touched, facts", body)
 
     def test(self, predicates: Iterable[Predicate]) -> str:
         body = _Body(self)
         body.lines.append(f"return {body.all_hold(predicates)}")
-        return self._function("test", "properties, context, traits=None", body)
+        return self._function("test", "properties, context, facts=None", body)
 
     def parts(self, predicates: Iterable[Predicate]) -> str:
         body = _Body(self)
         body.lines.append(f"return {body.parts(predicates)}")
-        return self._function("parts", "properties, context, traits", body)
+        return self._function("parts", "properties, context, facts", body)
 
     def _function(self, prefix: str, parameters: str, body: "_Body") -> str:
         name = self.name(prefix)
@@ -127,6 +127,8 @@ class _Body:
             self.lines.append(f"{indent}if {condition}:")
             indent += "    "
         if one.use.give != "order" or one.use.take not in self._ordered:  # orders are shared: one takes it in for all
+            if one.use.this is not None:
+                arguments += f", end=end_of(at, {self.module.constant(one.use.this)}, facts)"
             self.lines.append(f"{indent}{self.module.constant(one.use.take)}({arguments})")
             self._ordered.append(one.use.take)
         self.lines.append(f"{indent}touched.append({self.module.constant(one.keeper)})")
@@ -156,7 +158,7 @@ class _Body:
         table, value = self.module.name("table"), self._one("properties", path)
         self.module.tables[table] = {case: self.module.give(asked) for case, asked in cases.items()}
         self.lines.append(f"if {value}.__class__ in SWITCHED and (case := {table}.get({value})) is not None:")
-        self.lines.append("    case(leaves, event, at, touched, traits)")
+        self.lines.append("    case(leaves, event, at, touched, facts)")
 
     def all_hold(self, predicates: Iterable[Predicate]) -> str:
         return " and ".join(self._holds(predicate) for predicate in predicates) or "True"
@@ -168,7 +170,7 @@ class _Body:
             case ContextTest():
                 return self._compared("context", predicate)
             case Each(path, where):
-                return f"some({self._one('properties', path)}, {self.module.test(where)}, context, traits)"
+                return f"some({self._one('properties', path)}, {self.module.test(where)}, context, facts)"
             case Changed():
                 return f"is_changed({self.module.constant(predicate)}, properties)"
             case _:
@@ -184,7 +186,7 @@ class _Body:
                 return f"scalars({self._once(f'find_all(properties, {self.module.path(path)})')})"
             case Each(path, where):
                 test, parts = self.module.test(by_themselves(where)), self.module.parts(where)
-                return f"of_each({self._one('properties', path)}, {test}, {parts}, context, traits)"
+                return f"of_each({self._one('properties', path)}, {test}, {parts}, context, facts)"
             case ContextTest() | Changed():
                 raise AssertionError("does not refer to the first step")
             case _:
@@ -193,7 +195,7 @@ class _Body:
     def _compared(self, root: str, test: PropertyTest | ContextTest) -> str:
         if isinstance(test, PropertyTest) and test.of is not None:
             found = self._once(f"find_all({root}, {self.module.path(test.path)})")
-            of = "traits" if test.of.root == "trait" else root
+            of = self._once("facts.traits") if test.of.root == "trait" else root
             other = self._once(f"find_one({of}, {self.module.path(test.of.path)})")
             return f"holds({self.module.constant(test.op)}, {found}, {other})"
         if "." in test.path:

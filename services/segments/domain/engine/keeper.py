@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Literal
 
-from services.segments.domain.condition import Selection
+from services.segments.domain.condition import Period, Selection
 from services.segments.domain.engine.verdict import Verdict
 from shared.language.exact import Number, add
 
@@ -31,6 +31,8 @@ class Use:
     ``order``  the event, and its order id
     ``values`` those at `paths`; null for what cannot be compared
     ``parts``  what there is to compare with a first step, for each predicate that asks for it
+
+    With `this` also when the period of the person's calendar ends in which the event lies: `take(leaves, at, …, end=…)`.
     """
 
     selection: Selection
@@ -38,6 +40,7 @@ class Use:
     take: Any
     path: str = ""
     paths: tuple[str, ...] = ()
+    this: Period | None = None
 
 
 class Keeper(ABC):

@@ -33,7 +33,7 @@ def keeper_of(key: str, leaf: OfEvents, ledgers: dict[str, Ledger]) -> Keeper:
         case Sequence():
             return pairs.keeper_of(key, leaf) if firsts_meant(leaf) else steps.keeper_of(key, leaf)
         case Spend():
-            return orders.OrderSpend(key, leaf, ledgers)
+            return orders.keeper_of(key, leaf, ledgers)
         case _:
             assert_never(leaf)
 

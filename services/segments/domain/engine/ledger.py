@@ -28,7 +28,7 @@ from shared.language.exact import Number, negate, subtract
 
 Order = list[Any]
 Entry = tuple[int, str, Number, list[str] | None]  # when, id, spend, mark
-DUE, AT, THROUGH, MARKS, ALONE, CHANGED, OVER = range(1, 8)
+DUE, AT, THROUGH, MARKS, ALONE, CHANGED, OVER, ENDS = range(1, 9)
 
 FIRST = 0  # completion: [instant, message id, source, whether its currency is the one asked for]; the first three order events
 CHANGES = 1  # [instant, message id, source, amount], the last that has happened and the future ones
@@ -83,8 +83,11 @@ class Ledger:
     def _of(self, leaves: Leaves) -> Kept:
         kept = leaves.get(self.key)
         if kept is None:
-            kept = leaves[self.key] = [None, [], [], [], {}, 0, {}, []]
+            kept = leaves[self.key] = self._new()
         return kept
+
+    def _new(self) -> Kept:
+        return [None, [], [], [], {}, 0, {}, []]
 
     def _amount(self, event: Event) -> Number:
         """Below 0 is as good as 0, for refunds are only taken off."""
@@ -130,6 +133,38 @@ class Ledger:
             _leave(kept, now - self.length)
         elif kept[ALONE]:
             _merge(kept, now - self.finite)
+        if not any(kept):
+            del leaves[self.key]
+
+
+class PeriodLedger(Ledger):
+    """Of leaves that ask for the same period of the calendar: `[…, ends]`, when the periods end in which something was completed.
+    Whatever was first completed in one leaves all of them when it does."""
+
+    def take(self, leaves: Leaves, at: int, event: Event, order_id: str | None, end: int = 0) -> None:
+        if event.name in COMPLETED:
+            ends = self._of(leaves)[ENDS]
+            position = bisect_left(ends, end)
+            if position == len(ends) or ends[position] != end:
+                ends.insert(position, end)
+        super().take(leaves, at, event, order_id)
+
+    def _new(self) -> Kept:
+        return [*super()._new(), []]
+
+    def settle(self, kept: Kept, now: int) -> None:
+        super().settle(kept, now)
+        ends = kept[ENDS]
+        if ends and ends[0] <= now:
+            ended = bisect_right(ends, now)
+            _leave(kept, ends[ended - 1] - 1)
+            del ends[:ended]
+
+    def let_go(self, leaves: Leaves, now: int) -> None:
+        kept = leaves.get(self.key)
+        if kept is None:
+            return
+        self.settle(kept, now)
         if not any(kept):
             del leaves[self.key]
 

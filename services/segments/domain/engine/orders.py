@@ -2,10 +2,12 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
 
-from services.segments.domain.condition import Selection, Spend
+from services.segments.domain.condition import Period, Selection, Spend
 from services.segments.domain.engine.keeper import Keeper, Kept, Leaves, Use
-from services.segments.domain.engine.ledger import AT, DUE, THROUGH, Ledger
+from services.segments.domain.engine.ledger import AT, DUE, ENDS, THROUGH, Ledger, PeriodLedger
 from services.segments.domain.engine.threshold import Threshold
 from services.segments.domain.engine.verdict import Verdict
 from services.segments.domain.facts import micros_of
@@ -18,11 +20,14 @@ class OrderSpend(Keeper):
         self.key = key
         self.op = leaf.op
         self.threshold = Threshold(leaf.op, leaf.value)
-        self.length = None if leaf.within is None else micros_of(leaf.within)
-        shared = f"orders:{leaf.basis}" if leaf.currency is None else f"orders:{leaf.basis}:{leaf.currency}"
-        self.ledger = ledgers.setdefault(shared, Ledger(shared, leaf.basis, leaf.currency))
+        self.length = micros_of(leaf.within) if isinstance(leaf.within, timedelta) else None
+        self.ledger = self._ledger(leaf, ledgers)
         self.ledger.serve(self.length)
         self._resting: Verdict = self.threshold.met_by(0), None
+
+    def _ledger(self, leaf: Spend, ledgers: dict[str, Ledger]) -> Ledger:
+        shared = f"orders:{leaf.basis}" if leaf.currency is None else f"orders:{leaf.basis}:{leaf.currency}"
+        return ledgers.setdefault(shared, Ledger(shared, leaf.basis, leaf.currency))
 
     def uses(self) -> Iterable[Use]:
         return (Use(Selection(tuple(sorted(SPEND_EVENTS))), "order", self.ledger.take),)
@@ -66,6 +71,34 @@ class OrderSpend(Keeper):
             return end
         edge = subtract(through[end - 1], value)
         return (bisect_left if reaching else bisect_right)(through, edge, start, end)
+
+
+class SpendInPeriod(OrderSpend):
+    """What has left the period is in the orders no longer."""
+
+    def __init__(self, key: str, leaf: Spend, ledgers: dict[str, Ledger], period: Period) -> None:
+        self.period = period
+        super().__init__(key, leaf, ledgers)
+
+    def _ledger(self, leaf: Spend, ledgers: dict[str, Ledger]) -> Ledger:
+        currency = "" if leaf.currency is None else f":{leaf.currency}"
+        shared = f"orders:{self.period}:{leaf.basis}{currency}"
+        return ledgers.setdefault(shared, PeriodLedger(shared, leaf.basis, leaf.currency))
+
+    def uses(self) -> Iterable[Use]:
+        return [replace(use, this=self.period) for use in super().uses()]
+
+    def _judged(self, orders: Kept, now: int) -> Verdict:
+        truth, until = super()._judged(orders, now)
+        if truth is not self._resting[0] and (until is None or orders[ENDS][0] < until):
+            until = orders[ENDS][0]
+        return truth, until
+
+
+def keeper_of(key: str, leaf: Spend, ledgers: dict[str, Ledger]) -> Keeper:
+    if isinstance(leaf.within, str):
+        return SpendInPeriod(key, leaf, ledgers, leaf.within)
+    return OrderSpend(key, leaf, ledgers)
 
 
 def _between(through: list[Number], start: int, end: int) -> Number:

@@ -1,16 +1,19 @@
 """Aggregates of events.
 
 Without a window a running total is enough, or the values that still matter. With one, the points that stand in it are kept
-in order of time beside their total: what enters is added and what leaves is taken off, nothing is counted again.
+in order of time beside their total: what enters is added and what leaves is taken off, nothing is counted again. A period of
+the calendar has a running total that begins anew with the next.
 """
 
 from abc import abstractmethod
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
 from operator import ge, le
 from typing import Any
 
-from services.segments.domain.condition import EventAggregate
+from services.segments.domain.condition import EventAggregate, Period
 from services.segments.domain.engine.keeper import (
     OWN,
     PENDING,
@@ -29,6 +32,7 @@ from services.segments.domain.engine.verdict import Verdict
 from services.segments.domain.facts import micros_of
 from shared.language.exact import Number, negate
 
+END = -1
 # How many boundaries to look ahead for the one at which the truth really changes; each saves a needless look at a timer.
 LOOKAHEAD = 16
 
@@ -38,7 +42,7 @@ class _Aggregate(OwnKeeper):
         self.key = key
         self.leaf = leaf
         self.threshold = Threshold(leaf.op, leaf.value)
-        self.length = 0 if leaf.within is None else micros_of(leaf.within)
+        self.length = micros_of(leaf.within) if isinstance(leaf.within, timedelta) else 0
 
     def uses(self) -> Iterable[Use]:
         if self.leaf.path is None or self.leaf.aggregate == "count":
@@ -241,14 +245,67 @@ class ExtremeWithin(_Sliding):
         values[first:position] = [value]
 
 
+class InPeriod(_Aggregate):
+    """`[…, end]`: what is kept without a window, of the period that ends then; null with nothing in it. What is pending has the
+    value and the end of its own."""
+
+    def __init__(self, key: str, leaf: EventAggregate, period: Period) -> None:
+        super().__init__(key, leaf)
+        self.period = period
+        self.whole = _without_window(key, leaf)
+        self.rests, _ = self.whole.resting()
+
+    def uses(self) -> Iterable[Use]:
+        return [replace(use, this=self.period) for use in super().uses()]
+
+    def begin(self) -> Kept:
+        return [*self.whole.begin(), None]
+
+    def is_void(self, kept: Kept) -> bool:
+        return kept[END] is None and kept[PENDING] is None
+
+    def take(self, leaves: Leaves, at: int, value: object = 1, end: int = 0) -> None:
+        if value or self.leaf.aggregate != "sum":
+            wait(self.of(leaves), at, [value, end])
+
+    def take_off(self, leaves: Leaves, at: int, value: Number, end: int = 0) -> None:
+        self.take(leaves, at, negate(value), end)
+
+    def settle(self, kept: Kept, now: int) -> Verdict:
+        if kept[END] is not None and kept[END] <= now:
+            kept[OWN:] = self.begin()[OWN:]
+        happened = [(at, value, end) for at, (value, end) in come_due(kept, now) if end > now]
+        upcoming, kept[PENDING] = kept[PENDING], [[at, value] for at, value, _ in happened] or None
+        if happened:
+            kept[END] = happened[0][2]
+        truth, _ = self.whole.settle(kept, now)
+        kept[PENDING] = upcoming
+        return judged(kept, truth, None if truth is self.rests else kept[END])
+
+
 def keeper_of(key: str, leaf: EventAggregate) -> Keeper:
-    windowed = leaf.within is not None
+    if isinstance(leaf.within, str):
+        return InPeriod(key, leaf, leaf.within)
+    return _with_window(key, leaf) if leaf.within is not None else _without_window(key, leaf)
+
+
+def _without_window(key: str, leaf: EventAggregate) -> OwnKeeper:
+    match leaf.aggregate:
+        case "count" | "sum" | "avg":
+            return Tally(key, leaf)
+        case "distinct":
+            return Distinct(key, leaf)
+        case "min" | "max":
+            return Extreme(key, leaf)
+
+
+def _with_window(key: str, leaf: EventAggregate) -> OwnKeeper:
     match leaf.aggregate:
         case "count":
-            return Count(key, leaf) if windowed else Tally(key, leaf)
+            return Count(key, leaf)
         case "sum" | "avg":
-            return Sum(key, leaf) if windowed else Tally(key, leaf)
+            return Sum(key, leaf)
         case "distinct":
-            return DistinctWithin(key, leaf) if windowed else Distinct(key, leaf)
+            return DistinctWithin(key, leaf)
         case "min" | "max":
-            return ExtremeWithin(key, leaf) if windowed else Extreme(key, leaf)
+            return ExtremeWithin(key, leaf)

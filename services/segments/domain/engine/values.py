@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from services.segments.domain.condition import Period
+from services.segments.domain.facts import ProfileFacts
+from services.segments.domain.local_time import period_at, zone_of
 from services.segments.domain.spending import order_id_of
 from shared.language.compare import NEGATED, Op, holds, kind_of
 from shared.language.exact import is_number, normal
@@ -13,6 +16,7 @@ from shared.language.predicates import is_changed
 __all__ = [
     "NUMBERS",
     "SWITCHED",
+    "end_of",
     "find_all",
     "find_one",
     "holds",
@@ -33,19 +37,19 @@ _SYMBOLS: Final[Mapping[str, str]] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="
 
 
 def some(
-    elements: object, test: Callable[[Mapping[str, object], object, object], bool], context: object, traits: object
+    elements: object, test: Callable[[Mapping[str, object], object, object], bool], context: object, facts: object
 ) -> bool:
     """Whether one of the list's elements satisfies the test; of what is no object every path is missing."""
     return isinstance(elements, list) and any(
-        test(element if isinstance(element, Mapping) else NOTHING, context, traits) for element in elements
+        test(element if isinstance(element, Mapping) else NOTHING, context, facts) for element in elements
     )
 
 
-def of_each(elements: object, test: Any, parts: Callable[..., list[Any]], context: object, traits: object) -> list[Any]:
+def of_each(elements: object, test: Any, parts: Callable[..., list[Any]], context: object, facts: object) -> list[Any]:
     """The parts of those of the list's elements that satisfy the test."""
     listed = elements if isinstance(elements, list) else ()
     objects = [element if isinstance(element, Mapping) else NOTHING for element in listed]
-    return [parts(each, context, traits) for each in objects if test(each, context, traits)]
+    return [parts(each, context, facts) for each in objects if test(each, context, facts)]
 
 
 def scalar(value: object) -> object:
@@ -64,6 +68,11 @@ def text_of(value: object) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"n{normal(value)}" if is_number(value) else None
+
+
+def end_of(at: int, period: Period, facts: ProfileFacts) -> int:
+    """Of the period of the person's calendar that the instant lies in."""
+    return period_at(at, period, zone_of(facts.traits, facts.default_zone))[1]
 
 
 def compared(op: Op, found: str, value: object, constant: Callable[[object], str]) -> str:

@@ -6,5 +6,6 @@
 ``orders``      spend, order by order
 ``steps``       sequences
 ``dates``       life events, by the local date of every zone at that instant
+``periods``     windows by the calendar, by when the present period began in every zone
 ``query``       the door: ``compile_query(definition, as_of, default_zone) -> Query``
 """

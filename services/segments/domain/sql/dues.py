@@ -26,11 +26,14 @@ from services.segments.domain.condition import (
 )
 from services.segments.domain.condition import Sequence as Steps
 from services.segments.domain.definition import Definition
+from services.segments.domain.evaluate import aggregate_holds
 from services.segments.domain.facts import micros_of
 from services.segments.domain.sql.dates import life_event_due
 from services.segments.domain.sql.orders import spend_join
+from services.segments.domain.sql.periods import ends
 from services.segments.domain.sql.plan import Plan
 from services.segments.domain.sql.query import holds
+from shared.language.compare import compare
 
 Known = Mapping[str, str | None]
 
@@ -101,7 +104,9 @@ def _of_leaf(leaf: Leaf, plan: Plan, truth: str) -> str | None:
 def _of_aggregate(leaf: EventAggregate, plan: Plan, truth: str) -> str | None:
     selections = [leaf.selection] if leaf.minus is None else [leaf.selection, leaf.minus.selection]
     dues = [_upcoming(selection, plan) for selection in selections]
-    if leaf.within is not None:
+    if isinstance(leaf.within, str):
+        dues.append(_when(not aggregate_holds(leaf, []), truth, ends(leaf.within, "profile.traits", plan)))
+    elif leaf.within is not None:
         dues += [_when(_lets_go(leaf), truth, _leaving(selection, leaf.within, plan)) for selection in selections]
     return _first(dues)
 
@@ -147,6 +152,10 @@ def _of_spend(leaf: Spend, plan: Plan, truth: str) -> str | None:
     joined = spend_join(leaf, plan)
     if leaf.within is None:
         return f"{joined}.upcoming_at"
+    if isinstance(leaf.within, str):
+        rests = compare(leaf.op, 0, leaf.value)
+        ending = _when(not rests, truth, ends(leaf.within, "profile.traits", plan))
+        return _first([f"{joined}.upcoming_at", ending])
     lets_go = {">": True, ">=": True, "<": False, "<=": False}.get(leaf.op)
     leaving = _when(lets_go, truth, _later(f"{joined}.first_completed_at", leaf.within, plan))
     return _first([f"{joined}.upcoming_at", leaving])

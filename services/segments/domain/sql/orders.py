@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from services.segments.domain.condition import Spend
+from services.segments.domain.condition import Spend, Window
 from services.segments.domain.spending import CANCELLED, COMPLETED, REFUNDED, SPEND_EVENTS
+from services.segments.domain.sql.periods import before_all, begins
 from services.segments.domain.sql.plan import Plan
 from services.segments.domain.sql.values import as_number
 
@@ -22,25 +23,41 @@ SPEND = "CASE WHEN everything_refunded THEN 0 ELSE greatest(amount - refunded, 0
 
 
 def spend_holds(leaf: Spend, plan: Plan) -> str:
-    return f"coalesce({spend_join(leaf, plan)}.spend, 0) {leaf.op} {plan.parameters.add(leaf.value, 'numeric')}"
+    joined = spend_join(leaf, plan)
+    spend = f"{joined}.spend"
+    if isinstance(leaf.within, str):
+        since = begins(leaf.within, "profile.traits", plan)
+        spend = f"""(SELECT sum(one.spend) FROM unnest({joined}.completed, {joined}.spend) AS one (completed_at, spend)
+            WHERE completed_at >= {since})"""
+    return f"coalesce({spend}, 0) {leaf.op} {plan.parameters.add(leaf.value, 'numeric')}"
 
 
 def spend_join(leaf: Spend, plan: Plan) -> str:
     """Each profile's `spend`, when the first of the orders that make it was completed, and the first event still to come.
 
-    An order stands in the window by its first completion; without an order id each completion is an order.
+    An order stands in the window by its first completion; without an order id each completion is an order. Of a period of the
+    calendar `completed` and `spend` are lists, of all orders that may lie in it anywhere.
     """
-    since = None if leaf.within is None else plan.before(leaf.within)
+    since = _since(leaf.within, plan)
     window = "true" if since is None else f"completed_at > {plan.parameters.add(since, 'timestamptz')}"
     currency = "true" if leaf.currency is None else f"currency = {plan.parameters.add(leaf.currency, 'jsonb')}"
-    counts = f"completed_at IS NOT NULL AND {window} AND {currency}"
+    counts = f"FILTER (WHERE completed_at IS NOT NULL AND {window} AND {currency})"
+    if isinstance(leaf.within, str):
+        made = f"array_agg(completed_at) {counts} AS completed, array_agg({SPEND}) {counts} AS spend"
+    else:
+        made = f"min(completed_at) {counts} AS first_completed_at, sum({SPEND}) {counts} AS spend"
     return plan.join(
-        f"""SELECT lane, profile_id, min(upcoming_at) AS upcoming_at,
-                min(completed_at) FILTER (WHERE {counts}) AS first_completed_at,
-                sum({SPEND}) FILTER (WHERE {counts}) AS spend
+        f"""SELECT lane, profile_id, min(upcoming_at) AS upcoming_at, {made}
             FROM ({orders_of(leaf.basis, plan, with_currency=leaf.currency is not None, since=since)}) AS an_order
             GROUP BY profile_id, lane"""
     )
+
+
+def _since(within: Window | None, plan: Plan) -> datetime | None:
+    """After which all that lies in the window was completed, if there is such an instant."""
+    if within is None:
+        return None
+    return before_all(within, plan) if isinstance(within, str) else plan.before(within)
 
 
 def orders_of(

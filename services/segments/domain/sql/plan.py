@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from services.segments.domain.condition import Selection
+from services.segments.domain.condition import Period, Selection, Window
 from services.segments.domain.facts import LATEST, instant, micros, micros_of
 from services.segments.domain.sql.parameters import Parameters
 from services.segments.domain.sql.values import predicates_hold
@@ -23,6 +23,7 @@ class Plan:
     columns: list[str] = field(default_factory=list)  # expressions over all that is joined, worked out once
     totals: list[str] = field(default_factory=list)  # aggregate expressions over `event`, columns of one scan
     names: set[str] = field(default_factory=set)  # of the events that scan needs
+    periods: set[Period] = field(default_factory=set)  # of the calendar that scan needs
     leaves: dict[str, str] = field(default_factory=dict)  # by key: equal leaves are worked out once
 
     def join(self, source: str) -> str:
@@ -45,9 +46,12 @@ class Plan:
         self.totals.append(expression)
         return f"totals.total_{len(self.totals) - 1}"
 
-    def happened(self, event: str, *, after: timedelta | None = None) -> str:
-        """Up to the instant, and later than it less `after`."""
+    def happened(self, event: str, *, after: Window | None = None) -> str:
+        """Up to the instant, and later than it less `after`; or in the present period of the calendar, in the scan of totals."""
         until = f"{event}.timestamp <= {self.parameters.add(self.as_of, 'timestamptz')}"
+        if isinstance(after, str):
+            self.periods.add(after)
+            return f"{until} AND {event}.timestamp >= this_{after}.begins"
         since = None if after is None else self.before(after)
         if since is None:
             return until

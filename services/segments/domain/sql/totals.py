@@ -1,8 +1,7 @@
 """Aggregates of events: each is one more column of a single scan of the history."""
 
-from datetime import timedelta
-
-from services.segments.domain.condition import EventAggregate, Selection
+from services.segments.domain.condition import EventAggregate, Selection, Window
+from services.segments.domain.sql.periods import period_join
 from services.segments.domain.sql.plan import Plan
 from services.segments.domain.sql.values import as_number, one_at
 
@@ -34,11 +33,11 @@ def _less(leaf: EventAggregate, plan: Plan) -> str:
     return f" - {_sum(value, leaf.minus.selection, leaf.within, plan)}"
 
 
-def _sum(value: str, selection: Selection, within: timedelta | None, plan: Plan) -> str:
+def _sum(value: str, selection: Selection, within: Window | None, plan: Plan) -> str:
     return f"coalesce({_total(f'sum({as_number(value)})', selection, within, plan)}, 0)"
 
 
-def _total(aggregate: str, selection: Selection, within: timedelta | None, plan: Plan) -> str:
+def _total(aggregate: str, selection: Selection, within: Window | None, plan: Plan) -> str:
     plan.names.update(selection.names)
     condition = f"{plan.selects(selection, 'event')} AND {plan.happened('event', after=within)}"
     return plan.total(f"{aggregate} FILTER (WHERE {condition})")
@@ -50,9 +49,10 @@ def totals_join(plan: Plan) -> list[str]:
         return []
     columns = ", ".join(f"{expression} AS total_{n}" for n, expression in enumerate(plan.totals))
     names = plan.parameters.add(sorted(plan.names), "text[]")
+    periods = "".join(period_join(period, plan) for period in sorted(plan.periods))
     return [
         f"""LEFT JOIN (
-            SELECT event.lane, event.profile_id, {columns} FROM history AS event
+            SELECT event.lane, event.profile_id, {columns} FROM history AS event {periods}
             WHERE event.lane = ANY ($1::smallint[]) AND event.name = ANY ({names}) AND {plan.known("event")}
             GROUP BY event.lane, event.profile_id
         ) AS totals USING (lane, profile_id)"""
