@@ -16,26 +16,28 @@ def compile_first_truths(definitions: Mapping[int, Definition], as_of: datetime,
     Who has neither is left out. `truths` is null where one of them is in doubt. `due_at` is never later than the next change by time of any of these versions.
     """
     plan = Plan(as_of, default_zone, future=True)
+    judged: list[str] = []  # the truth of each version, and the instants at which time may change them
     truths: list[str] = []
-    known: list[str] = []
-    dues: list[str] = []
     matters: list[str] = []
-    for version_id, definition in definitions.items():
-        segments = segments_of(definition, plan)
-        truth = plan.column(holds(definition.condition, segments, plan))
-        known.append(f"{truth} IS NOT NULL")
-        matters.append(f"{truth} IS NOT false")
+    dues: list[str] = []
+    for number, (version_id, definition) in enumerate(definitions.items()):
+        segments, truth = segments_of(definition, plan), f"truth_{number}"
+        judged.append(f"{holds(definition.condition, segments, plan)} AS {truth}")
         truths.append(f"CASE WHEN {truth} THEN {plan.parameters.add(version_id, 'bigint')} END")
+        matters.append(f"{truth} IS NOT false")
         due = definition_due(definition, segments, plan)
         if due is not None:
             dues.append(due)
-    due_at = f"least({', '.join(dues)})" if dues else "null::timestamptz"
+    judged.append(f"least({', '.join(['null::timestamptz', *dues])}) AS due_at")
     found = f"array_remove(ARRAY[{', '.join(truths)}], NULL)"
     if plan.doubts:
-        found = f"CASE WHEN {' AND '.join(known)} THEN {found} END"
-    if dues:
-        matters.append(f"{due_at} IS NOT NULL")
-    sql = f"""SELECT profile.lane, profile.profile_id, {found} AS truths, {due_at} AS due_at
-    {from_profiles(plan)} AND ({" OR ".join(matters) or "false"})
-    ORDER BY lane, profile_id"""
+        found = (
+            f"CASE WHEN {' AND '.join(f'truth_{number} IS NOT NULL' for number in range(len(truths)))} THEN {found} END"
+        )
+    sql = f"""SELECT lane, profile_id, {found} AS truths, due_at FROM (
+    SELECT profile.lane, profile.profile_id, {", ".join(judged)}
+    {from_profiles(plan)}
+    OFFSET 0) AS judged
+WHERE {" OR ".join([*matters, "due_at IS NOT NULL"])}
+ORDER BY lane, profile_id"""
     return Query(sql, plan.parameters.values)
