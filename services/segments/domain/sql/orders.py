@@ -85,8 +85,8 @@ def _completed_since(since: datetime | None, plan: Plan, history: str) -> str:
     # that it is the same profile is not said in a way that leads by the index from each order to all that its profile ever did
     return f"""WHERE EXISTS (
             SELECT FROM {history} AS completion
-            WHERE completion.lane = ANY ($1::smallint[]) AND completion.name = ANY ({completed})
-              AND completion.timestamp > {plan.parameters.add(since, "timestamptz")} AND {plan.known("completion")}
+            WHERE completion.timestamp > {plan.parameters.add(since, "timestamptz")} AND completion.name = ANY ({completed})
+              AND completion.lane = ANY ($1::smallint[]) AND {plan.known("completion")}
               AND completion.lane = event.lane AND {_MARK.format(event="completion")} = mark
               AND (completion.profile_id <> event.profile_id) IS NOT true)"""
 
@@ -104,4 +104,4 @@ def _order_events(basis_name: str, plan: Plan, history: str) -> str:
             CASE WHEN NOT {is_any(CANCELLED)} THEN coalesce({basis}, 0) END AS amount,
             abs(coalesce({basis}, {total})) AS refund, event.properties -> 'currency' AS currency
         FROM {history} AS event
-        WHERE event.lane = ANY ($1::smallint[]) AND event.name = ANY ({names}) AND {plan.known("event")}"""
+        WHERE event.name = ANY ({names}) AND event.lane = ANY ($1::smallint[]) AND {plan.known("event")}"""

@@ -53,7 +53,7 @@ def totals_join(plan: Plan) -> list[str]:
     return [
         f"""LEFT JOIN (
             SELECT event.lane, event.profile_id, {columns} FROM history AS event {periods}
-            WHERE event.lane = ANY ($1::smallint[]) AND event.name = ANY ({names}) AND {plan.known("event")}
+            WHERE event.name = ANY ({names}) AND event.lane = ANY ($1::smallint[]) AND {plan.known("event")}
             GROUP BY event.lane, event.profile_id
         ) AS totals USING (lane, profile_id)"""
     ]
