@@ -18,6 +18,7 @@ from shared.plumbing.garbage import collect_seldom
 SERVICES = ("events", "profiles", "segments", "messaging")
 BAD_SETTINGS = 78
 """Exit code of a process whose settings are wrong (EX_CONFIG of sysexits.h): starting it again helps nobody."""
+IN_OUR_WORDS = {"time_delta_parsing": 'must be an ISO 8601 duration, such as "PT10S"'}
 WRONG_URL = (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError)
 cli = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -41,7 +42,8 @@ def _setting_of(fault: Mapping[str, Any]) -> str:
     """The environment variable that a fault is about, and what is wrong with it."""
     name, *within = map(str, fault["loc"])
     variable = name if name.startswith("REGULARS_") else f"REGULARS_{name.upper()}"
-    return f"{'.'.join((variable, *within))}: {fault['msg'].removeprefix('Value error, ')}"
+    said = IN_OUR_WORDS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+    return f"{'.'.join((variable, *within))}: {said}"
 
 
 def _serve(service: str, role: str) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from fastapi import FastAPI
-from pydantic import AliasChoices
+from pydantic import AliasChoices, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from shared.plumbing import json
@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 INTRODUCTION = """# Configuration
 
 Settings are environment variables, read once when a process starts. `make run` sets those it needs by itself and passes the rest on. Where two names stand, the first
-counts. (This page is written by `make openapi` from the settings themselves.)
+counts. Durations are ISO 8601, such as `PT10S`. (This page is written by `make openapi` from the settings themselves.)
 
 Beside them `make run` knows `REGULARS_HOME` (where its state is, default `.local`).
 """
@@ -77,7 +77,7 @@ def _default(field: FieldInfo) -> str:
     if value is None or value == "":
         return "none"
     if isinstance(value, timedelta):
-        value = f"{value.total_seconds():g} s" if value < timedelta(days=1) else f"{value.days} days"
+        value = TypeAdapter(timedelta).dump_python(value, mode="json")
     if isinstance(value, frozenset):
         value = ", ".join(sorted(value)) or "none"
     return f"`{value}`"

@@ -86,7 +86,8 @@ def show(findings: Findings) -> None:
 
 async def _ready_now() -> bool:
     try:
-        return await is_ready(connect())
+        async with connect() as api:
+            return await is_ready(api)
     except DemoError:
         return False
 
@@ -122,7 +123,9 @@ async def _until_ready(deployment: "subprocess.Popen[bytes]") -> None:
 async def main() -> None:
     """The demo on a running deployment, or on one of its own that then runs on until Ctrl-C."""
     async with _deployment() as deployment:
-        show(await play(connect()))
+        async with connect() as api:
+            findings = await play(api)
+        show(findings)
         if deployment is not None and sys.stdin.isatty():
             console.print("Everything runs on for you to look at; Ctrl-C stops it.")
             await asyncio.to_thread(deployment.wait)

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,15 +64,17 @@ def service_urls() -> dict[str, str]:
     }
 
 
-def connect() -> Api:
-    """A client of the running deployment, with the keys it wrote down."""
+@asynccontextmanager
+async def connect() -> AsyncIterator[Api]:
+    """A client of the running deployment, with the keys it wrote down, for as long as it is used."""
     file = Path(os.environ.get("REGULARS_HOME", ".local")) / "credentials.json"
     if not file.exists():
         raise DemoError(f"{file} is not there: start `make run` in another terminal first.")
     keys = json.loads(file.read_bytes())
     headers = {"Authorization": f"Bearer {keys['api_key']}", "Content-Type": "application/json"}
     transport = AiohttpTransport(limits=httpx.Limits(max_connections=16))  # takes half the time of the built-in one
-    return Api(httpx.AsyncClient(headers=headers, timeout=60, transport=transport), service_urls(), keys["write_key"])
+    async with httpx.AsyncClient(headers=headers, timeout=60, transport=transport) as client:
+        yield Api(client, service_urls(), keys["write_key"])
 
 
 async def is_ready(api: Api) -> bool:

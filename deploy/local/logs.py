@@ -56,6 +56,7 @@ class ChildLog:
         self.muted = False  # only the file, not the console
         self._rest = b""
         self._file = path.open("ab", buffering=0)
+        self._begun = self._file.tell()  # before it: what earlier runs said
 
     def write(self, chunk: bytes) -> None:
         try:
@@ -73,10 +74,10 @@ class ChildLog:
         self._file.close()
 
     def tail(self, lines: int = 15) -> str:
-        """The last lines, for the console when a start failed."""
+        """The last lines of this run, for the console when a start failed."""
         try:
             with self._path.open("rb") as file:
-                file.seek(max(0, self._path.stat().st_size - 16384))
+                file.seek(max(self._begun, self._path.stat().st_size - 16384))
                 return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
         except OSError:
             return ""
@@ -85,6 +86,7 @@ class ChildLog:
         self._file.close()
         self._path.replace(self._path.with_name(self._path.name + ".1"))
         self._file = self._path.open("ab", buffering=0)
+        self._begun = 0
 
     def _show(self, line: str) -> None:
         message = notable(line)

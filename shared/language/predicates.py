@@ -119,7 +119,8 @@ def _read_comparison(found: Object, loc: Loc, reading: Reading, roots: Collectio
     reading.keys(named, at, required=(kind,))
     other = ValueOf(next(root for root in known if root == kind), reading.text(named, kind, at))
     if other.root != "property" and other.root not in roots:
-        reading.fault((*at, kind), "is not known here")
+        here = [root for root in known if root == "property" or root in roots]
+        reading.fault((*at, kind), f"is not known here; known: {', '.join(here)}")
     return None if op is None else PropertyTest(path, op, None, other)
 
 

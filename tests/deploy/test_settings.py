@@ -38,6 +38,11 @@ def test_a_wrong_setting_is_one_line_that_names_it(service: str, setting: str, v
     assert lines[0].startswith(f"{setting}: ")
 
 
+def test_a_duration_that_is_none_is_told_how_one_is_written() -> None:
+    said = 'REGULARS_CLOCK_OFFSET: must be an ISO 8601 duration, such as "PT10S"'
+    assert said_by("segments", REGULARS_CLOCK_OFFSET="10 s") == (78, [said])
+
+
 @pytest.mark.parametrize("url", [NOWHERE, "nonsense", "postgresql://nobody@no-such-host.invalid/none"])
 def test_a_database_that_cannot_be_had_is_one_line(url: str) -> None:
     code, lines = said_by("migrate", "events", REGULARS_DATABASE_URL=url)

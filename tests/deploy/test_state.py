@@ -176,6 +176,15 @@ def test_a_log_that_grows_is_turned_over(tmp_path: Path) -> None:
     assert log.tail(1) == '{"event": "lost", "level": "warning"}'
 
 
+def test_the_end_of_a_log_is_what_this_run_said(tmp_path: Path) -> None:
+    (tmp_path / "events.log").write_text("of yesterday\n")
+    log = ChildLog(tmp_path / "events.log", name="events", say=lambda _: None)
+    assert log.tail() == ""
+    log.write(b"of today\n")
+    log.close()
+    assert log.tail() == "of today"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root hands PostgreSQL to another user")
 def test_programs_that_others_cannot_reach_are_copied_and_the_copy_is_repaired(
     tmp_path: Path,

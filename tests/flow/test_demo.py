@@ -55,6 +55,14 @@ def _check_sizes(found: Findings, frame: "pd.DataFrame", between: tuple[datetime
     assert early[1] <= found.sizes["demo-lapsed"] <= late[1]
 
 
+async def test_its_connections_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "credentials.json").write_text('{"write_key": "w", "api_key": "a"}')
+    monkeypatch.setenv("REGULARS_HOME", str(tmp_path))
+    async with connect() as api:
+        assert not api.client.is_closed
+    assert api.client.is_closed
+
+
 @pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.timeout(280)
@@ -64,9 +72,8 @@ async def test_the_demos_numbers_are_those_of_the_file(tmp_path: Path, monkeypat
             if name.startswith("REGULARS_"):
                 monkeypatch.setenv(name, value)
         started = datetime.now(UTC)
-        api = connect()
-        found = await play(api)
-        await api.client.aclose()
+        async with connect() as api:
+            found = await play(api)
     today = started.date()
     frame = _frame(today)
     _check_sizes(found, frame, (started, datetime.now(UTC)))

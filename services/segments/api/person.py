@@ -45,5 +45,5 @@ async def id_of(request: Request, person: Person) -> UUID:
     [(namespace, value)] = person.names().items()
     found = await find_profile_id(desk_of(request).profiles, namespace, value)
     if found is None:
-        raise NotFound("There is no such profile.")
+        raise NotFound(f"There is no profile with this {namespace}.")
     return found

@@ -49,7 +49,7 @@ from services.segments.domain.ruleset import Ruleset
 from services.segments.domain.spending import orders_at
 from shared.language.exact import Number, as_decimal, subtract
 from shared.language.paths import find_all, find_one
-from shared.language.predicates import Changed, values_changed
+from shared.language.predicates import Changed, paths_in, values_changed
 from shared.language.reading import Object
 
 MOST_SHOWN = 100  # events and orders, the newest
@@ -201,8 +201,13 @@ class _Explainer:
 
     def _steps(self, leaf: Sequence) -> Object:
         first, second = selected(leaf.first, self.happened), selected(leaf.second.by_itself, self.happened)
+        compared = dict.fromkeys(path for test in leaf.second.where for path in paths_in(test, "first"))
         followed = [
-            {**shown, "followed_at": min((e.timestamp for e in followers(leaf, event, second)), default=None)}
+            {
+                **shown,
+                **({"compared": {path: find_one(event.properties, path) for path in compared}} if compared else {}),
+                "followed_at": min((e.timestamp for e in followers(leaf, event, second)), default=None),
+            }
             for event, shown in zip(first[-MOST_SHOWN:], _shown(first), strict=True)
         ]
         return {

@@ -195,6 +195,8 @@ async def test_explain_takes_any_name(segments: Standing) -> None:
         assert len((await segments.call("GET", f"/v1/changes?{asked}"))["items"]) == 1
     for query in ("user_id=nobody", "user_id=stranger"):
         await segments.call("GET", f"/v1/segments/buyers/explain?{query}", status=404)
+    mistyped = await segments.call("GET", "/v1/segments/buyers/explain?userid=ann", status=404)
+    assert mistyped["detail"] == "There is no profile with this userid."
     for query in ("", "user_id=ann&email=x", f"user_id=ann&profile_id={person('ann')}"):
         await segments.call("GET", f"/v1/segments/buyers/explain?{query}", status=422)
     segments.others.away = {"profiles"}

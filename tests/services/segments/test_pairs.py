@@ -88,6 +88,8 @@ async def test_builds_previews_edits_and_explanations_see_the_same(segments: Sta
     assert (explained["value"], explained["condition"]["sequence"][1]["where"]) == (True, [THAT_ONE])
     shown = [event["followed_at"] for event in explained["facts"]["first"]["events"]]
     assert shown == [None, (NOW - 1.5 * DAY).isoformat().replace("+00:00", "Z")]
+    compared = [event["compared"] for event in explained["facts"]["first"]["events"]]
+    assert compared == [{"product_id": "shoe"}, {"product_id": "hat"}]
     await segments.later(days=1)
     assert await segments.members("left") == {person("ann"), person("cat")}
     tried = await segments.call("PUT", "/v1/segments/left?dry_run=true", {"condition": TAKEN})
@@ -122,4 +124,4 @@ async def test_the_first_step_has_no_name_elsewhere(segments: Standing) -> None:
     refused = await segments.call("POST", "/v1/segments/preview", body, status=422)
     [fault] = refused["errors"]
     assert fault["loc"][-6:] == ["where", 0, "where", 0, "value_of", "first"]
-    assert fault["msg"] == "is not known here"
+    assert fault["msg"] == "is not known here; known: property, trait"

@@ -97,6 +97,8 @@ def test_each_first_step_shows_when_it_was_followed() -> None:
     tree = explained({"sequence": [{"event": "Order Completed"}, {**refunds, "absent": True}], "gap": "PT48H"})
     shown, followed = tree["facts"]["first"]["events"], [NOON - days(2), None]
     assert (tree["value"], [step["followed_at"] for step in shown]) == (False, followed)
+    assert [step["compared"] for step in shown] == [{"order_id": "1"}, {"order_id": "2"}]
+    assert "compared" not in late["first"]["events"][0]
     assert _ids(tree["facts"]["second"]["events"]) == [EVENTS[5].message_id, EVENTS[7].message_id]
     assert tree["condition"]["sequence"][1]["where"] == refunds["where"]
 

@@ -359,4 +359,6 @@ def test_predicates_by_themselves_know_no_traits() -> None:
     assert [error["loc"] for error in refused.value.errors] == [["where", 0, "where", 0, "value_of", "trait"]]
     with pytest.raises(ConditionError) as refused:
         parse_predicates([AS_FIRST], ("where",))
-    assert refused.value.errors == [{"loc": ["where", 0, "value_of", "first"], "msg": "is not known here"}]
+    assert refused.value.errors == [
+        {"loc": ["where", 0, "value_of", "first"], "msg": "is not known here; known: property"}
+    ]
