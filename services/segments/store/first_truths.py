@@ -88,7 +88,8 @@ async def give(
     """Add the truths that were found `at` to those who live and still lack them, with the memberships and changes that they
     make. The truths are complete up to `revision` then; the states stay as complete as they were.
 
-    All of it in the database, for others wait meanwhile. A change's id is made of what it is. Returns whom time has passed by
+    All of it in the database, for others wait meanwhile. Where some have plans nothing is written before those are settled: that may
+    wait for who carries them out, and who does waits for the lane's counter. A change's id is made of what it is. Returns whom time has passed by
     then: of those nothing is written. Commit soon, for it holds the lane's counter.
     """
     arguments = [
@@ -124,7 +125,7 @@ WITH waiting AS MATERIALIZED (
 ), lacking AS MATERIALIZED (
     SELECT profile_id, user_id, due_at, ARRAY(SELECT id FROM version WHERE id = ANY (truths) AND version.revision > waiting.revision)
                                         AS truths
-    FROM waiting WHERE NOT late AND NOT planned
+    FROM waiting WHERE NOT late AND NOT EXISTS (SELECT FROM waiting WHERE planned)
 ), given AS (
     UPDATE profiles SET truths = profiles.truths || lacking.truths, revision = $3, evaluated_at = $2,
         states_revision = coalesce(profiles.states_revision, profiles.revision),

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from functools import partial
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -103,6 +104,33 @@ async def test_an_event_waits_for_the_plan_that_is_being_carried_out(segments: S
     await taking
     assert await _kinds(segments) == [*CAME_AND_WENT, ("entered", "event")]
     assert await segments.members("recent") == {ANN}
+
+
+async def test_a_build_waits_for_the_plan_that_is_being_carried_out_with_no_counter_in_hand(segments: Standing) -> None:
+    """Who carries it out wants that counter, too."""
+    neighbour = next(name for name in map(str, count()) if lane_of(person(name)) == lane_of(ANN))
+    await segments.define("recent", RECENT)
+    await segments.take(
+        did("ann", "Order Completed", profile=known("ann")), did(neighbour, "Page Viewed", profile=known(neighbour))
+    )
+    await segments.define("everybody", {"all": []}, build=False)
+    now, lane, worker = segments.clock.step(minutes=2), lane_of(ANN), segments.worker
+    await worker.renew()
+    carry_out = partial(carry_out_plans, book=worker.book, leases=worker.work_leases, lane=lane, now=now, limit=10)
+    await segments.db.execute("UPDATE plans SET revision = revision + 1")  # as if it was made since
+    async with segments.db.transaction() as other:
+        await other.execute("SELECT FROM memberships WHERE lane = $1 FOR UPDATE", lane)
+        carrying = asyncio.create_task(segments.db.run(carry_out))
+        await _waiting_for_a_lock(segments)
+        building = asyncio.create_task(worker.builder.step())
+        await _waiting_for_a_lock(segments, 2)
+        free = await segments.db.fetch("SELECT 1 FROM lane_heads WHERE lane = $1 FOR UPDATE SKIP LOCKED", lane)
+    assert (await carrying, len(free)) == (1, 1)
+    await building
+    await worker.work()
+    assert await segments.members("everybody") == {ANN, person(neighbour)}
+    assert await _kinds(segments) == CAME_AND_WENT
+    assert await _kinds(segments, "everybody") == [("entered", "backfill")]
 
 
 async def test_a_plan_made_while_one_waits_for_the_profile_is_not_taken_for_one_carried_out(segments: Standing) -> None:
