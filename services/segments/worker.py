@@ -23,7 +23,7 @@ log = get_logger()
 LOOK_AGAIN = 1.0  # seconds: a change by time shows within two
 DUE_AT_ONCE = 1024
 LANES_AT_ONCE, SIDE_BY_SIDE, PLANS_AT_ONCE = 8, 2, 2000
-ONE_AT_A_TIME = 6.0  # seconds for which a midnight leaves a processor to what people do; who is due later than that has waited enough
+GENTLY = 5.0  # seconds for which a midnight takes half of one processor; who is due later than that has waited enough
 PLANNED_AT_ONCE = 200
 AHEAD = timedelta(minutes=10)
 PLANS_AGAIN = 30.0  # seconds; few beside the ten minutes that plans are made ahead
@@ -33,8 +33,8 @@ PROFILES_AT_ONCE = 1_000_000  # that one query of a build looks at
 class Timers:
     """Brings profiles over their boundaries, soon after each has passed.
 
-    For the first seconds of a crowd, `one_at_a_time`, of one lane after the other, so that a processor is left to others; then of
-    two at once.
+    For the first seconds of a crowd, `gently`, of one lane after the other, with a rest after each, so that others are held up
+    little; then of two at once.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class Timers:
         clock: Clock,
         *,
         committed: Callable[[], None],
-        one_at_a_time: float = ONE_AT_A_TIME,
+        gently: float = GENTLY,
     ) -> None:
         self._db = db
         self._book = book
         self._leases = leases
         self._clock = clock
         self._committed = committed
-        self._one_at_a_time = one_at_a_time
+        self._gently = gently
         self._busy_since: float | None = None
 
     async def run(self) -> None:
@@ -87,22 +87,25 @@ class Timers:
     async def _carry_out(self, due: Sequence[int], now: datetime) -> int:
         loop = asyncio.get_running_loop()
         self._busy_since = self._busy_since or loop.time()
-        is_late = loop.time() - self._busy_since >= self._one_at_a_time
+        gently = loop.time() - self._busy_since < self._gently
         lanes, count = iter(due), 0
-        works = [self._carry_out_in(lanes, now) for _ in range(SIDE_BY_SIDE if is_late else 1)]
+        works = [self._carry_out_in(lanes, now, gently=gently) for _ in range(1 if gently else SIDE_BY_SIDE)]
         for done in await asyncio.gather(*works, return_exceptions=True):
             if isinstance(done, BaseException):
                 raise done
             count += done
         return count
 
-    async def _carry_out_in(self, lanes: Iterator[int], now: datetime) -> int:
+    async def _carry_out_in(self, lanes: Iterator[int], now: datetime, *, gently: bool) -> int:
         """In one after the other, as long as there are any: whoever takes of them, too, gets others."""
-        count = 0
+        loop, count = asyncio.get_running_loop(), 0
         for lane in lanes:
+            begun = loop.time()
             if done := await self._db.run(partial(self._carry_out_some, lane, now)):
                 self._committed()
                 count += done
+                if gently:
+                    await asyncio.sleep(loop.time() - begun)
         return count
 
     async def _carry_out_some(self, lane: int, now: datetime, tx: Connection) -> int:

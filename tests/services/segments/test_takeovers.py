@@ -78,18 +78,14 @@ async def test_who_lets_time_pass_takes_the_lane_s_counter_when_all_else_is_writ
     assert await segments.members("recent") == set()
 
 
-@pytest.mark.parametrize(("one_at_a_time", "leaving"), [(60.0, 1), (0.0, 2)])
-async def test_a_processor_is_left_to_others_but_not_for_ever(
-    segments: Standing, one_at_a_time: float, leaving: int
-) -> None:
+@pytest.mark.parametrize(("gently", "leaving"), [(60.0, 1), (0.0, 2)])
+async def test_a_processor_is_left_to_others_but_not_for_ever(segments: Standing, gently: float, leaving: int) -> None:
     await segments.define("recent", {**BOUGHT, "within": "PT1M"})
     await segments.take(*(did(name, "Order Completed", profile=known(name)) for name in PEOPLE))
     segments.clock.step(minutes=2)
     worker = segments.worker
     await worker.renew()
-    timers = Timers(
-        worker.db, worker.book, worker.work_leases, segments.clock, committed=lambda: None, one_at_a_time=one_at_a_time
-    )
+    timers = Timers(worker.db, worker.book, worker.work_leases, segments.clock, committed=lambda: None, gently=gently)
     async with segments.db.transaction() as other:
         await other.execute("SELECT FROM memberships FOR UPDATE")
         passing = asyncio.create_task(timers.step())
