@@ -36,7 +36,6 @@ from services.segments.domain.evaluate import (
     followers,
     in_window,
     is_true,
-    leaf_is_true,
     numbers_of,
     selected,
     total,
@@ -124,11 +123,11 @@ class _Explainer:
         }
 
     def _leaf(self, leaf: Leaf) -> Object:
-        _, until = self.ruleset.verdict_of(leaf, self.standing, self.facts, self.t)
+        value, until = self.ruleset.verdict_of(leaf, self.standing, self.facts, self.t)
         written, leaf = to_json(leaf), bound_leaf(leaf, self.facts.traits)
         return {
             "kind": next(iter(written)),
-            "value": leaf_is_true(leaf, self.happened, self.facts, self.t),
+            "value": value,
             "next_at": _instant(until),
             "condition": written,
             "facts": self._facts(leaf),

@@ -15,9 +15,11 @@ from services.segments.domain.definition import define
 from services.segments.domain.engine import pairs, steps
 from services.segments.domain.engine.leaf import keeper_of
 from services.segments.domain.evaluate import is_true
+from services.segments.domain.explain import MOST_SHOWN, explain
 from services.segments.domain.facts import Event, ProfileFacts
 from services.segments.domain.parse import parse
 from services.segments.domain.ruleset import Ruleset
+from services.segments.domain.standing import Standing
 from tests.unit.segments import generated, lively
 from tests.unit.segments.settled import settled
 from tests.unit.segments.test_incremental import Followed
@@ -105,6 +107,43 @@ def test_plain_sequences_are_kept_as_plain_ones() -> None:
     compared: Any = parse(written(absent=False, within=None))
     assert type(keeper_of("x", plain, {})) is steps.Completed
     assert type(keeper_of("x", compared, {})) is pairs.Completed
+
+
+class Asked(str):
+    """A text that counts how often one is compared."""
+
+    times = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Asked.times += 1
+        return str.__eq__(self, other)
+
+    def __lt__(self, other: str) -> bool:
+        Asked.times += 1
+        return str.__lt__(self, other)
+
+    def __ge__(self, other: str) -> bool:
+        Asked.times += 1
+        return str.__ge__(self, other)
+
+
+@pytest.mark.parametrize("op", ["=", "<", ">="])
+@pytest.mark.parametrize("absent", [False, True])
+def test_many_products_are_not_compared_with_each_of_many_views(op: str, absent: bool) -> None:
+    each = {"each": "items", "where": [{"property": "id", "op": op, "value_of": {"first": "id"}}]}
+    written = {"sequence": [{"event": "A"}, {"event": "B", "absent": absent, "where": [each]}], "gap": "P1D"}
+    definition, second = define(parse(written), {}), timedelta(seconds=1)
+    views = [Event(START + n * second, f"m{n}", "web", "A", {"id": Asked(f"b{n}")}) for n in range(400)]
+    ids = [{"id": Asked(f"{'c' if op == '<' else 'a'}{n}")} for n in range(300)]
+    order = Event(START + 400 * second, "o", "web", "B", {"items": ids})
+    ruleset, standing = Ruleset.build({1: definition}), Standing({}, {})
+    Asked.times = 0
+    for event in (*views, order):
+        ruleset.take(standing, event, order.timestamp, FACTS)
+    assert Asked.times < 5 * (400 + 300)
+    explain(definition, [*views, order], FACTS, order.timestamp + timedelta(hours=1))
+    assert Asked.times < 2 * MOST_SHOWN * 300
 
 
 @settings(

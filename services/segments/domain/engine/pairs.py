@@ -17,14 +17,15 @@ from services.segments.domain.engine.keeper import Keeper, Kept, Leaves, OwnKeep
 from services.segments.domain.engine.steps import DONE, FIRST, SECOND
 from services.segments.domain.engine.verdict import Verdict
 from services.segments.domain.facts import micros_of
-from shared.language.compare import holds
+from shared.language.compare import Op, holds, kind_of
 from shared.language.predicates import Changed, ContextTest, Each, Predicate, PropertyTest, ValueOf, referring
 
 VALUES, PARTS = -2, -1
 
 Values = list[Any]  # by path
 Parts = list[Any]  # by predicate
-Fits = Callable[[Parts, Values], bool]
+Fit = Callable[[Values], bool]
+Fits = Callable[[Any], Fit]  # of all parts, or of one: what of the many first steps fits them is asked of the answer
 
 
 class _Pairs(OwnKeeper):
@@ -70,13 +71,13 @@ class _Pairs(OwnKeeper):
         """The places of the second steps that follow such a first one."""
         second = kept[SECOND]
         near = range(bisect_right(second, at), bisect_right(second, at + self.gap))
-        return [place for place in near if self.fits(kept[PARTS][place], values)]
+        return [place for place in near if self.fits(kept[PARTS][place])(values)]
 
     def followed(self, kept: Kept, at: int, parts: Parts) -> list[int]:
         """The places of the first steps that such a second one follows."""
-        first = kept[FIRST]
+        first, fits = kept[FIRST], self.fits(parts)
         near = range(bisect_left(first, at - self.gap), bisect_left(first, at))
-        return [place for place in near if self.fits(parts, kept[VALUES][place])]
+        return [place for place in near if fits(kept[VALUES][place])]
 
 
 class Completed(_Pairs):
@@ -125,27 +126,62 @@ def keeper_of(key: str, leaf: Steps) -> Keeper:
 
 def _all_of(where: Iterable[Predicate], paths: Sequence[str]) -> Fits:
     tests = [_test(predicate, paths) for predicate in referring(where)]
-    if len(tests) == 1:  # the usual one, many times for one event
+    if len(tests) == 1:
         only = tests[0]
-        return lambda parts, values: only(parts[0], values)
-    return lambda parts, values: all(test(part, values) for test, part in zip(tests, parts, strict=True))
+        return lambda parts: only(parts[0])
+
+    def fits(parts: Parts) -> Fit:
+        asked = [test(part) for test, part in zip(tests, parts, strict=True)]
+        return lambda values: all(test(values) for test in asked)
+
+    return fits
 
 
 def _test(predicate: Predicate, paths: Sequence[str]) -> Fits:
     """Of one part."""
     match predicate:
         case PropertyTest(op=op, of=ValueOf("first", path)):
-            place = paths.index(path)
-            if op == "=":  # at once where it is not; true is in a list with 1
-                return lambda found, values: values[place] in found and holds("=", found, values[place])
-            return lambda found, values: holds(op, found, values[place])
+            return _compared(op, paths.index(path))
         case Each(where=where):
-            fits = _all_of(where, paths)
-            return lambda elements, values: any(fits(parts, values) for parts in elements)
+            return _each(referring(where), paths)
         case PropertyTest() | ContextTest() | Changed():
             raise AssertionError("does not refer to the first step")
         case _:
             assert_never(predicate)
+
+
+def _compared(op: Op, place: int) -> Fits:
+    """Of all that was found only what decides is gone through."""
+    if op in ("=", "!="):
+        wanted = op == "="
+
+        def equals(found: list[Any]) -> Fit:
+            known = {(one.__class__ is bool, one) for one in found}  # true is in a set with 1
+            return lambda values: ((values[place].__class__ is bool, values[place]) in known) is wanted
+
+        return equals
+    best = min if op in ("<", "<=") else max
+
+    def is_ordered(found: list[Any]) -> Fit:
+        kinds = ([one for one in found if kind_of(one) == kind] for kind in ("number", "string"))
+        decisive = [best(alike) for alike in kinds if alike]
+        return lambda values: holds(op, decisive, values[place])
+
+    return is_ordered
+
+
+def _each(where: Sequence[Predicate], paths: Sequence[str]) -> Fits:
+    fits = _all_of(where, paths)
+    if len(where) == 1 and not (
+        isinstance(where[0], PropertyTest) and where[0].op == "!="
+    ):  # whose element it is matters not
+        return lambda elements: fits([[one for parts in elements for one in parts[0]]])
+
+    def some(elements: list[Parts]) -> Fit:
+        tests = [fits(parts) for parts in elements]
+        return lambda values: any(test(values) for test in tests)
+
+    return some
 
 
 def _insert(instants: list[int], beside: list[Any], at: int, held: list[Any]) -> bool:
