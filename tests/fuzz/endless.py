@@ -3,6 +3,7 @@
 Not collected by `make test`, which plays some rounds and some lives that are the same each time.
 """
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -21,11 +22,30 @@ from tests.services.segments.standing import migrate_segments
 from tests.services.segments.test_generated import CONDITIONS, live
 from tests.support.postgres import Migrate
 from tests.unit.segments import generated, lively
-from tests.unit.segments.test_sql import Profile, Run, connection, members, run
+from tests.unit.segments.test_sql import Profile, Run, connection, members
 
-__all__ = ["connection", "run"]
+__all__ = ["connection"]
 ROUNDS = 20  # of each number, beside one life of the service
 DRAWN = 12  # conditions of a life
+
+
+@pytest.fixture(scope="session")
+async def loop() -> asyncio.AbstractEventLoop:
+    return asyncio.get_running_loop()
+
+
+@pytest.fixture(scope="module")
+def run(loop: asyncio.AbstractEventLoop) -> Run:
+    """In the loop of the databases, which does not run meanwhile."""
+    return loop.run_until_complete
+
+
+async def stop_all() -> None:
+    """What was interrupted comes to its end."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 class Tally:
@@ -89,7 +109,7 @@ def test_on_and_on(
             with capfd.disabled():
                 tally.show(number)
     except KeyboardInterrupt:
-        pass
+        run(stop_all())
     except BaseException:
         with capfd.disabled():
             print(f'\nseed {number} fails; again: make fuzz ARGS="--fuzz-seed {number}"')  # noqa: T201
