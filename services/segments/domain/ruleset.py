@@ -25,6 +25,7 @@ from services.segments.domain.spending import SPEND_EVENTS
 from services.segments.domain.standing import Standing
 
 V = TypeVar("V", bound=Hashable)
+MOST_ALONE = 256  # sets of leaves whose rulesets are kept; traits may change in any company
 _timestamp = attrgetter("timestamp")
 States = Mapping[str, Kept]  # by leaf
 Traits = Mapping[str, object]
@@ -206,6 +207,8 @@ class Ruleset(Generic[V]):
     def _alone(self, of: str | frozenset[str]) -> "Ruleset[int]":
         """A `for`'s condition, or some leaves."""
         if of not in self._inner:
+            if len(self._inner) == MOST_ALONE:
+                del self._inner[next(iter(self._inner))]
             base = self._base
             asked = (
                 [base.fors[of].definition] if isinstance(of, str) else [Definition(base.referring[key]) for key in of]

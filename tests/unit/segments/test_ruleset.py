@@ -1,5 +1,6 @@
 """Many versions as one: shared leaves, what touches them, and states as they are stored."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -7,7 +8,7 @@ from uuid import UUID
 from services.segments.domain.definition import Definition, define
 from services.segments.domain.facts import Event, ProfileFacts
 from services.segments.domain.parse import parse
-from services.segments.domain.ruleset import Ruleset
+from services.segments.domain.ruleset import MOST_ALONE, Ruleset
 from shared.plumbing import json
 from tests.unit.segments.settled import settled
 
@@ -97,6 +98,25 @@ def test_trimming_forgets_leaves_of_no_version() -> None:
     states = ruleset.fold({}, [Event(T0, "m", "web", "A")])
     assert ruleset.trim({**states, "gone": [True, None, None, []]}, T0).keys() == states.keys()
     assert ruleset.trim(states, T0 + timedelta(days=7)) == {}
+
+
+def test_traits_that_change_in_ever_other_company_leave_nothing_behind() -> None:
+    paths = [f"trait{n}" for n in range(9)]
+    at_home = [{"property": "at", "op": "=", "value_of": {"trait": path}} for path in paths]
+    ruleset = Ruleset.build(
+        {n: definition({"event": "A", "where": [one], "op": ">=", "value": 1}) for n, one in enumerate(at_home)}
+    )
+    events, known = [Event(T0, "m", "web", "A", {"at": "home"})], FACTS
+    standing = ruleset.stand(ruleset.refold(events, T0, known), known, T0, events)
+    companies = list(range(2 ** len(paths)))
+    random.Random(1).shuffle(companies)
+    for company in companies:
+        home = {n for n in range(len(paths)) if company >> n & 1}
+        facts = ProfileFacts(FACTS.id, {paths[n]: "home" for n in home})
+        ruleset.recall(standing, facts, T0, events, ruleset.changed_by_facts(known, facts))
+        assert {n for n, truth in ruleset.judge(standing, facts, T0).items() if truth} == home
+        known = facts
+    assert len(ruleset._inner) <= MOST_ALONE < len(companies)
 
 
 def test_segments_that_double_at_every_step_are_judged_once_each() -> None:
