@@ -348,6 +348,7 @@ def bury(subject: Subject, *, merged_into: UUID | None = None) -> None:
     subject.merged_into, subject.erased = merged_into, merged_into is None
     subject.user_id, subject.traits, subject.life_events = None, {}, []
     subject.standing, subject.truths = Standing({}, {}), set()
+    subject.states_revision = subject.revision  # nothing is lacking, so it is never due
     subject.learned, subject.known_facts = True, None
 
 

@@ -125,6 +125,19 @@ async def test_an_erased_person_is_gone_and_stays_gone(segments: Standing) -> No
         assert not any("zoe" in row[0].lower() for row in rows), table
 
 
+async def test_an_erased_person_who_was_due_enters_nothing_when_the_time_has_come(segments: Standing) -> None:
+    await segments.take(did("zoe", "Order Completed", profile=known("zoe")))
+    await segments.define("recent", {**BOUGHT, "within": "PT10M"}, build=False)
+    while await segments.worker.builder.step():  # which leaves what its leaves hold to whoever works on the person next
+        pass
+    segments.tell(erased("zoe"))
+    await segments.worker.reader.step()
+    await segments.define("everybody", {"all": []})
+    await segments.later(minutes=10)
+    assert await segments.members("everybody") == set()
+    assert await segments.db.fetchval("SELECT count(*) FROM profiles WHERE next_due_at IS NOT NULL") == 0
+
+
 async def test_what_deleted_segments_left_behind_of_an_erased_person_is_gone_with_them(segments: Standing) -> None:
     await segments.define("buyers", BOUGHT)
     await segments.take(*(did(name, "Order Completed", profile=known(name)) for name in ("zoe", "ann")))
