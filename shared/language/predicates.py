@@ -153,7 +153,7 @@ def paths_in(predicate: Predicate, root: Root) -> Iterator[str]:
 
 def referring(predicates: Iterable[Predicate]) -> tuple[Predicate, ...]:
     """Those that compare with the first step's event."""
-    return tuple(predicate for predicate in predicates if any(paths_in(predicate, "first")))
+    return tuple(predicate for predicate in predicates if list(paths_in(predicate, "first")))
 
 
 def by_themselves(predicates: Iterable[Predicate]) -> tuple[Predicate, ...]:

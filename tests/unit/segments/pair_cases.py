@@ -61,6 +61,8 @@ def _comparisons() -> Iterable[Case]:
     yield from case("a path", True, {"q": {"r": 1}}, one, compared(other="q.r"))
     yield from case("a whole dotted key wins", True, {"q": {"r": 2}, "q.r": 1}, one, compared(other="q.r"))
     yield from case("a path through a list is missing", False, {"q": [{"r": 1}]}, one, compared(other="q.r"))
+    yield from case("an empty name", True, {"": 1}, one, compared(other=""))
+    yield from case("an empty name of another", False, {"": 2}, one, compared(other=""))
     yield from case("vast numbers", True, {"p": D("1e90")}, {"p": 10**90}, compared("="))
 
 
