@@ -1,4 +1,4 @@
-"""Events a second through the segments worker, against a bare upsert of the same states."""
+"""Events a second through the segments worker, against bare writes of the same rows."""
 
 import asyncio
 import random
