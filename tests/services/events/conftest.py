@@ -104,9 +104,14 @@ def track(event: str = "Order Completed", user: str = "ann", **more: Any) -> dic
     return {"type": "track", "event": event, "userId": user} | more
 
 
+def _unreachable(request: httpx.Request) -> httpx.Response:
+    """No name is looked up: that may outlast the loop."""
+    raise httpx.ConnectError("nobody is there", request=request)
+
+
 @asynccontextmanager
 async def running(url: str, *, transport: httpx.AsyncBaseTransport | None = None, **more: Any) -> AsyncIterator[Events]:
-    """The service on this database."""
+    """The service on this database, by default without others."""
     values: dict[str, Any] = {
         f"{name}_url": f"http://{name}" for name in ("events", "profiles", "segments", "messaging")
     }
@@ -114,7 +119,8 @@ async def running(url: str, *, transport: httpx.AsyncBaseTransport | None = None
     values |= {"bootstrap_write_key": WRITE_KEY, "bootstrap_api_key": API_KEY}
     settings = Settings(**(values | more))
     clock = ShiftedClock()
-    app = create_app(settings, clock=clock, transport=transport, open_database=open_kept)
+    others = transport or httpx.MockTransport(_unreachable)
+    app = create_app(settings, clock=clock, transport=others, open_database=open_kept)
     async with app.router.lifespan_context(app):
         events = Events(app, settings, clock)
         yield events
